@@ -1,0 +1,123 @@
+"""Refusals: each names its cause and remedy, its `X-Error-Code` and its HTTP status."""
+
+
+class HubError(Exception):
+    """A refusal that a person may read. `str(error)` is the sentence shown to them."""
+
+    code = "InternalError"
+    http_status = 500
+
+
+class BadInputError(HubError):
+    code = "BadRequest"
+    http_status = 400
+
+
+class UnauthenticatedError(HubError):
+    code = "Unauthenticated"
+    http_status = 401
+
+
+class InvalidCredentialsError(UnauthenticatedError):
+    """The token or password is wrong, expired or revoked."""
+
+    def __init__(self, message: str = "Invalid credentials in Authorization header") -> None:
+        # huggingface_hub compares this literal to tell a bad token from a hidden repository.
+        super().__init__(message)
+
+
+class ForbiddenError(HubError):
+    code = "Forbidden"
+    http_status = 403
+
+
+class GatedRepositoryError(HubError):
+    code = "GatedRepo"
+    http_status = 403
+
+
+class NotFoundError(HubError):
+    code = "NotFound"
+    http_status = 404
+
+
+class RepositoryNotFoundError(NotFoundError):
+    """Hidden and missing read alike. Anonymous readers get 401, so that clients ask to log in."""
+
+    code = "RepoNotFound"
+
+
+class RevisionNotFoundError(NotFoundError):
+    code = "RevisionNotFound"
+
+
+class EntryNotFoundError(NotFoundError):
+    code = "EntryNotFound"
+
+
+class ConflictError(HubError):
+    code = "Conflict"
+    http_status = 409
+
+
+class BranchMovedError(ConflictError):
+    """The branch is not where the caller believed: nothing has moved."""
+
+    code = "BranchMoved"
+    http_status = 412
+
+    def __init__(
+        self,
+        message: str = (
+            "The branch was updated since you opened this page. Please refresh and try again."
+        ),
+    ) -> None:
+        # huggingface_hub shows and tests this sentence.
+        super().__init__(message)
+
+
+class MergeConflictError(ConflictError):
+    """Both sides changed the same lines of `paths`; nothing has moved."""
+
+    code = "MergeConflict"
+
+    def __init__(self, paths: list[str]) -> None:
+        self.paths = paths
+        shown = ", ".join(paths[:5]) + (" …" if len(paths) > 5 else "")
+        super().__init__(f"Both sides changed {shown}. Bring the proposal up to date, then retry.")
+
+
+class AlreadyDecidedError(ConflictError):
+    code = "AlreadyDecided"
+
+
+class TooLargeError(HubError):
+    code = "TooLarge"
+    http_status = 413
+
+
+class UnsatisfiableRangeError(HubError):
+    code = "RangeNotSatisfiable"
+    http_status = 416
+
+
+class UnprocessableError(HubError):
+    code = "Unprocessable"
+    http_status = 422
+
+
+class ThrottledError(HubError):
+    code = "Throttled"
+    http_status = 429
+
+
+class StorageUnavailableError(HubError):
+    """A part the hub stands on does not answer for the moment; retrying is right."""
+
+    code = "Unavailable"
+    http_status = 503
+
+
+class StorageFullError(HubError):
+    code = "StorageFull"
+    http_status = 507
