@@ -1,0 +1,167 @@
+"""Files that appear whole or not at all: draft, fsync, link if absent, fsync the folder."""
+
+import errno
+import os
+import shutil
+import stat
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import BinaryIO
+
+from hub.errors import StorageFullError, UnprocessableError
+
+MIB = 1024**2
+ROOM_CHECK_BYTES = 64 * MIB
+RESERVED_SHARE = 0.05  # a small disk reserves this share of itself instead of `reserve_bytes`
+FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT}
+FULL_MESSAGE = "The hub's disk is full. Ask its operator to free space, then upload again."
+
+
+class Draft:
+    """A file that nobody sees until it is published."""
+
+    def __init__(self, landing: "Landing", path: Path, file: BinaryIO) -> None:
+        self._landing, self._path, self._file = landing, path, file
+        self._unchecked_bytes = 0
+
+    def write(self, data: bytes) -> None:
+        self._file.write(data)
+        self._unchecked_bytes += len(data)
+        if self._unchecked_bytes >= ROOM_CHECK_BYTES:
+            self._landing.require_room(0)
+            self._unchecked_bytes = 0
+
+    def publish(self, place: Path) -> bool:
+        """Put the file at `place` for good. False when another upload already had."""
+        self._file.flush()
+        os.fchmod(self._file.fileno(), 0o444)
+        os.fsync(self._file.fileno())
+        return link_if_absent(self._path, place)
+
+
+class Landing:
+    """One scope's folder for drafts, on the same file system as the places they land in."""
+
+    def __init__(self, root: Path, *, reserve_bytes: int) -> None:
+        self._folder = root / "tmp"
+        self._reserve_bytes = reserve_bytes
+        make_folder(self._folder)
+
+    @contextmanager
+    def draft(self, expected_bytes: int = 0) -> Iterator[Draft]:
+        """A new empty draft. It is gone afterwards, published or not.
+
+        Raises: StorageFullError before the first byte or at the byte that no longer fits.
+        """
+        with storage_full_refused():
+            self.require_room(expected_bytes)
+            descriptor, name = tempfile.mkstemp(dir=self._folder)
+            file = os.fdopen(descriptor, "wb", buffering=MIB)
+            try:
+                yield Draft(self, Path(name), file)
+            finally:
+                with suppress(OSError):  # after a failed write, closing fails once more
+                    file.close()
+                Path(name).unlink(missing_ok=True)
+
+    @contextmanager
+    def adopted(self, path: Path) -> Iterator[tuple[Path, BinaryIO]]:
+        """A second name for the regular file `path`, and that same file opened for reading.
+
+        Whoever swaps `path` meanwhile changes nothing: name and bytes belong to one inode.
+        Raises: UnprocessableError for a link, folder or device; OSError EXDEV from elsewhere.
+        """
+        name = self._folder / uuid.uuid4().hex
+        with storage_full_refused():
+            require_regular(path.lstat())
+            os.link(path, name, follow_symlinks=False)
+            try:
+                with open_regular(name) as file:
+                    yield name, file
+            finally:
+                name.unlink()
+
+    def require_room(self, expected_bytes: int) -> None:
+        """Raises: StorageFullError when `expected_bytes` more would eat into the reserve."""
+        usage = shutil.disk_usage(self._folder)
+        reserve_bytes = min(self._reserve_bytes, int(usage.total * RESERVED_SHARE))
+        if usage.free < expected_bytes + reserve_bytes:
+            raise StorageFullError(FULL_MESSAGE)
+
+    def stray_files(self, older_than: timedelta) -> Iterator[Path]:
+        """What killed uploads left behind, untouched for `older_than`."""
+        ends_at = time.time() - older_than.total_seconds()
+        for path in self._folder.iterdir():
+            with suppress(FileNotFoundError):
+                # An adopted file keeps its old mtime; linking and writing both renew ctime.
+                if path.lstat().st_ctime <= ends_at:
+                    yield path
+
+    def remove_stray_files(self, older_than: timedelta) -> int:
+        """The number of stray files removed."""
+        stray = list(self.stray_files(older_than))
+        for path in stray:
+            path.unlink(missing_ok=True)
+        return len(stray)
+
+
+def link_if_absent(source: Path, place: Path) -> bool:
+    """Give the synced file `source` the name `place`, durably. False when it was taken."""
+    make_folder(place.parent)
+    try:
+        os.link(source, place, follow_symlinks=False)
+        inserted = True
+    except FileExistsError:
+        inserted = False
+    # Also when another upload came first: it may not have synced the folder yet.
+    fsync_folder(place.parent)
+    return inserted
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """The ordinary file at `path`, for reading; links and devices are refused unread."""
+    require_regular(path.lstat())  # before opening: a device may react to being opened
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        require_regular(os.fstat(descriptor))
+    except UnprocessableError:
+        os.close(descriptor)
+        raise
+    return os.fdopen(descriptor, "rb")
+
+
+def require_regular(status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise UnprocessableError("The upload is not an ordinary file. Send the bytes again.")
+
+
+def make_folder(folder: Path) -> None:
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    fsync_folder(folder.parent)
+
+
+def fsync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def storage_full_refused() -> Iterator[None]:
+    """Turn the system's own "no space" into the hub's refusal."""
+    try:
+        yield
+    except OSError as fault:
+        if fault.errno not in FULL_ERRNOS:
+            raise
+        raise StorageFullError(FULL_MESSAGE) from fault
