@@ -1,0 +1,32 @@
+"""Bodies of API requests: bounded, no duplicate keys, no NaN (threats F8)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from rest_framework.parsers import BaseParser
+
+from hub.errors import TooLargeError
+from hub.formats.bounded_json import parse_json
+
+
+class BoundedJSONParser(BaseParser):
+    media_type = "application/json"
+
+    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
+        limit_bytes = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        body = stream.read(limit_bytes + 1)
+        if len(body) > limit_bytes:
+            raise TooLargeError(f"The body is larger than {limit_bytes} bytes: send less at once.")
+        return parse_json(body) if body.strip() else {}
+
+
+class LfsJSONParser(BoundedJSONParser):
+    media_type = "application/vnd.git-lfs+json"
+
+
+class AnyJSONParser(BoundedJSONParser):
+    """JSON whatever the content type says: some clients send none."""
+
+    media_type = "*/*"

@@ -1,0 +1,1 @@
+"""Settings, routes and entry points: names every app by string, imports none."""

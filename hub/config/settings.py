@@ -1,0 +1,241 @@
+"""Every setting, read from the environment once. A secret has no default and may come from a file."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+from hub.config.logs import configure_structlog, logging_config
+
+KIB, MIB, GIB = 1024, 1024**2, 1024**3
+
+env = environ.FileAwareEnv()
+BASE_DIR = Path(__file__).resolve().parents[2]
+VERSION = "0.1.0"
+
+# Who we are ------------------------------------------------------------------------------------
+DEBUG = env.bool("DEBUG", default=False)
+SECRET_KEY = env.str("SECRET_KEY")
+HUB_PORT = env.int("HUB_PORT", default=8000)
+HUB_BIND = env.str("HUB_BIND", default="127.0.0.1")
+# The one place absolute URLs come from: never the Host header (threats D4).
+PUBLIC_URL = env.str("PUBLIC_URL", default=f"http://{HUB_BIND}:{HUB_PORT}").rstrip("/")
+_public = urlsplit(PUBLIC_URL)
+SECURE = _public.scheme == "https"
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[]) or [
+    _public.hostname or "localhost",
+    "127.0.0.1",
+    "localhost",
+    "[::1]",
+]
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+if DEBUG and HUB_BIND not in {"127.0.0.1", "localhost", "::1"}:
+    raise ImproperlyConfigured("DEBUG shows secrets to strangers: bind to 127.0.0.1 or unset it.")
+if "*" in ALLOWED_HOSTS:
+    raise ImproperlyConfigured("ALLOWED_HOSTS must name hosts; '*' lets anyone forge links.")
+
+# Where things lie ------------------------------------------------------------------------------
+DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "data"))).resolve()
+REPOSITORIES_DIR = DATA_DIR / "repositories"
+OBJECTS_DIR = Path(
+    env.str("OBJECT_STORE_URL", default=f"file://{DATA_DIR}/objects").removeprefix("file://")
+)
+SPOOL_DIR = DATA_DIR / "spool"
+RUNS_DIR = DATA_DIR / "runs"
+FREE_DISK_RESERVE_BYTES = env.int("FREE_DISK_RESERVE_BYTES", default=2 * GIB)
+# `nginx` spools uploads and sends files; `none` means the application server does both itself.
+FRONT = env.str("FRONT", default="none")
+
+DATABASES = {"default": env.db_url("DATABASE_URL")}
+DATABASES["default"]["ATOMIC_REQUESTS"] = False
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DATABASES["default"].setdefault("OPTIONS", {})
+DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=0)
+if DATABASE_POOL_SIZE:
+    DATABASES["default"]["OPTIONS"]["pool"] = {
+        "min_size": 1,
+        "max_size": DATABASE_POOL_SIZE,
+        "timeout": 20,
+    }
+else:
+    DATABASES["default"]["CONN_MAX_AGE"] = 60
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+CACHE_URL = env.str("CACHE_URL", default="")
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CACHE_URL}
+    if CACHE_URL
+    else {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "hub_cache"}
+}
+
+# Parts -----------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "django.contrib.humanize",
+    "django_htmx",
+    "template_partials",
+    "rest_framework",
+    "drf_spectacular",
+    "hub.apps.HubConfig",
+    "reviews.apps.ReviewsConfig",
+    "training.apps.TrainingConfig",
+]
+MIDDLEWARE = [
+    "hub.http.middleware.RequestIdMiddleware",
+    "hub.http.middleware.RawPathMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "hub.http.middleware.SecurityHeadersMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "hub.http.middleware.RefusalMiddleware",
+]
+ROOT_URLCONF = "hub.config.urls"
+WSGI_APPLICATION = "hub.config.wsgi.application"
+APPEND_SLASH = False
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "hub.web.context.hub",
+            ],
+        },
+    }
+]
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(DATA_DIR / "static")))
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": env.str(
+            "STATICFILES_STORAGE",
+            default="django.contrib.staticfiles.storage.ManifestStaticFilesStorage",
+        )
+    },
+}
+
+# People ----------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "hub.User"
+LOGIN_URL = "hub:sign-in"
+LOGIN_REDIRECT_URL = "/"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "CommonPasswordValidator")
+] + [
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    }
+]
+SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+SESSION_COOKIE_NAME = "__Host-session" if SECURE else f"session-{HUB_PORT}"
+CSRF_COOKIE_NAME = "__Host-csrf" if SECURE else f"csrf-{HUB_PORT}"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
+SESSION_COOKIE_HTTPONLY = True
+CSRF_FAILURE_VIEW = "hub.http.error_pages.csrf_failure"
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+TOKEN_LIFETIME = timedelta(days=env.int("TOKEN_LIFETIME_DAYS", default=90))
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31536000 if SECURE else 0)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE
+SECURE_SSL_REDIRECT = False  # the proxy that holds the certificate redirects
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+X_FRAME_OPTIONS = "DENY"
+
+# Languages -------------------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
+LANGUAGE_COOKIE_NAME = "language"
+LOCALE_PATHS = [BASE_DIR / "locale"]
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+# API -------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "hub.http.authentication.BearerAuthentication",
+        "hub.http.authentication.PageAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": [],  # policies decide; views fetch through them
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["hub.api.parsers.BoundedJSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "hub.http.refusals.exception_handler",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+SPECTACULAR_SETTINGS = {"TITLE": "Weighbridge", "VERSION": VERSION, "SERVE_INCLUDE_SCHEMA": False}
+DATA_UPLOAD_MAX_MEMORY_SIZE = MIB
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
+
+# Limits (threats section 9) --------------------------------------------------------------------
+COMMIT_BODY_LIMIT_BYTES = env.int("COMMIT_BODY_LIMIT_BYTES", default=128 * MIB)
+COMMIT_OPERATIONS_LIMIT = 1_000
+REGULAR_FILE_LIMIT_BYTES = 10 * MIB
+LARGE_FILE_LIMIT_BYTES = env.int("LARGE_FILE_LIMIT_BYTES", default=50 * GIB)
+CARD_LIMIT_BYTES = MIB
+SIGNED_URL_LIFETIME = timedelta(minutes=15)
+XET_TOKEN_LIFETIME = timedelta(minutes=15)
+
+# Runs ------------------------------------------------------------------------------------------
+RUN_LEASE = timedelta(seconds=env.int("RUN_LEASE_SECONDS", default=60))
+RUN_HEARTBEAT = timedelta(seconds=env.int("RUN_HEARTBEAT_SECONDS", default=15))
+RUN_WALL_LIMIT = timedelta(minutes=env.int("RUN_WALL_LIMIT_MINUTES", default=60))
+RUN_MEMORY_LIMIT_BYTES = env.int("RUN_MEMORY_LIMIT_BYTES", default=12 * GIB)
+RUN_OUTPUT_LIMIT_BYTES = env.int("RUN_OUTPUT_LIMIT_BYTES", default=20 * GIB)
+RUN_LOG_LIMIT_BYTES = 10 * MIB
+RUN_QUEUED_LIMIT_PER_USER = env.int("RUN_QUEUED_LIMIT_PER_USER", default=20)
+RUN_THREADS = env.int("RUN_THREADS", default=0)  # 0: the cores this machine has
+
+# Celery: JSON only; a message is a doorbell, the row is the job ---------------------------------
+CELERY_BROKER_URL = env.str("BROKER_URL", default="")
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_DEFAULT_QUEUE = "cpu"
+CELERY_TASK_ROUTES = {"training.tasks.execute_run": {"queue": "gpu"}}
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TIMEZONE = "UTC"
+if CELERY_BROKER_URL.startswith("redis"):
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "visibility_timeout": 6 * 3600,
+        "unacked_restore_interval": 10,
+        "unacked_restore_throttle": 1,
+    }
+CELERY_BEAT_SCHEDULE = {
+    "sweep": {"task": "training.tasks.sweep_runs", "schedule": 30.0},
+    "reconcile-merges": {"task": "reviews.tasks.reconcile_merges", "schedule": 30.0},
+    "tidy": {"task": "hub.tasks.tidy", "schedule": 3600.0},
+}
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+
+LOG_FORMAT = env.str("LOG_FORMAT", default="json")
+LOGGING = logging_config(env.str("LOG_LEVEL", default="INFO"), LOG_FORMAT)
+LOGGING_CONFIG = "logging.config.dictConfig"
+configure_structlog(LOG_FORMAT)

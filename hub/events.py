@@ -1,0 +1,15 @@
+"""What the hub says after something has happened. Features listen; the hub knows none of them."""
+
+from django.dispatch import Signal
+
+# A ref moved: repository, ref, old (oid or ""), new (oid or ""), actor (User | None).
+revision_pushed = Signal()
+# repository, actor
+repository_created = Signal()
+repository_removed = Signal()
+# A pull request has a new head or target: repository, change (extensions.Change), actor.
+change_proposed = Signal()
+# repository, change (extensions.Change), merge_oid, actor
+change_merged = Signal()
+# A machine has a new word about a commit: repository, status (CommitStatus).
+status_changed = Signal()

@@ -1,0 +1,135 @@
+"""Registries that features fill, so that they meet without knowing each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class Tab:
+    """One tab of a repository's page."""
+
+    key: str
+    label: str
+    path: str
+    count: int | None = None
+
+
+@dataclass(frozen=True)
+class Change:
+    """A pull request as features see it: exact oids, never names that move."""
+
+    number: int
+    path: str
+    author_id: int
+    target_branch: str
+    head_oid: str
+    base_oid: str  # the head of the target branch that a merge would build on
+    merge_tree: str | None = None  # the tree of the merge result; None when it conflicts
+
+
+class RequirementState(StrEnum):
+    MET = "met"
+    UNMET = "unmet"
+    RUNNING = "running"
+    FAILED = "failed"
+    STALE = "stale"
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """One line of the merge checklist, with the one action that meets it."""
+
+    key: str
+    label: Any
+    state: RequirementState
+    detail: Any = ""
+    action_label: Any = ""
+    action_path: str = ""
+    action_is_post: bool = False
+
+    @property
+    def blocks(self) -> bool:
+        return self.state is not RequirementState.MET
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A pull request that was opened on someone's behalf."""
+
+    number: int
+    path: str
+    ref: str
+
+
+class Proposer(Protocol):
+    def __call__(
+        self,
+        repository: Any,
+        *,
+        by: Any,
+        title: str,
+        description: str,
+        head_oid: str,
+        target_branch: str,
+        draft: bool = False,
+    ) -> Proposal: ...
+
+
+@dataclass(frozen=True)
+class PullRequestTab:
+    """A tab of a pull request's page: `template` is rendered with what `context` returns."""
+
+    key: str
+    label: Any
+    template: str
+    context: Callable[[Any, Change, Any], dict[str, Any]]  # (repository, change, request)
+    count: Callable[[Any, Change], int | None] = lambda repository, change: None
+
+
+@dataclass
+class Registries:
+    """What features have filled in, read by the hub's doors and actions."""
+
+    # (repository) -> tabs of its page
+    repository_tabs: list[Callable[[Any], Iterable[Tab]]] = field(default_factory=list)
+    # (repository, change) -> lines of the merge checklist
+    requirements: list[Callable[[Any, Change], Iterable[Requirement]]] = field(default_factory=list)
+    # (repository, change) -> files that the merge commit adds or replaces, by path
+    merge_files: list[Callable[[Any, Change], dict[str, bytes]]] = field(default_factory=list)
+    # (repository, change) -> {"sentence", "state", …} shown as the banner, or None
+    verdicts: list[Callable[[Any, Change], dict[str, Any] | None]] = field(default_factory=list)
+    pull_request_tabs: list[PullRequestTab] = field(default_factory=list)
+    # (repository, number, user) -> may this person move refs/pr/number
+    may_push_proposal: Callable[[Any, int, Any], bool] = lambda repository, number, user: False
+    proposer: Proposer | None = None
+
+
+registries = Registries()
+
+
+def propose(
+    repository: Any,
+    *,
+    by: Any,
+    title: str,
+    description: str,
+    head_oid: str,
+    target_branch: str,
+    draft: bool = False,
+) -> Proposal:
+    """Open a pull request whose head is the commit `head_oid`, already in the repository."""
+    if registries.proposer is None:
+        raise RuntimeError("No app opens pull requests: add `reviews` to INSTALLED_APPS.")
+    return registries.proposer(
+        repository,
+        by=by,
+        title=title,
+        description=description,
+        head_oid=head_oid,
+        target_branch=target_branch,
+        draft=draft,
+    )

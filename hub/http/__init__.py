@@ -1,0 +1,1 @@
+"""What every door of the hub shares: routes, authentication, middleware, refusals."""

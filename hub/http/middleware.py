@@ -1,0 +1,94 @@
+"""What every request passes through: an id, the raw path, headers, refusals."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable
+from urllib.parse import unquote
+
+import structlog
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+
+from hub.http.converters import SLASH
+from hub.errors import HubError
+from hub.http.error_pages import refused, wants_json
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "font-src 'self'; connect-src 'self'; form-action 'self'; manifest-src 'self'; "
+    "object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+)
+Handler = Callable[[HttpRequest], HttpResponse]
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:=;-]{1,128}")
+
+
+class RequestIdMiddleware:
+    """Names each request as its client did, so that both sides' logs can be joined."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        sent = request.headers.get("X-Request-Id") or request.headers.get("X-Amzn-Trace-Id") or ""
+        request_id = sent if _REQUEST_ID.fullmatch(sent) else str(uuid.uuid4())
+        request.request_id = request_id  # type: ignore[attr-defined]
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        response = self.get_response(request)
+        response["X-Request-Id"] = request_id
+        return response
+
+
+class RawPathMiddleware:
+    """Routes on the raw path: an encoded slash stays inside its segment (see `converters`)."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        raw = request.META.get("RAW_URI") or request.META.get("REQUEST_URI")
+        if raw is None:
+            return self.get_response(request)
+        path = re.sub(r"^[a-z]+://[^/]*", "", raw).partition("?")[0]
+        if "%1f" in path.lower() or SLASH in path:
+            return HttpResponseBadRequest("This address holds a control character.")
+        decoded = re.sub("%2f", SLASH, path, flags=re.IGNORECASE)
+        try:
+            request.path_info = unquote(decoded, errors="strict")
+        except UnicodeDecodeError:
+            return HttpResponseBadRequest("This address is not UTF-8.")
+        request.path = request.path_info
+        return self.get_response(request)
+
+
+class SecurityHeadersMiddleware:
+    """A policy without inline anything on pages; user files set a stricter one themselves."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response.setdefault("Content-Security-Policy", POLICY)
+        response.setdefault("X-Frame-Options", "DENY")
+        response.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+        response.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        if not settings.SECURE:
+            # Browsers ignore this one over plain http and warn about it on every page.
+            del response["Cross-Origin-Opener-Policy"]
+        return response
+
+
+class RefusalMiddleware:
+    """Turns a refusal that a page raised into a page, or JSON for whoever asked for that."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exc: Exception) -> HttpResponse | None:
+        return refused(request, exc, as_json=wants_json(request)) if isinstance(exc, HubError) else None

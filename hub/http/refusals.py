@@ -1,0 +1,94 @@
+"""One place where refusals become responses: `X-Error-Code`, `X-Error-Message`, JSON body."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from rest_framework import exceptions
+
+from hub.errors import HubError, InvalidCredentialsError, RepositoryNotFoundError
+from hub.errors import UnauthenticatedError as Unauthenticated
+
+log = structlog.get_logger(__name__)
+
+
+def header_text(text: str) -> str:
+    """`text` as one header line: latin-1 only, no control characters, bounded."""
+    clean = "".join(c if c.isprintable() else " " for c in text)
+    return clean.encode("latin-1", "replace").decode("latin-1")[:500]
+
+
+def refusal_status(error: HubError, *, signed_in: bool) -> int:
+    """Anonymous readers of a hidden repository get 401, so that clients ask them to sign in."""
+    if isinstance(error, RepositoryNotFoundError) and not signed_in:
+        return 401
+    return error.http_status
+
+
+def refusal(error: HubError, *, signed_in: bool, extra: dict[str, Any] | None = None) -> HttpResponse:
+    """The JSON response of a refusal; HEAD requests are served by its headers."""
+    response = JsonResponse(
+        {"error": str(error), **(extra or {})}, status=refusal_status(error, signed_in=signed_in)
+    )
+    response["X-Error-Code"] = error.code
+    response["X-Error-Message"] = header_text(str(error))
+    if isinstance(error, Unauthenticated | InvalidCredentialsError):
+        response["WWW-Authenticate"] = 'Basic realm="Weighbridge"'
+    return response
+
+
+def as_hub_error(exc: Exception) -> HubError | None:
+    """Translate what Django and REST framework raise; None for a fault of ours."""
+    if isinstance(exc, HubError):
+        return exc
+    translated = HubError(str(getattr(exc, "detail", exc)) or "The request was refused.")
+    if isinstance(exc, exceptions.ValidationError):
+        translated = HubError(_flatten(exc.detail))
+    match exc:
+        case Http404():
+            translated.code, translated.http_status = "NotFound", 404
+            translated.args = ("There is nothing at this address.",)
+        case PermissionDenied():
+            translated.code, translated.http_status = "Forbidden", 403
+        case exceptions.APIException():
+            translated.code = "".join(p.title() for p in str(exc.default_code).split("_"))
+            translated.http_status = exc.status_code
+        case _:
+            return None
+    return translated
+
+
+def _flatten(detail: Any, name: str = "") -> str:
+    """Validation errors as one sentence a field."""
+    if isinstance(detail, dict):
+        return " ".join(_flatten(value, str(key)) for key, value in detail.items())
+    if isinstance(detail, list):
+        return " ".join(_flatten(value, name) for value in detail)
+    return f"{name}: {detail}" if name and name != "non_field_errors" else str(detail)
+
+
+def exception_handler(exc: Exception, context: dict[str, Any]) -> HttpResponse | None:
+    """REST framework's handler."""
+    request = context["request"]
+    error = as_hub_error(exc)
+    if error is None:
+        return None  # Django's handler500 answers and logs the traceback
+    user = getattr(request, "_user", None)
+    return refusal(
+        error,
+        signed_in=bool(user and user.is_authenticated),
+        extra=getattr(exc, "extra", None),
+    )
+
+
+def fault(request: HttpRequest) -> HttpResponse:
+    """The JSON answer to a fault of ours: says so, names the request, shows nothing."""
+    request_id = getattr(request, "request_id", "-")
+    response = JsonResponse(
+        {"error": f"The server made a mistake and has logged it as {request_id}."}, status=500
+    )
+    response["X-Error-Code"] = "InternalError"
+    return response

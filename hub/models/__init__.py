@@ -1,0 +1,31 @@
+"""Tables of the platform."""
+
+from hub.models.activity import AuditEntry, Event
+from hub.models.namespaces import Access, Membership, Namespace, NamespaceKind
+from hub.models.objects import ObjectLink, StoredObject
+from hub.models.people import User
+from hub.models.protections import BranchProtection
+from hub.models.repositories import Kind, RepoId, Repository, Visibility
+from hub.models.statuses import CommitStatus, StatusState
+from hub.models.tokens import AccessToken, TokenScope
+
+__all__ = [
+    "Access",
+    "AccessToken",
+    "AuditEntry",
+    "BranchProtection",
+    "CommitStatus",
+    "Event",
+    "Kind",
+    "Membership",
+    "Namespace",
+    "NamespaceKind",
+    "ObjectLink",
+    "RepoId",
+    "Repository",
+    "StatusState",
+    "StoredObject",
+    "TokenScope",
+    "User",
+    "Visibility",
+]

@@ -1,0 +1,203 @@
+"""Repositories: a kind, a namespace, a name, and a git repository under the row's id."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.db import models
+from django.db.models import Case, F, OuterRef, Q, Subquery, Value, When
+from django.db.models.functions import Coalesce, Greatest, Lower
+from django.utils.translation import gettext_lazy as _
+
+from hub.blobstore import BlobStore
+from hub.errors import BadInputError
+from hub.gitstore import GitStore
+from hub.models.namespaces import Access, Membership, Namespace
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+    from hub.models.people import User
+
+    Person = User | AnonymousUser
+
+_NAME = re.compile(r"(?!.*(--|\.\.))[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,94}[A-Za-z0-9_])?")
+
+
+class Kind(models.TextChoices):
+    MODEL = "model", _("model")
+    DATASET = "dataset", _("data set")
+
+    @property
+    def web_prefix(self) -> str:
+        """What stands before `namespace/name` in page, resolve, git and LFS URLs."""
+        return "" if self is Kind.MODEL else f"{self.value}s/"
+
+
+class Visibility(models.TextChoices):
+    PUBLIC = "public", _("public")
+    PRIVATE = "private", _("private")
+
+
+@dataclass(frozen=True)
+class RepoId:
+    """How a person names a repository: kind, namespace and name, in any case."""
+
+    kind: Kind
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind.value} {self.namespace}/{self.name}"
+
+    @classmethod
+    def parse(cls, kind: str, repo_id: str) -> RepoId:
+        """Read `namespace/name`.
+
+        Raises: BadInputError when it is not two parts, or the kind is unknown.
+        """
+        namespace, slash, name = repo_id.partition("/")
+        if not slash or not namespace or not name or "/" in name:
+            raise BadInputError(f"“{repo_id}” is no repository id: write namespace/name.")
+        if kind not in Kind.values:
+            raise BadInputError(f"There is no repository kind “{kind}”: use {', '.join(Kind.values)}.")
+        return cls(Kind(kind), namespace, name)
+
+
+def check_name(name: str) -> None:
+    """Refuse a repository or namespace name that the Hub's clients refuse.
+
+    Source: huggingface_hub.utils.validate_repo_id.
+    """
+    if not _NAME.fullmatch(name) or name.endswith(".git"):
+        raise BadInputError(
+            f"“{name}” cannot be a name: use up to 96 letters, digits, “-”, “_” and “.”, "
+            "starting and ending with a letter, a digit or “_”, without “--” or “..”."
+        )
+
+
+class RepositoryQuerySet(models.QuerySet["Repository"]):
+    def with_access(self, user: Person) -> Self:
+        """Annotate each row with `access`, the level `user`, signed in or not, holds on it."""
+        granted = Membership.objects.filter(namespace=OuterRef("namespace"), user=user.pk)
+        held = Subquery(granted.values("access")[:1], output_field=models.IntegerField())
+        public = When(visibility=Visibility.PUBLIC, then=Value(Access.READ))
+        everyone = Case(public, default=Value(Access.NONE))
+        return self.annotate(access=Greatest(everyone, Coalesce(held, Value(Access.NONE))))
+
+    def visible_to(self, user: Person) -> Self:
+        return self.with_access(user).filter(access__gte=Access.READ)
+
+    def named(self, repo: RepoId) -> Self:
+        return self.filter(
+            kind=repo.kind, namespace__slug__iexact=repo.namespace, name__iexact=repo.name
+        )
+
+    def next_number(self, pk: int, counter: str) -> int:
+        """Take the next number of `counter` under a row lock; the caller's transaction keeps it."""
+        row = self.select_for_update().only("pk", counter).get(pk=pk)
+        number: int = getattr(row, counter) + 1
+        self.filter(pk=pk).update(**{counter: number})
+        return number
+
+
+class Repository(models.Model):
+    """A model or data set. Content lies in `store()`; large files in `blobs()`."""
+
+    kind = models.CharField(max_length=8, choices=Kind)
+    namespace = models.ForeignKey(Namespace, on_delete=models.PROTECT, related_name="repositories")
+    name = models.CharField(max_length=96)
+    visibility = models.CharField(max_length=8, choices=Visibility, default=Visibility.PUBLIC)
+    gated = models.CharField(
+        max_length=8, blank=True, choices=[("", "no"), ("auto", "auto"), ("manual", "manual")]
+    )
+    default_branch = models.CharField(max_length=200, default="main")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    last_modified_at = models.DateTimeField(auto_now_add=True)
+    # Derived from the head of the default branch by `jobs.refresh`; shown in lists and search.
+    head_oid = models.CharField(max_length=40, blank=True)
+    card_data = models.JSONField(null=True, blank=True)
+    card_problem = models.CharField(max_length=300, blank=True)
+    tags = ArrayField(models.CharField(max_length=128), default=list, blank=True)
+    pipeline_tag = models.CharField(max_length=64, blank=True)
+    library_name = models.CharField(max_length=64, blank=True)
+    parameters = models.JSONField(
+        null=True, blank=True, help_text='{"total": n, "parameters": {dtype: n}} of safetensors'
+    )
+    size_bytes = models.BigIntegerField(default=0)
+    downloads = models.PositiveBigIntegerField(default=0)
+    likes = models.PositiveIntegerField(default=0)
+    last_discussion_number = models.PositiveIntegerField(default=0)
+    last_run_number = models.PositiveIntegerField(default=0)
+
+    objects = RepositoryQuerySet.as_manager()
+    access: int  # annotated by `with_access`
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint("kind", "namespace", Lower("name"), name="repository_id_unique"),
+            models.CheckConstraint(condition=Q(kind__in=Kind.values), name="repository_kind_known"),
+            models.CheckConstraint(
+                condition=Q(visibility__in=Visibility.values), name="repository_visibility_known"
+            ),
+        ]
+        indexes = [
+            GinIndex(fields=["tags"], name="repository_tags"),
+            models.Index(F("last_modified_at").desc(), name="repository_recent"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.namespace.slug}/{self.name}"
+
+    @property
+    def repo_id(self) -> str:
+        """`namespace/name` in its canonical spelling."""
+        return f"{self.namespace.slug}/{self.name}"
+
+    @property
+    def is_private(self) -> bool:
+        return self.visibility == Visibility.PRIVATE
+
+    @property
+    def path(self) -> str:
+        """The path of its page, without the leading slash: `[datasets/]namespace/name`."""
+        return f"{Kind(self.kind).web_prefix}{self.repo_id}"
+
+    @property
+    def api_path(self) -> str:
+        return f"api/{self.kind}s/{self.repo_id}"
+
+    @property
+    def scope(self) -> str:
+        """Where its large files lie: public ones apart from each namespace's private ones."""
+        return "public" if not self.is_private else f"private-{self.namespace_id}"
+
+    def get_absolute_url(self) -> str:
+        return f"/{self.path}"
+
+    def public_url(self) -> str:
+        return f"{settings.PUBLIC_URL}/{self.path}"
+
+    def store(self) -> GitStore:
+        return GitStore(settings.REPOSITORIES_DIR / f"{self.pk}.git")
+
+    def blobs(self) -> BlobStore:
+        return BlobStore(
+            settings.OBJECTS_DIR / self.scope, reserve_bytes=settings.FREE_DISK_RESERVE_BYTES
+        )
+
+    def may(self, need: Access) -> bool:
+        """Whether the person it was fetched for holds `need` on it (see `policies`)."""
+        return self.access >= need
+
+    def as_facts(self) -> dict[str, Any]:
+        """What logs and events say of it."""
+        return {"repository_id": self.pk, "repo_id": self.repo_id, "kind": self.kind}

@@ -1,0 +1,99 @@
+"""Access tokens: what a client sends in place of a password."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import zlib
+from datetime import datetime
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from hub.models.namespaces import Access
+
+PREFIX = "wb_"
+
+
+class TokenScope(models.TextChoices):
+    READ = "read", _("read")
+    WRITE = "write", _("write")
+    ADMIN = "admin", _("admin")
+
+    @property
+    def ceiling(self) -> Access:
+        """The most access a token of this scope gives, whatever its person holds."""
+        return {"read": Access.READ, "write": Access.WRITE, "admin": Access.ADMIN}[self.value]
+
+
+def _checksum(body: str) -> str:
+    return f"{zlib.crc32(body.encode()):08x}"
+
+
+class AccessTokenManager(models.Manager["AccessToken"]):
+    def issue(
+        self, user: models.Model, *, name: str, scope: str, expires_at: datetime | None = None
+    ) -> tuple[AccessToken, str]:
+        """Create a token and return it with its secret, which is shown this once only.
+
+        The secret holds 256 random bits, a prefix for secret scanners and a checksum.
+        """
+        body = secrets.token_urlsafe(32).replace("-", "A").replace("_", "B")
+        secret = f"{PREFIX}{body}{_checksum(body)}"
+        token = self.create(
+            user=user,
+            name=name,
+            scope=scope,
+            digest=digest_of(secret),
+            hint=secret[-4:],
+            expires_at=expires_at or timezone.now() + settings.TOKEN_LIFETIME,
+        )
+        return token, secret
+
+    def for_secret(self, secret: str) -> AccessToken | None:
+        """The live token whose secret this is; None when unknown, expired or revoked."""
+        body = secret.removeprefix(PREFIX)
+        if not secret.startswith(PREFIX) or _checksum(body[:-8]) != body[-8:]:
+            return None
+        live = self.filter(Q(expires_at__gt=timezone.now()), revoked_at__isnull=True)
+        return (
+            live.select_related("user")
+            .filter(digest=digest_of(secret), user__is_active=True)
+            .first()
+        )
+
+
+def digest_of(secret: str) -> bytes:
+    """SHA-256 of a token's secret: 256 random bits need no slow hash."""
+    return hashlib.sha256(secret.encode()).digest()
+
+
+class AccessToken(models.Model):
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="access_tokens"
+    )
+    name = models.CharField(max_length=96)
+    scope = models.CharField(max_length=8, choices=TokenScope)
+    digest = models.BinaryField(max_length=32, unique=True)
+    hint = models.CharField(max_length=4, help_text="The last characters, to tell tokens apart.")
+    repositories = models.ManyToManyField(
+        "hub.Repository", blank=True, help_text="Only these repositories; empty means all."
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects: AccessTokenManager = AccessTokenManager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(scope__in=TokenScope.values), name="token_scope_known")
+        ]
+
+    @property
+    def ceiling(self) -> Access:
+        return TokenScope(self.scope).ceiling

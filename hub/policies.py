@@ -1,0 +1,109 @@
+"""Who may do what; the one way to fetch an object on someone's behalf."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth.models import AnonymousUser
+
+from hub.errors import ForbiddenError, RepositoryNotFoundError, UnauthenticatedError
+from hub.extensions import registries
+from hub.models import Access, AccessToken, Membership, Namespace, RepoId, Repository, TokenScope
+
+if TYPE_CHECKING:
+    from hub.models.repositories import Person, RepositoryQuerySet
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who asks: a person, and the token they sent, whose scope and list limit them."""
+
+    user: Person
+    token: AccessToken | None = None
+
+    @property
+    def is_signed_in(self) -> bool:
+        return bool(self.user.is_authenticated)
+
+    @property
+    def ceiling(self) -> Access:
+        return Access.ADMIN if self.token is None else self.token.ceiling
+
+
+ANONYMOUS = Actor(AnonymousUser())
+
+
+def visible_repositories(actor: Actor) -> RepositoryQuerySet:
+    """Every repository that `actor` may read, each with its `access`."""
+    rows = Repository.objects.visible_to(actor.user).select_related("namespace")
+    if actor.token is not None and actor.token.repositories.exists():
+        rows = rows.filter(pk__in=actor.token.repositories.values("pk"))
+    return rows
+
+
+def get_repository(actor: Actor, repo: RepoId, *, need: Access = Access.READ) -> Repository:
+    """The repository that `repo` names, for an actor who holds at least `need` on it.
+
+    Raises:
+        RepositoryNotFoundError: hidden and missing read alike.
+        UnauthenticatedError: nobody is signed in and more than reading was asked for.
+        ForbiddenError: it is visible, but the access or the token's scope is too small.
+    """
+    repository = visible_repositories(actor).named(repo).first()
+    if repository is None:
+        raise RepositoryNotFoundError(f"There is no {repo}, or you may not see it.")
+    repository.access = min(repository.access, max(actor.ceiling, Access.READ))
+    if repository.access >= need:
+        return repository
+    if not actor.is_signed_in:
+        raise UnauthenticatedError(f"Sign in to change {repo}.")
+    raise ForbiddenError(f"This needs {Access(need).label.lower()} access to {repo}.")
+
+
+def require_person(actor: Actor, *, scope: TokenScope = TokenScope.READ) -> Any:
+    """The signed-in person, acting with a token of at least `scope` or in the browser.
+
+    Raises: UnauthenticatedError, ForbiddenError.
+    """
+    if not actor.is_signed_in:
+        raise UnauthenticatedError("Sign in first: this needs an account on this server.")
+    if actor.ceiling < scope.ceiling:
+        raise ForbiddenError(f"This needs a token with {scope.label} scope.")
+    return actor.user
+
+
+def may_propose(actor: Actor, repository: Repository) -> bool:
+    """Anyone who is signed in and reads it may open a pull request, with a write token."""
+    return actor.is_signed_in and actor.ceiling >= Access.WRITE and repository.may(Access.READ)
+
+
+def may_write_ref(actor: Actor, repository: Repository, ref: str) -> bool:
+    """Whether `actor` may move `ref`; protection is asked about in `actions.refs`."""
+    if ref.startswith("refs/pr/"):
+        number = ref.removeprefix("refs/pr/")
+        return (
+            actor.ceiling >= Access.WRITE
+            and number.isdecimal()
+            and registries.may_push_proposal(repository, int(number), actor.user)
+        )
+    return repository.may(Access.WRITE)
+
+
+def get_namespace(actor: Actor, slug: str, *, need: Access) -> Namespace:
+    """The namespace `slug`, for an actor who holds `need` in it.
+
+    Raises: UnauthenticatedError, ForbiddenError (also when there is no such namespace).
+    """
+    user = require_person(actor, scope=TokenScope.WRITE)
+    held = Membership.objects.filter(namespace__slug__iexact=slug, user=user.pk, access__gte=need)
+    membership = held.select_related("namespace").first()
+    if membership is None:
+        raise ForbiddenError(f"You have no {Access(need).label.lower()} access to “{slug}”.")
+    return membership.namespace
+
+
+def access_of(user: Person, repository: Repository) -> Access:
+    """The access a person holds on a repository now, in the browser."""
+    row = Repository.objects.with_access(user).filter(pk=repository.pk).first()
+    return Access(row.access) if row else Access.NONE

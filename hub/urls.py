@@ -1,0 +1,16 @@
+"""Routes of the platform."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, URLResolver, path
+from django.views.i18n import set_language
+
+from hub.api import urls as api_urls
+from hub.web import urls as web_urls
+
+app_name = "hub"
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("-/language", set_language, name="set-language"),
+    *api_urls.urlpatterns,
+    *web_urls.urlpatterns,
+]

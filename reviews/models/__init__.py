@@ -1,0 +1,25 @@
+"""Tables of discussions, pull requests, reviews and merges."""
+
+from reviews.models.discussions import (
+    Discussion,
+    DiscussionStatus,
+    PatchSet,
+    PullRequest,
+)
+from reviews.models.merges import Merge, MergeState
+from reviews.models.reviews import Review, ReviewVerdict
+from reviews.models.timeline import Comment, TimelineEvent, TimelineKind
+
+__all__ = [
+    "Comment",
+    "Discussion",
+    "DiscussionStatus",
+    "Merge",
+    "MergeState",
+    "PatchSet",
+    "PullRequest",
+    "Review",
+    "ReviewVerdict",
+    "TimelineEvent",
+    "TimelineKind",
+]

@@ -1,0 +1,48 @@
+"""Gate records: the verdict on one exact (head, base, rule, merge result)."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+
+class GateVerdict(models.TextChoices):
+    PASS = "pass", _("pass")
+    FAIL = "fail", _("fail")
+    INCONCLUSIVE = "inconclusive", _("inconclusive")
+    ERROR = "error", _("error")
+
+
+class GateRecord(models.Model):
+    """A merge may rely on it only if all four digests are those of the merge at hand.
+
+    `merge_tree` pins every file of the merge result, large ones through their pointers.
+    `results` holds per benchmark the inputs and the outcome of the test, so that the verdict can
+    be recomputed without running a model.
+    """
+
+    repository = models.ForeignKey(
+        "hub.Repository", on_delete=models.CASCADE, related_name="gate_records"
+    )
+    pull_request_number = models.PositiveIntegerField()
+    attempt = models.PositiveIntegerField(help_text="How often this pull request was weighed.")
+    head_oid = models.CharField(max_length=40)
+    base_oid = models.CharField(max_length=40)
+    merge_tree = models.CharField(max_length=40)
+    config_digest = models.CharField(max_length=64)
+    verdict = models.CharField(max_length=16, choices=GateVerdict)
+    sentence = models.JSONField(default=dict, help_text="Facts the one-sentence verdict is made of.")
+    results = models.JSONField(default=list)
+    run = models.OneToOneField("training.Run", on_delete=models.CASCADE, related_name="gate_record")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["repository", "pull_request_number", "attempt"], name="gate_attempt_unique"
+            ),
+            models.CheckConstraint(
+                condition=Q(verdict__in=GateVerdict.values), name="gate_verdict_known"
+            ),
+        ]
