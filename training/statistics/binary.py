@@ -41,7 +41,8 @@ def score_statistic(gains: int, losses: int, n: int, difference: float) -> float
     surplus = gains - losses - n * difference
     if variance > 0.0:
         return surplus / sqrt(variance)
-    return 0.0 if surplus == 0.0 else inf if surplus > 0.0 else -inf
+    # A difference too small to square leaves neither spread nor surplus.
+    return 0.0 if abs(surplus) < 1e-9 else inf if surplus > 0.0 else -inf
 
 
 def tango_interval(gains: int, losses: int, n: int, *, alpha: float) -> Interval:
@@ -78,4 +79,9 @@ def _fall(holds: Callable[[float], bool], low: float, high: float) -> float:
 
 def _binomial_mass(trials: int, first: int, last: int) -> float:
     """P(first <= Bin(trials, 1/2) <= last), from whole numbers so that no term underflows."""
-    return sum(comb(trials, hits) for hits in range(first, last + 1)) / 2**trials
+    ways = comb(trials, first)
+    total = ways
+    for hits in range(first, last):
+        ways = ways * (trials - hits) // (hits + 1)
+        total += ways
+    return total / 2**trials
