@@ -1,0 +1,51 @@
+"""Fixtures that every kind of test uses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from tests.factories import make_token
+from tests.server import HubServer, running_hub
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All tests that share the running hub go to one worker of pytest-xdist."""
+    for item in items:
+        if "hub_server" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("hub"))
+
+
+@pytest.fixture
+def client_for() -> Callable[..., Client]:
+    """A browser signed in as `user`; anonymous for None."""
+
+    def sign_in(user: Any = None) -> Client:
+        client = Client(headers={"accept": "text/html"})
+        if user is not None:
+            client.force_login(user)
+        return client
+
+    return sign_in
+
+
+@pytest.fixture
+def api_for() -> Callable[..., Client]:
+    """An API client with a token of `user`; anonymous for None."""
+
+    def with_token(user: Any = None, **token: Any) -> Client:
+        if user is None:
+            return Client()
+        return Client(headers={"authorization": f"Bearer {make_token(user, **token)}"})
+
+    return with_token
+
+
+@pytest.fixture(scope="session")
+def hub_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubServer]:
+    """A whole hub of this session's own, as `make up` starts it."""
+    with running_hub(tmp_path_factory.mktemp("hub")) as server:
+        yield server
