@@ -106,6 +106,8 @@ class Registries:
     # (repository, number, user) -> may this person move refs/pr/number
     may_push_proposal: Callable[[Any, int, Any], bool] = lambda repository, number, user: False
     proposer: Proposer | None = None
+    # (repository, number) -> the undecided pull request as it stands now, merge tree included
+    find_change: Callable[[Any, int], Change | None] = lambda repository, number: None
 
 
 registries = Registries()
