@@ -1,0 +1,189 @@
+"""Where the marks of a chart stand. Horizontal places are per cents, so a chart fits every width."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+EDGE = 1.5  # per cent kept free on both sides
+
+
+@dataclass(frozen=True)
+class Paired:
+    """One benchmark: candidate minus base with its interval, all in points; None: not measured."""
+
+    delta: float | None
+    lower: float | None
+    upper: float | None
+    margin: float
+
+
+@dataclass(frozen=True)
+class Tick:
+    value: float
+    at: float
+
+
+@dataclass(frozen=True)
+class Marks:
+    """Per cents of the plot's width. `off` names the side on which the estimate lies outside."""
+
+    point: float | None
+    whisker: tuple[float, float] | None
+    cut_left: bool
+    cut_right: bool
+    margin: tuple[float, float] | None
+
+    @property
+    def off(self) -> str:
+        if self.point is not None and self.point <= EDGE:
+            return "left"
+        return "right" if self.point is not None and self.point >= 100 - EDGE else ""
+
+    @property
+    def margin_width(self) -> float:
+        return self.margin[1] - self.margin[0] if self.margin else 0
+
+
+@dataclass(frozen=True)
+class Forest:
+    ticks: list[Tick]
+    zero: float
+    rows: list[Marks]
+
+
+def forest(rows: Sequence[Paired]) -> Forest:
+    """The marks of a forest plot on one scale, on which a lone giant does not flatten the others."""
+    low, high = _domain(rows)
+    return Forest(
+        ticks=[Tick(value, _place(value, low, high)) for value in ticks(low, high, 6)],
+        zero=_place(0, low, high),
+        rows=[_marks(row, low, high) for row in rows],
+    )
+
+
+def _known(row: Paired) -> list[float]:
+    return [value for value in (row.delta, row.lower, row.upper) if value is not None]
+
+
+def _domain(rows: Sequence[Paired]) -> tuple[float, float]:
+    """The values shown: all of them, but no further than three times the usual reach."""
+    known = [value for row in rows for value in _known(row)]
+    reaches = [max(map(abs, _known(row))) for row in rows if _known(row)]
+    margin = max((row.margin for row in rows), default=0)
+    cap = max(2.5 * margin, 3 * median(reaches) if reaches else 0) or 1
+    low = max(min([*known, -1.25 * margin, 0]), -cap)
+    high = min(max([*known, 0.5 * margin, 0]), cap)
+    pad = 0.06 * (high - low) or 1
+    return low - pad, high + pad
+
+
+def _place(value: float, low: float, high: float) -> float:
+    return round(100 * (value - low) / (high - low), 2)
+
+
+def _marks(row: Paired, low: float, high: float) -> Marks:
+    def held(value: float) -> float:
+        return min(max(_place(value, low, high), EDGE), 100 - EDGE)
+
+    known = _known(row)
+    edge = (held(-row.margin), _place(0, low, high)) if row.margin else None
+    return Marks(
+        point=None if row.delta is None else held(row.delta),
+        whisker=(held(min(known)), held(max(known))) if known else None,
+        cut_left=bool(known) and min(known) < low,
+        cut_right=bool(known) and max(known) > high,
+        margin=edge,
+    )
+
+
+def ticks(low: float, high: float, most: int) -> list[float]:
+    """At most `most` round values between low and high."""
+    rough = (high - low) / max(most - 1, 1)
+    scale = 10.0 ** math.floor(math.log10(rough))
+    step = next(scale * nice for nice in (1, 2, 5, 10) if scale * nice >= rough)
+    first = math.ceil(low / step - 1e-9)
+    last = math.floor(high / step + 1e-9)
+    return [round(index * step, 10) for index in range(first, last + 1)]
+
+
+@dataclass(frozen=True)
+class Score:
+    """One version's score with its interval, in the benchmark's own unit; None: not measured."""
+
+    score: float | None
+    lower: float | None
+    upper: float | None
+
+
+@dataclass(frozen=True)
+class Dot:
+    """`x` in per cent, the others in pixels from the top."""
+
+    x: float
+    y: float
+    top: float
+    bottom: float
+    labelled: bool
+    narrow: bool
+
+
+@dataclass(frozen=True)
+class Versions:
+    """`band` and `path` are point lists in a box of 100 by `height`."""
+
+    ticks: list[Tick]
+    dots: list[Dot | None]
+    band: str
+    path: str
+    height: int
+
+
+def versions(scores: Sequence[Score], *, height: int = 170) -> Versions:
+    """The marks of a chart of scores over versions, oldest first."""
+    low, high = _score_domain(scores)
+
+    def down(value: float) -> float:
+        return round(height * (high - value) / (high - low), 1)
+
+    wide, slim = max(1, math.ceil(len(scores) / 10)), max(1, math.ceil(len(scores) / 4))
+    dots: list[Dot | None] = []
+    for index, row in enumerate(scores):
+        if row.score is None:
+            dots.append(None)
+            continue
+        back = len(scores) - 1 - index
+        x = 50.0 if len(scores) == 1 else round(4 + 92 * index / (len(scores) - 1), 2)
+        top = row.score if row.upper is None else row.upper
+        bottom = row.score if row.lower is None else row.lower
+        dots.append(
+            Dot(x, down(row.score), down(top), down(bottom), back % wide == 0, back % slim == 0)
+        )
+    drawn = [dot for dot in dots if dot]
+    upper = [f"{dot.x},{dot.top}" for dot in drawn]
+    under = [f"{dot.x},{dot.bottom}" for dot in reversed(drawn)]
+    return Versions(
+        ticks=[Tick(value, down(value)) for value in ticks(low, high, 5)],
+        dots=dots,
+        band=" ".join(upper + under),
+        path=" ".join(f"{dot.x},{dot.y}" for dot in drawn),
+        height=height,
+    )
+
+
+def _score_domain(scores: Sequence[Score]) -> tuple[float, float]:
+    known = [
+        value for row in scores for value in (row.score, row.lower, row.upper) if value is not None
+    ]
+    low, high = (min(known), max(known)) if known else (0.0, 1.0)
+    pad = 0.08 * (high - low) or max(abs(high) * 0.05, 0.5)
+    return low - pad, high + pad
+
+
+def heat_level(value: float | None, largest: float, levels: int = 7) -> int:
+    """0 for unchanged or unknown, then 1 to `levels` by the square root of the share of `largest`."""
+    if not value or largest <= 0:
+        return 0
+    return max(1, min(levels, math.ceil(levels * math.sqrt(value / largest))))

@@ -1,0 +1,123 @@
+"""Markdown cards and comments as HTML: CommonMark with GitHub's tables, sanitised last."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import lru_cache, partial
+from posixpath import normpath
+from urllib.parse import unquote, urlsplit
+
+import nh3
+from markdown_it import MarkdownIt
+from markdown_it.rules_core import StateCore
+from mdit_py_plugins.anchors import anchors_plugin
+from mdit_py_plugins.footnote import footnote_plugin
+from mdit_py_plugins.front_matter import front_matter_plugin
+from mdit_py_plugins.tasklists import tasklists_plugin
+
+from hub.rendering.code import CLASSES, fence_html
+from hub.rendering.safe import SanitisedHtml
+
+# Where a relative link leads: the path from the repository's root, and whether it is an image.
+# None leaves the link without a target.
+LinkMaker = Callable[[str, bool], str | None]
+
+MARKDOWN_LIMIT_CHARACTERS = 256 * 1024
+ID_PREFIX = "user-content-"
+TAGS = frozenset(
+    "a abbr b blockquote br caption center cite code col colgroup dd del details dfn div dl dt em "
+    "figcaption figure h1 h2 h3 h4 h5 h6 hr i img input ins kbd li mark ol p picture pre q s samp "
+    "section small span strong sub summary sup table tbody td tfoot th thead tr tt u ul var".split()
+)
+ATTRIBUTES = {
+    "*": {"id", "title", "lang", "dir", "align"},
+    "a": {"href"},
+    "img": {"src", "alt", "width", "height"},
+    "td": {"colspan", "rowspan"},
+    "th": {"colspan", "rowspan", "scope"},
+    "ol": {"start"},
+    "details": {"open"},
+    "input": {"checked"},
+}
+SCHEMES = frozenset({"http", "https", "mailto"})
+_SPACES_AND_CONTROLS = re.compile(r"[\x00-\x20\x7f-\x9f]")
+_ALIGNED = re.compile(r"text-align:(left|right|center)")
+
+
+def render_markdown(text: str, *, link: LinkMaker | None = None, folder: str = "") -> SanitisedHtml:
+    """The text as HTML safe to show on our own pages.
+
+    `link` turns the path of a relative link or image, resolved against `folder`, into an address;
+    without it relative targets are dropped. Pictures from other servers are not fetched: their
+    text stands for them. Front matter is left out. Only the first 256 Ki characters are read.
+    """
+    html = _parser().render(text[:MARKDOWN_LIMIT_CHARACTERS])
+    clean = nh3.clean(
+        html,
+        tags=set(TAGS),
+        clean_content_tags={"script", "style", "template", "noscript", "iframe", "title"},
+        attributes={tag: set(names) for tag, names in ATTRIBUTES.items()},
+        attribute_filter=partial(_attribute, link, folder),
+        allowed_classes={"span": set(CLASSES.values()), "section": {"footnotes"}},
+        set_tag_attribute_values={
+            "input": {"type": "checkbox", "disabled": ""},
+            "img": {"loading": "lazy"},
+        },
+        url_schemes=set(SCHEMES),
+        link_rel="nofollow ugc noopener noreferrer",
+        strip_comments=True,
+    )
+    return SanitisedHtml(clean)
+
+
+@lru_cache(maxsize=1)
+def _parser() -> MarkdownIt:
+    parser = MarkdownIt("commonmark", {"html": True, "highlight": _highlight})
+    parser.enable(["table", "strikethrough"])
+    parser.use(front_matter_plugin).use(footnote_plugin).use(tasklists_plugin)
+    parser.use(anchors_plugin, max_level=6)
+    parser.core.ruler.push("align_cells", _align_cells)
+    return parser
+
+
+def _highlight(text: str, language: str, _attributes: str) -> str:
+    return fence_html(text, language)
+
+
+def _align_cells(state: StateCore) -> None:
+    """Tables say `align`, since pages allow no inline styles."""
+    for token in state.tokens:
+        aligned = _ALIGNED.search(str(token.attrs.get("style", "")))
+        if aligned:
+            token.attrs = {"align": aligned[1]}
+
+
+def _attribute(link: LinkMaker | None, folder: str, tag: str, name: str, value: str) -> str | None:
+    """The value an attribute may keep, or None to drop it."""
+    if name == "id":
+        return ID_PREFIX + value.removeprefix(ID_PREFIX)
+    if name == "href":
+        return _target(value, link, folder, is_image=False)
+    if name == "src":
+        return _target(value, link, folder, is_image=True)
+    return value
+
+
+def _target(value: str, link: LinkMaker | None, folder: str, *, is_image: bool) -> str | None:
+    address = _SPACES_AND_CONTROLS.sub("", value)
+    if address.startswith("#"):
+        return "#" + ID_PREFIX + address[1:].removeprefix(ID_PREFIX)
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return None
+    if parts.scheme or parts.netloc or address.startswith(("//", "/\\", "\\")):
+        return None if is_image or parts.scheme not in SCHEMES else address
+    if address.startswith("/"):
+        return address
+    path = normpath(f"{folder}/{unquote(parts.path)}".lstrip("/")) if parts.path else ""
+    made = link(path, is_image) if link and path and not path.startswith("..") else None
+    if made is None or not made.startswith(("/", "http://", "https://")):
+        return None
+    return made + (f"#{parts.fragment}" if parts.fragment else "")

@@ -1,0 +1,1 @@
+"""Template tags: numbers, marks, charts, rendered text."""

@@ -1,0 +1,97 @@
+"""Charts drawn by the server. Rows may be objects or dictionaries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django import template
+
+from hub.rendering import charts
+
+register = template.Library()
+
+
+def _of(row: Any, name: str) -> Any:
+    return row.get(name) if isinstance(row, dict) else getattr(row, name, None)
+
+
+@register.inclusion_tag("components/forest_plot.html")
+def forest_plot(rows: Iterable[Any], unit: str = "") -> dict[str, Any]:
+    """Paired differences with their intervals and allowed margins.
+
+    A row has label, delta, lower, upper, margin (points), verdict, and may have verdict_label,
+    note, url. `unit` names the points on the axis.
+    """
+    found = list(rows)
+    drawn = charts.forest(
+        [
+            charts.Paired(_of(r, "delta"), _of(r, "lower"), _of(r, "upper"), _of(r, "margin") or 0)
+            for r in found
+        ]
+    )
+    names = (
+        "label",
+        "delta",
+        "lower",
+        "upper",
+        "margin",
+        "verdict",
+        "verdict_label",
+        "note",
+        "url",
+    )
+    lines = [
+        {**{name: _of(row, name) for name in names}, "marks": marks}
+        for row, marks in zip(found, drawn.rows, strict=True)
+    ]
+    return {"rows": lines, "ticks": drawn.ticks, "zero": drawn.zero, "unit": unit}
+
+
+@register.inclusion_tag("components/versions_chart.html")
+def versions_chart(rows: Iterable[Any], title: str = "", unit: str = "") -> dict[str, Any]:
+    """The score of every version with its interval, oldest first.
+
+    A row has label, score, lower, upper, and may have url. `unit` heads the score column.
+    """
+    found = list(rows)
+    drawn = charts.versions(
+        [charts.Score(_of(r, "score"), _of(r, "lower"), _of(r, "upper")) for r in found]
+    )
+    names = ("label", "score", "lower", "upper", "url")
+    lines = [
+        {**{name: _of(row, name) for name in names}, "dot": dot}
+        for row, dot in zip(found, drawn.dots, strict=True)
+    ]
+    return {"rows": lines, "drawn": drawn, "title": title, "unit": unit}
+
+
+@register.inclusion_tag("components/heat_map.html")
+def heat_map(columns: Sequence[str], rows: Iterable[Any], title: str = "") -> dict[str, Any]:
+    """A map of numbers, layer by module: the darker the larger.
+
+    `columns` are the headings; a row has label and cells, each None or an object with value,
+    title (read out and shown on hover), and maybe url.
+    """
+    found = [(str(_of(row, "label")), list(_of(row, "cells"))) for row in rows]
+    values = [_of(cell, "value") or 0 for _, cells in found for cell in cells if cell]
+    largest = max(values, default=0)
+    lines = [
+        {
+            "label": label,
+            "cells": [
+                {
+                    "level": charts.heat_level(_of(cell, "value"), largest),
+                    "title": _of(cell, "title"),
+                    "url": _of(cell, "url"),
+                }
+                if cell
+                else {"level": 0, "title": "", "url": ""}
+                for cell in cells
+            ],
+        }
+        for label, cells in found
+    ]
+    every = max(1, len(columns) // 6)
+    headings = [name if index % every == 0 else "" for index, name in enumerate(columns)]
+    return {"headings": headings, "rows": lines, "title": title}
