@@ -10,8 +10,9 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from hub.errors import StorageFullError, UnprocessableError
 
@@ -20,6 +21,12 @@ ROOM_CHECK_BYTES = 64 * MIB
 RESERVED_SHARE = 0.05  # a small disk reserves this share of itself instead of `reserve_bytes`
 FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT}
 FULL_MESSAGE = "The hub's disk is full. Ask its operator to free space, then upload again."
+
+
+class ByteStream(Protocol):
+    """Anything to read an upload from: a file, a request, a WSGI input."""
+
+    def read(self, size: int, /) -> bytes: ...
 
 
 class Draft:
@@ -70,7 +77,7 @@ class Landing:
                 Path(name).unlink(missing_ok=True)
 
     @contextmanager
-    def adopted(self, path: Path) -> Iterator[tuple[Path, BinaryIO]]:
+    def adopted(self, path: Path) -> Iterator[tuple[Path, BufferedReader]]:
         """A second name for the regular file `path`, and that same file opened for reading.
 
         Whoever swaps `path` meanwhile changes nothing: name and bytes belong to one inode.
@@ -123,7 +130,7 @@ def link_if_absent(source: Path, place: Path) -> bool:
     return inserted
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> BufferedReader:
     """The ordinary file at `path`, for reading; links and devices are refused unread."""
     require_regular(path.lstat())  # before opening: a device may react to being opened
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)

@@ -16,7 +16,7 @@ class RangeReader(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer) -> int:  # type: ignore[no-untyped-def]  # any writable buffer
+    def readinto(self, buffer) -> int:
         data = self._file.read(min(len(buffer), self._remaining_bytes))
         buffer[: len(data)] = data
         self._remaining_bytes -= len(data)

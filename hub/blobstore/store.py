@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 from hub.blobstore.landing import (
     MIB,
+    ByteStream,
     Landing,
     fsync_folder,
     link_if_absent,
@@ -51,7 +52,7 @@ class BlobStore:
 
     def put(
         self,
-        stream: BinaryIO,
+        stream: ByteStream,
         *,
         sha256: str | None = None,
         size_bytes: int | None = None,

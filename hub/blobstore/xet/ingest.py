@@ -64,7 +64,7 @@ class ShardIngest:
             require_within(size_bytes, self._limit_bytes)
             for digest, chunk_bytes in index.leaves(term.start, term.end):
                 tree.add(digest, chunk_bytes)
-            packed += recipes.TERM.pack(term.xorb, term.start, term.end)
+            packed += recipes.TERM.pack(term.xorb, term.start, term.end, term.raw_bytes)
         if file_hash(tree.root()) != file.file_hash:
             raise UnprocessableError(
                 f"The terms of file {to_hex(file.file_hash)} make another file. Upload it again."
@@ -111,8 +111,9 @@ class ShardIngest:
         )
 
     def _raw_chunks(self, recipe: Recipe) -> Iterator[bytes]:
-        for digest, start, end in recipe.terms():
-            yield from self._xorbs.raw_chunks(to_hex(digest), start, end)
+        for digest, start, end, _ in recipe.terms():
+            name = to_hex(digest)
+            yield from self._xorbs.raw_chunks(name, self._index(name), start, end)
 
 
 class Report:

@@ -10,7 +10,7 @@ from hub.blobstore.store import fan_out
 from hub.blobstore.xet.hashing import to_hex
 
 HEAD = struct.Struct("<8s32sQ")  # tag, sha256, size
-TERM = struct.Struct("<32sII")  # xorb hash, first chunk, end chunk
+TERM = struct.Struct("<32sIII")  # xorb hash, first chunk, end chunk, raw bytes
 TAG = b"WBXETF01"
 
 
@@ -26,9 +26,9 @@ class Recipe:
     def sha256_hex(self) -> str:
         return to_hex(self.sha256)
 
-    def terms(self) -> Iterator[tuple[bytes, int, int]]:
-        """Each term as (xorb hash, first chunk, end chunk)."""
-        return TERM.iter_unpack(self.packed_terms)  # type: ignore[return-value]
+    def terms(self) -> Iterator[tuple[bytes, int, int, int]]:
+        """Each term as (xorb hash, first chunk, end chunk, raw bytes)."""
+        return TERM.iter_unpack(self.packed_terms)
 
 
 class RecipeBox:

@@ -1,12 +1,14 @@
 """What Xet clients send to one scope, on disk beside its blobs. There is no database."""
 
 from pathlib import Path
-from typing import BinaryIO
 
+from hub.blobstore.landing import ByteStream
 from hub.blobstore.store import BlobStore
 from hub.blobstore.xet.ingest import IngestedFile, Progress, ShardIngest
 from hub.blobstore.xet.recipes import RecipeBox
+from hub.blobstore.xet.reconstruction import Reconstruction, reconstruct
 from hub.blobstore.xet.xorbs import XorbShelf
+from hub.errors import EntryNotFoundError
 
 
 class XetStore:
@@ -20,7 +22,7 @@ class XetStore:
         self.xorbs = XorbShelf(root, blobs.landing)
         self._recipes = RecipeBox(root, blobs.landing)
 
-    def put_xorb(self, hash_hex: str, source: BinaryIO | Path, *, length_bytes: int) -> bool:
+    def put_xorb(self, hash_hex: str, source: ByteStream | Path, *, length_bytes: int) -> bool:
         """Store a xorb after checking all of it. False when it was already here: then unread.
 
         Raises:
@@ -53,3 +55,13 @@ class XetStore:
         recipe = self._recipes.get(hash_hex)
         blob = self.blobs.stat(recipe.sha256_hex) if recipe else None
         return IngestedFile(hash_hex, blob.sha256, blob.size_bytes) if blob else None
+
+    def reconstruct(self, hash_hex: str, start: int, end: int) -> Reconstruction:
+        """What to fetch for the bytes [start, end) of a file; `end` may lie beyond it.
+
+        Raises: EntryNotFoundError; UnsatisfiableRangeError when the range begins beyond the file.
+        """
+        recipe = self._recipes.get(hash_hex)
+        if recipe is None:
+            raise EntryNotFoundError(f"No file with Xet hash {hash_hex} is stored here.")
+        return reconstruct(recipe, self.xorbs.index, start, end)

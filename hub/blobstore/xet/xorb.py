@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
-from typing import BinaryIO
 
 import lz4.frame
 import numpy as np
 
+from hub.blobstore.landing import ByteStream
 from hub.blobstore.xet.hashing import chunk_hash, to_hex, xorb_hash
 from hub.errors import TooLargeError, UnprocessableError
 
@@ -69,6 +69,13 @@ class XorbIndex:
         """The byte range [first, last) of the frames of chunks [start, end)."""
         return self._span("stored_end", start, end)
 
+    def covering(self, start: int, end: int, low: int, high: int) -> tuple[int, int]:
+        """Those of the chunks [start, end) that hold their raw bytes [low, high)."""
+        ends = self.chunks["raw_end"][start:end].astype(np.int64) - self.raw_span(start, end)[0]
+        first = np.searchsorted(ends, low, side="right")
+        last = np.searchsorted(ends, high, side="left")
+        return start + int(first), start + int(last) + 1
+
     def leaves(self, start: int, end: int) -> Iterator[tuple[bytes, int]]:
         """The (hash, raw length) of chunks [start, end)."""
         hashes, previous_end = self.hashes(start, end), self.raw_span(start, end)[0]
@@ -82,7 +89,7 @@ class XorbIndex:
 
 
 def receive(
-    source: BinaryIO, write: Callable[[bytes], object], *, digest: bytes, length_bytes: int
+    source: ByteStream, write: Callable[[bytes], object], *, digest: bytes, length_bytes: int
 ) -> None:
     """Check the xorb of `length_bytes` in `source` frame by frame, and write frames and index.
 
@@ -109,7 +116,7 @@ def receive(
     write(TAIL.pack(TAIL_TAG, len(leaves), stored_end))
 
 
-def read_frame(source: BinaryIO, limit_bytes: int = MAX_XORB_BYTES) -> Frame | None:
+def read_frame(source: ByteStream, limit_bytes: int = MAX_XORB_BYTES) -> Frame | None:
     """The next frame, still compressed. None where a client's own footer begins instead.
 
     Raises: UnprocessableError for a frame that is cut short, too large or of unknown kind.
@@ -130,7 +137,7 @@ def read_frame(source: BinaryIO, limit_bytes: int = MAX_XORB_BYTES) -> Frame | N
     return Frame(Scheme(scheme), raw_bytes, read_exactly(source, stored_bytes))
 
 
-def read_exactly(source: BinaryIO, size_bytes: int) -> bytes:
+def read_exactly(source: ByteStream, size_bytes: int) -> bytes:
     """`size_bytes` from a stream that may return less at a time."""
     data = source.read(size_bytes)
     while len(data) < size_bytes:

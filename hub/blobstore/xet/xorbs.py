@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
 
-from hub.blobstore.landing import MIB, Landing, open_regular
+from hub.blobstore.landing import MIB, ByteStream, Landing, open_regular
 from hub.blobstore.store import fan_out
 from hub.blobstore.xet import xorb
 from hub.blobstore.xet.hashing import from_hex
@@ -17,7 +16,7 @@ class XorbShelf:
     def __init__(self, root: Path, landing: Landing) -> None:
         self.root, self._landing = root, landing
 
-    def put(self, hash_hex: str, source: BinaryIO | Path, *, length_bytes: int) -> bool:
+    def put(self, hash_hex: str, source: ByteStream | Path, *, length_bytes: int) -> bool:
         """See `XetStore.put_xorb`."""
         if self.path(hash_hex):
             return False
@@ -33,9 +32,11 @@ class XorbShelf:
         """The index of a stored xorb. Raises: UnprocessableError when it is not stored."""
         return xorb.read_index(self._require(hash_hex))
 
-    def raw_chunks(self, hash_hex: str, start: int, end: int) -> Iterator[bytes]:
-        """The raw bytes of chunks [start, end), chunk by chunk."""
-        first_byte, _ = self.index(hash_hex).stored_span(start, end)
+    def raw_chunks(
+        self, hash_hex: str, index: xorb.XorbIndex, start: int, end: int
+    ) -> Iterator[bytes]:
+        """The raw bytes of chunks [start, end) of the xorb with this index, chunk by chunk."""
+        first_byte, _ = index.stored_span(start, end)
         with self._require(hash_hex).open("rb", buffering=MIB) as file:
             file.seek(first_byte)
             for _ in range(start, end):
