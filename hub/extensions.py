@@ -13,8 +13,8 @@ class Tab:
     """One tab of a repository's page."""
 
     key: str
-    label: str
-    path: str
+    label: Any
+    url: str
     count: int | None = None
 
 

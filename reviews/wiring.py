@@ -1,5 +1,38 @@
 """Fills the hub's registries and listens to its events."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from hub import events
+from hub.extensions import Tab, registries
+from hub.models import Repository
+from reviews.actions.pull_requests import open_pull_request
+from reviews.jobs.pushes import record_push
+from reviews.models import Discussion
+from reviews.policies import may_push
+
 
 def connect() -> None:
     """Called once, when Django has loaded every app."""
+    registries.proposer = open_pull_request
+    registries.may_push_proposal = may_push
+    registries.repository_tabs.append(community_tab)
+    events.revision_pushed.connect(follow_ref, dispatch_uid="reviews.follow_ref")
+
+
+def community_tab(repository: Repository) -> Iterable[Tab]:
+    """Discussions and pull requests, with how many are open."""
+    count = Discussion.objects.filter(repository=repository).open().count()
+    url = f"{repository.get_absolute_url()}/discussions"
+    yield Tab("discussions", _("Pull requests"), url, count)
+
+
+def follow_ref(sender: Any, repository: Repository, ref: str, actor: Any, **_more: Any) -> None:
+    """A push to `refs/pr/N` is a new patch set."""
+    number = ref.removeprefix("refs/pr/")
+    if ref.startswith("refs/pr/") and number.isdecimal():
+        record_push(repository, int(number), by=actor)

@@ -7,6 +7,7 @@ from functools import wraps
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
 
 from hub.extensions import Tab, registries
 from hub.http.authentication import actor_of
@@ -34,6 +35,20 @@ def repository_page(
     return decorate
 
 
-def tabs_of(repository: Repository) -> list[Tab]:
-    """The tabs that features add to a repository's page."""
-    return [tab for source in registries.repository_tabs for tab in source(repository)]
+def frame(repository: Repository, current_tab: str) -> dict[str, Any]:
+    """What `hub/repository.html`, the frame of every page about a repository, needs."""
+    url = repository.get_absolute_url()
+    card = _("Model") if repository.kind == Kind.MODEL else _("Data set")
+    tabs = [
+        Tab("card", card, url),
+        Tab("files", _("Files"), f"{url}/tree/{repository.default_branch}"),
+        *(tab for source in registries.repository_tabs for tab in source(repository)),
+    ]
+    if repository.may(Access.ADMIN):
+        tabs.append(Tab("settings", _("Settings"), f"{url}/settings"))
+    return {
+        "repository": repository,
+        "tabs": tabs,
+        "current_tab": current_tab,
+        "may_write": repository.may(Access.WRITE),
+    }

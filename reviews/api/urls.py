@@ -1,7 +1,27 @@
-"""Routes."""
+"""Routes of the discussions API."""
 
 from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from hub.http.routing import api
+from reviews.api import views
+
+_ONE = "/discussions/<int:number>"
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    api("/discussions", views.DiscussionListView.as_view(), "api-discussion-list"),
+    api(_ONE, views.DiscussionView.as_view(), "api-discussion"),
+    api(f"{_ONE}/comment", views.CommentView.as_view(), "api-comment-add"),
+    api(f"{_ONE}/comment/<str:event>/edit", views.CommentEditView.as_view(), "api-comment-edit"),
+    api(f"{_ONE}/comment/<str:event>/hide", views.CommentHideView.as_view(), "api-comment-hide"),
+    api(f"{_ONE}/title", views.TitleView.as_view(), "api-discussion-title"),
+    api(f"{_ONE}/status", views.StatusView.as_view(), "api-discussion-status"),
+    api(f"{_ONE}/merge", views.MergeView.as_view(), "api-pull-request-merge"),
+    api(f"{_ONE}/review", views.ReviewView.as_view(), "api-pull-request-review"),
+    api(
+        f"{_ONE}/requirements",
+        views.RequirementsView.as_view(),
+        "api-pull-request-requirements",
+    ),
+]

@@ -32,9 +32,7 @@ class DiscussionQuerySet(models.QuerySet["Discussion"]):
     def decide(self, pk: int, status: str, *, by: Any, merge_oid: str = "") -> bool:
         """Settle an undecided row once. False when someone else settled it first."""
         decided = {"status": status, "decided_by": by, "decided_at": timezone.now()}
-        return (
-            self.filter(pk=pk, status__in=UNDECIDED).update(**decided, merge_oid=merge_oid) == 1
-        )
+        return self.filter(pk=pk, status__in=UNDECIDED).update(**decided, merge_oid=merge_oid) == 1
 
 
 class PullRequestManager(models.Manager["PullRequest"]):
@@ -51,9 +49,7 @@ class Discussion(models.Model):
     )
     number = models.PositiveIntegerField()
     title = models.CharField(max_length=256)
-    status = models.CharField(
-        max_length=8, choices=DiscussionStatus, default=DiscussionStatus.OPEN
-    )
+    status = models.CharField(max_length=8, choices=DiscussionStatus, default=DiscussionStatus.OPEN)
     author = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="discussions"
     )

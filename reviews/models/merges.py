@@ -30,7 +30,9 @@ class Merge(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["pull_request"], condition=~Q(state="dropped"), name="one_merge_a_pull_request"
+                fields=["pull_request"],
+                condition=~Q(state="dropped"),
+                name="one_merge_a_pull_request",
             ),
             models.CheckConstraint(
                 condition=Q(state__in=MergeState.values), name="merge_state_known"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -13,6 +15,14 @@ class TimelineKind(models.TextChoices):
     TITLE = "title-change"
     COMMIT = "commit"
     REVIEW = "review"
+
+
+class TimelineEventManager(models.Manager["TimelineEvent"]):
+    def record(
+        self, discussion: models.Model, kind: TimelineKind, actor: Any, **data: Any
+    ) -> TimelineEvent:
+        """Add one line to `discussion`."""
+        return self.create(discussion=discussion, kind=kind, actor=actor, data=data)
 
 
 class TimelineEvent(models.Model):
@@ -27,6 +37,8 @@ class TimelineEvent(models.Model):
     )
     data = models.JSONField(default=dict)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects: TimelineEventManager = TimelineEventManager()
 
     class Meta:
         ordering = ["pk"]

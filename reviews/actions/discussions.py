@@ -1,0 +1,77 @@
+"""Opening, renaming, closing and reopening discussions."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from hub.errors import AlreadyDecidedError, BadInputError, ConflictError
+from hub.models import Event, Repository
+from hub.policies import Actor
+from reviews.actions.timeline import add_comment, check_title
+from reviews.models import (
+    Discussion,
+    DiscussionStatus,
+    TimelineEvent,
+    TimelineKind,
+)
+from reviews.policies import require_commenter, require_steward
+
+
+@transaction.atomic
+def open_discussion(
+    repository: Repository, actor: Actor, *, title: str, description: str
+) -> Discussion:
+    """Start a discussion; its description is the first comment."""
+    user = require_commenter(actor)
+    number = Repository.objects.next_number(repository.pk, "last_discussion_number")
+    discussion = Discussion.objects.create(
+        repository=repository, number=number, title=check_title(title), author=user
+    )
+    if description.strip():
+        add_comment(discussion, actor, description)
+    Event.objects.create(
+        repository=repository,
+        actor=user,
+        kind="discussion.opened",
+        path=discussion.get_absolute_url(),
+        data={"number": number, "title": discussion.title},
+    )
+    return discussion
+
+
+@transaction.atomic
+def rename(discussion: Discussion, actor: Actor, title: str) -> TimelineEvent:
+    """Give a discussion another title."""
+    user = require_steward(actor, discussion)
+    old, new = discussion.title, check_title(title)
+    Discussion.objects.filter(pk=discussion.pk).update(title=new)
+    discussion.title = new
+    return TimelineEvent.objects.record(
+        discussion, TimelineKind.TITLE, user, **{"from": old, "to": new}
+    )
+
+
+@transaction.atomic
+def change_status(
+    discussion: Discussion, actor: Actor, status: str, *, comment: str = ""
+) -> TimelineEvent:
+    """Close, reopen, or publish a draft.
+
+    Raises: AlreadyDecidedError for merged ones, ConflictError when it is in that state already.
+    """
+    user = require_steward(actor, discussion)
+    if status not in {DiscussionStatus.OPEN, DiscussionStatus.CLOSED}:
+        raise BadInputError(f"“{status}” is no status to set: use open or closed.")
+    current = Discussion.objects.select_for_update().get(pk=discussion.pk)
+    if current.status == DiscussionStatus.MERGED:
+        raise AlreadyDecidedError(f"Number {current.number} is merged: open a new one.")
+    if current.status == status:
+        raise ConflictError(f"Number {current.number} is already {status}.")
+    closed = status == DiscussionStatus.CLOSED
+    current.status, current.decided_by = status, user if closed else None
+    current.save(update_fields=["status", "decided_by"])
+    discussion.status = status
+    event = TimelineEvent.objects.record(discussion, TimelineKind.STATUS, user, status=str(status))
+    if comment.strip():
+        add_comment(discussion, actor, comment)
+    return event

@@ -1,0 +1,111 @@
+"""Merging: one function, bound to exact oids, that survives a crash between git and the database.
+
+Order (threats M2, section 10): intent row, compare-and-swap of the branch, state. What a crash
+leaves behind is settled by `jobs.reconcile`, which looks at the branch.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from hub.errors import (
+    AlreadyDecidedError,
+    BranchMovedError,
+    ConflictError,
+    ForbiddenError,
+    MergeConflictError,
+)
+from hub.extensions import Change, registries
+from hub.gitstore import AddFile, Author
+from hub.models import Access
+from hub.policies import Actor
+from reviews.actions.requirements import checklist
+from reviews.changes import change_of, merge_tree
+from reviews.jobs.pushes import record_push
+from reviews.jobs.settling import drop, finish
+from reviews.models import Discussion, Merge
+from reviews.policies import get_pull_request, require_commenter
+
+
+def merge_pull_request(
+    pull_request: Discussion,
+    actor: Actor,
+    *,
+    expected_head: str = "",
+    expected_base: str = "",
+    message: str = "",
+) -> str:
+    """Merge an open pull request into its target branch and return the merge commit's oid.
+
+    Raises:
+        AlreadyDecidedError: it was merged or closed in the meantime, or is being merged.
+        BranchMovedError: head or base are not those that the person saw.
+        MergeConflictError: both sides changed the same files; nothing has moved.
+        ConflictError: a requirement is not met; the sentence names it.
+    """
+    user = require_commenter(actor)
+    repository = pull_request.repository
+    if not repository.may(Access.WRITE):
+        raise ForbiddenError(f"Merging needs write access to {repository.repo_id}.")
+    record_push(repository, pull_request.number, by=user)
+    merge = _intend(pull_request, user, expected_head, expected_base, message)
+    try:
+        repository.store().move_ref(
+            f"refs/heads/{pull_request.target_branch}", new=merge.merge_oid, old=merge.base_oid
+        )
+    except BranchMovedError:
+        drop(merge)
+        raise
+    finish(merge, token_hint=actor.token.hint if actor.token else "")
+    return merge.merge_oid
+
+
+@transaction.atomic(durable=True)
+def _intend(
+    pull_request: Discussion, user: Any, expected_head: str, expected_base: str, message: str
+) -> Merge:
+    """Check everything under the row's lock and write down what is about to happen."""
+    row = get_pull_request(pull_request.repository, pull_request.number, lock=True)
+    if row.is_decided:
+        raise AlreadyDecidedError(f"Pull request {row.number} is already {row.status}.")
+    change = change_of(row)
+    if expected_head not in {"", change.head_oid} or expected_base not in {"", change.base_oid}:
+        raise BranchMovedError
+    if change.merge_tree is None:
+        _tree, paths = merge_tree(row, change.base_oid, change.head_oid)
+        raise MergeConflictError(paths)
+    blocking = checklist(row, change).blocking
+    if blocking:
+        raise ConflictError(
+            "Not yet: " + " ".join(f"{line.label}: {line.detail}" for line in blocking)
+        )
+    try:
+        with transaction.atomic():
+            return Merge.objects.create(
+                pull_request=row,
+                by=user,
+                head_oid=change.head_oid,
+                base_oid=change.base_oid,
+                merge_oid=_write_commit(row, change, change.merge_tree, user, message),
+            )
+    except IntegrityError:
+        raise AlreadyDecidedError(f"Pull request {row.number} is being merged.") from None
+
+
+def _write_commit(row: Discussion, change: Change, tree: str, user: Any, message: str) -> str:
+    """The merge commit, on no branch yet: the weighed tree plus what features add to it."""
+    store = row.repository.store()
+    files: dict[str, bytes] = {}
+    for source in registries.merge_files:
+        files.update(source(row.repository, change))
+    if files:
+        tree = store.write_tree_on(tree, [AddFile(path, files[path]) for path in sorted(files)])
+    title = f"{row.title} (#{row.number})"
+    return store.commit_tree(
+        tree,
+        parents=[change.base_oid, change.head_oid],
+        message=f"{title}\n\n{message.strip()}" if message.strip() else title,
+        author=Author(user.username, user.email or f"{user.username}@users.noreply.invalid"),
+    )

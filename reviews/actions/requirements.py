@@ -1,0 +1,117 @@
+"""The merge checklist: everything that still blocks, at once, each with its one action."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
+
+from hub.extensions import Change, Requirement, RequirementState, registries
+from hub.models import Access, BranchProtection, Membership
+from reviews.changes import change_of, merge_tree
+from reviews.models import Discussion, Review, ReviewVerdict
+
+
+@dataclass(frozen=True)
+class Checklist:
+    """All requirements of merging exactly `change`."""
+
+    change: Change
+    lines: list[Requirement]
+
+    @property
+    def blocking(self) -> list[Requirement]:
+        return [line for line in self.lines if line.blocks]
+
+    @property
+    def is_met(self) -> bool:
+        return not self.blocking
+
+    @property
+    def met_count(self) -> int:
+        return len(self.lines) - len(self.blocking)
+
+
+def checklist(pull_request: Discussion, change: Change | None = None) -> Checklist:
+    """The checklist for the heads of this moment, or for the given change."""
+    change = change or change_of(pull_request)
+    lines = [*_own(pull_request, change)]
+    for source in registries.requirements:
+        lines.extend(source(pull_request.repository, change))
+    return Checklist(change, lines)
+
+
+def _own(pull_request: Discussion, change: Change) -> list[Requirement]:
+    lines = [_content(pull_request, change)]
+    if pull_request.is_draft:
+        lines.append(
+            Requirement(
+                "draft",
+                _("Ready for review"),
+                RequirementState.UNMET,
+                _("This is a draft."),
+                _("Publish"),
+                f"{change.path}/publish",
+                action_is_post=True,
+            )
+        )
+    protection = protection_of(pull_request)
+    if protection and protection.required_approvals:
+        lines.append(_approvals(pull_request, change, protection.required_approvals))
+    return lines
+
+
+def protection_of(pull_request: Discussion) -> BranchProtection | None:
+    return BranchProtection.objects.filter(
+        repository=pull_request.repository_id, branch=pull_request.target_branch
+    ).first()
+
+
+def _content(pull_request: Discussion, change: Change) -> Requirement:
+    """There is something to merge, and it merges cleanly."""
+    label = _("Merges cleanly")
+    tree, conflicts = merge_tree(pull_request, change.base_oid, change.head_oid)
+    if tree is None:
+        detail = _("Both sides changed %(paths)s.") % {"paths": ", ".join(conflicts[:5])}
+        return Requirement("conflicts", label, RequirementState.FAILED, detail)
+    if pull_request.repository.store().is_ancestor(change.head_oid, change.base_oid):
+        detail = _("Nothing to merge yet: commit to %(ref)s.") % {"ref": pull_request.ref}
+        return Requirement("conflicts", label, RequirementState.UNMET, detail)
+    return Requirement("conflicts", label, RequirementState.MET, _("No conflict with the target."))
+
+
+def counted_reviews(pull_request: Discussion, head_oid: str) -> list[Review]:
+    """Reviews that count now: on this head, by maintainers of this moment, not the author's."""
+    maintainers = Membership.objects.filter(
+        namespace=pull_request.repository.namespace_id, access__gte=Access.WRITE
+    ).values("user")
+    rows = Review.objects.filter(
+        pull_request=pull_request, head_oid=head_oid, reviewer__in=maintainers
+    )
+    return list(rows.exclude(reviewer=pull_request.author_id).select_related("reviewer"))
+
+
+def _approvals(pull_request: Discussion, change: Change, needed: int) -> Requirement:
+    label = _("Review")
+    reviews = counted_reviews(pull_request, change.head_oid)
+    against = [r for r in reviews if r.verdict == ReviewVerdict.REQUEST_CHANGES]
+    action = (_("Review"), f"{change.path}#review")
+    if against:
+        detail = _("%(name)s requests changes.") % {"name": against[0].reviewer.username}
+        return Requirement("approvals", label, RequirementState.FAILED, detail, *action)
+    given = sum(r.verdict == ReviewVerdict.APPROVE for r in reviews)
+    detail = ngettext_lazy(
+        "%(given)d of %(count)d approval of this version",
+        "%(given)d of %(count)d approvals of this version",
+        "count",
+    ) % {"given": given, "count": needed}
+    if given >= needed:
+        return Requirement("approvals", label, RequirementState.MET, detail)
+    earlier = Review.objects.filter(
+        pull_request=pull_request, verdict=ReviewVerdict.APPROVE
+    ).exclude(head_oid=change.head_oid)
+    if earlier.exists():
+        detail = _("Approved before the last push: look at the new version.")
+        return Requirement("approvals", label, RequirementState.STALE, detail, *action)
+    return Requirement("approvals", label, RequirementState.UNMET, detail, *action)

@@ -1,0 +1,82 @@
+"""Writing the lines of a discussion."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.utils import timezone
+
+from hub.errors import BadInputError, ConflictError, ForbiddenError, NotFoundError
+from hub.models import Access
+from hub.policies import Actor
+from reviews.models import Comment, Discussion, TimelineEvent, TimelineKind
+from reviews.policies import require_commenter
+
+COMMENT_LIMIT_BYTES = 64 * 1024
+TITLE_LIMIT = 256
+
+
+def check_text(text: str, what: str = "comment") -> str:
+    """The text as it may be stored.
+
+    Raises: BadInputError when it is empty or longer than 64 KiB.
+    """
+    text = text.replace("\r\n", "\n").replace("\x00", "").strip()
+    if not text:
+        raise BadInputError(f"The {what} is empty: write something first.")
+    if len(text.encode()) > COMMENT_LIMIT_BYTES:
+        raise BadInputError(f"The {what} is longer than 64 KiB: attach a file instead.")
+    return text
+
+
+def check_title(title: str) -> str:
+    title = " ".join(title.split())
+    if not title:
+        raise BadInputError("The title is empty: say in a few words what this is about.")
+    if len(title) > TITLE_LIMIT:
+        raise BadInputError(f"The title is longer than {TITLE_LIMIT} characters: shorten it.")
+    return title
+
+
+@transaction.atomic
+def add_comment(discussion: Discussion, actor: Actor, body: str) -> TimelineEvent:
+    """Say something in a discussion."""
+    user = require_commenter(actor)
+    event = TimelineEvent.objects.record(discussion, TimelineKind.COMMENT, user)
+    Comment.objects.create(event=event, body=check_text(body))
+    return event
+
+
+def _own_comment(discussion: Discussion, actor: Actor, event_id: int) -> Comment:
+    user = require_commenter(actor)
+    comment = (
+        Comment.objects.select_for_update(of=("self",))
+        .select_related("event__actor")
+        .filter(event=event_id, event__discussion=discussion)
+        .first()
+    )
+    if comment is None:
+        raise NotFoundError("There is no such comment in this discussion.")
+    if comment.event.actor_id != user.pk and not discussion.repository.may(Access.ADMIN):
+        raise ForbiddenError("Only the person who wrote a comment may change it.")
+    return comment
+
+
+@transaction.atomic
+def edit_comment(discussion: Discussion, actor: Actor, event_id: int, body: str) -> TimelineEvent:
+    """Replace the text of one's comment; the earlier text is kept."""
+    comment = _own_comment(discussion, actor, event_id)
+    if comment.hidden_at:
+        raise ConflictError("This comment is hidden: write a new one.")
+    comment.history = [*comment.history, comment.body]
+    comment.body, comment.edited_at = check_text(body), timezone.now()
+    comment.save()
+    return comment.event
+
+
+@transaction.atomic
+def hide_comment(discussion: Discussion, actor: Actor, event_id: int) -> TimelineEvent:
+    """Hide a comment for good."""
+    comment = _own_comment(discussion, actor, event_id)
+    comment.hidden_at = comment.hidden_at or timezone.now()
+    comment.save()
+    return comment.event

@@ -1,0 +1,61 @@
+"""Who may do what on a discussion."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hub.errors import ForbiddenError, NotFoundError
+from hub.models import Access, Repository, TokenScope
+from hub.policies import Actor, access_of, require_person
+from reviews.models import Discussion
+
+if TYPE_CHECKING:
+    from hub.models.repositories import Person
+
+
+def get_discussion(repository: Repository, number: int, *, lock: bool = False) -> Discussion:
+    """The discussion or pull request with `number` in a repository already fetched for someone."""
+    rows = Discussion.objects.select_related("repository__namespace", "author")
+    if lock:
+        rows = rows.select_for_update(of=("self",))
+    found = rows.filter(repository=repository, number=number).first()
+    if found is None:
+        raise NotFoundError(f"{repository.repo_id} has no discussion number {number}.")
+    found.repository = repository
+    return found
+
+
+def get_pull_request(repository: Repository, number: int, *, lock: bool = False) -> Discussion:
+    """Like `get_discussion`, for pull requests only."""
+    found = get_discussion(repository, number, lock=lock)
+    if not found.is_pull_request:
+        raise NotFoundError(f"Number {number} in {repository.repo_id} is no pull request.")
+    return found
+
+
+def require_commenter(actor: Actor) -> Any:
+    """Anyone who reads the repository and is signed in may comment."""
+    return require_person(actor, scope=TokenScope.WRITE)
+
+
+def require_steward(actor: Actor, discussion: Discussion) -> Any:
+    """The author, or a maintainer: may rename, close, reopen and publish."""
+    user = require_commenter(actor)
+    if user.pk != discussion.author_id and not discussion.repository.may(Access.WRITE):
+        raise ForbiddenError("Only its author and people with write access may change this.")
+    return user
+
+
+def may_push(repository: Repository, number: int, user: Person) -> bool:
+    """Whether `user` may move `refs/pr/number`: its author while open, and maintainers."""
+    row = Discussion.objects.pull_requests().filter(repository=repository, number=number).first()
+    if row is None or row.is_decided:
+        return False
+    return row.author_id == user.pk or access_of(user, repository) >= Access.WRITE
+
+
+def may_approve(user: Person, discussion: Discussion) -> bool:
+    """A maintainer other than the author, at this moment (threats M1)."""
+    return (
+        user.pk != discussion.author_id and access_of(user, discussion.repository) >= Access.WRITE
+    )
