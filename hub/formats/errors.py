@@ -1,0 +1,23 @@
+"""What a reader of uploaded files raises: one class a format, each a plain refusal."""
+
+from hub.errors import BadInputError
+
+
+class FormatError(BadInputError):
+    """The file is not what it claims to be, or larger than the hub reads."""
+
+
+class YamlError(FormatError):
+    """Not the plain, bounded YAML the hub reads."""
+
+
+class JsonError(FormatError):
+    """Not the strict, bounded JSON the hub reads."""
+
+
+class CardError(FormatError):
+    """The front matter of a README cannot be rewritten safely."""
+
+
+class SafetensorsError(FormatError):
+    """Not a safetensors header the hub trusts."""

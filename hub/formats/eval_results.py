@@ -1,0 +1,90 @@
+"""`.eval_results/<benchmark>.yaml`: scores in the format that huggingface_hub reads and writes."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hub.formats.bounded_yaml import dump_yaml, load_yaml
+from hub.formats.errors import YamlError
+
+FOLDER = ".eval_results"
+
+
+@dataclass(frozen=True, slots=True)
+class EvalResultEntry:
+    """One score on one benchmark; the field names are those of huggingface_hub."""
+
+    dataset_id: str
+    task_id: str
+    value: float
+    dataset_revision: str | None = None
+    date: str | None = None
+    source_url: str | None = None
+    source_name: str | None = None
+    notes: str | None = None
+
+
+def eval_results_path(benchmark: str) -> str:
+    """Where the scores of `benchmark`, such as `demo/blimp:benchmark.yaml`, lie in a model."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", benchmark.removesuffix(".yaml")).strip("-.")
+    return f"{FOLDER}/{name or 'benchmark'}.yaml"
+
+
+def dump_eval_results(entries: Sequence[EvalResultEntry]) -> bytes:
+    """The file's content."""
+    return dump_yaml([_to_dict(entry) for entry in entries]).encode()
+
+
+def load_eval_results(content: bytes) -> list[EvalResultEntry]:
+    """The scores in such a file, ours or another tool's; keys we do not know are left out.
+
+    Raises:
+        YamlError: not YAML, or without `dataset.id`, `dataset.task_id` or `value`.
+    """
+    data = load_yaml(content)
+    if not isinstance(data, list):
+        raise YamlError("An evaluation results file is a list of entries.")
+    return [_from_dict(entry) for entry in data]
+
+
+def _to_dict(entry: EvalResultEntry) -> dict[str, Any]:
+    dataset = {"id": entry.dataset_id, "task_id": entry.task_id, "revision": entry.dataset_revision}
+    source = {"url": entry.source_url, "name": entry.source_name}
+    written = {
+        "dataset": _present(dataset),
+        "value": entry.value,
+        "date": entry.date,
+        "source": _present(source) or None,
+        "notes": entry.notes,
+    }
+    return _present(written)
+
+
+def _from_dict(data: Any) -> EvalResultEntry:
+    dataset = data.get("dataset") if isinstance(data, dict) else None
+    if not isinstance(dataset, dict) or "value" not in data:
+        raise YamlError("An evaluation results entry needs a `dataset` and a `value`.")
+    source = data.get("source")
+    source = source if isinstance(source, dict) else {}
+    texts = (dataset.get("id"), dataset.get("task_id"))
+    if not all(isinstance(text, str) for text in texts):
+        raise YamlError("An evaluation results entry needs `dataset.id` and `dataset.task_id`.")
+    return EvalResultEntry(
+        dataset_id=dataset["id"],
+        task_id=dataset["task_id"],
+        value=data["value"],
+        dataset_revision=_text(dataset.get("revision")),
+        date=_text(data.get("date")),
+        source_url=_text(source.get("url")),
+        source_name=_text(source.get("name")),
+        notes=_text(data.get("notes")),
+    )
+
+
+def _text(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else str(value)
+
+
+def _present(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}

@@ -1,0 +1,202 @@
+"""Writing measured scores into a README: the `model-index` block alone, all else byte for byte."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from hub.formats.bounded_yaml import dump_yaml, events_of, load_yaml
+from hub.formats.card import FrontMatter, model_index_errors, split_front_matter
+from hub.formats.errors import CardError, YamlError
+
+_KEY = "model-index"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelIndexResult:
+    """One measured score; the field names are those of huggingface_hub's EvalResult."""
+
+    task_type: str
+    dataset_type: str
+    dataset_name: str
+    metric_type: str
+    metric_value: float
+    task_name: str | None = None
+    dataset_config: str | None = None
+    dataset_split: str | None = None
+    dataset_revision: str | None = None
+    metric_name: str | None = None
+    metric_args: dict[str, Any] | None = None
+    source_name: str | None = None
+    source_url: str | None = None
+
+
+def with_model_index(
+    readme: bytes, results: Sequence[ModelIndexResult], *, model_name: str
+) -> bytes:
+    """`readme` with `results` in the `model-index` of its front matter.
+
+    Entries that measure the same task, data set and metric are replaced, all others stay. The
+    block, or the whole front matter, is added where it is missing. Human text, other keys,
+    comments, line ends and a byte order mark stay byte for byte.
+
+    Raises:
+        CardError: the README is not UTF-8, its front matter is broken or not in block style, or
+            holds a `model-index` that clients cannot read. Nothing could be kept safely.
+    """
+    try:
+        text = readme.decode()
+    except UnicodeDecodeError as error:
+        raise CardError("The README is not valid UTF-8; save it as UTF-8.") from error
+    matter = split_front_matter(text)
+    if matter is None:
+        return _with_new_front_matter(text, results, model_name).encode()
+    before = _mapping(matter.yaml)
+    index = _merged(before.get(_KEY), results, model_name)
+    changed = _spliced(matter, index)
+    _require_only_index_changed(changed, before, index)
+    return (text[: matter.start] + changed + text[matter.end :]).encode()
+
+
+def _with_new_front_matter(text: str, results: Sequence[ModelIndexResult], model_name: str) -> str:
+    mark = "\ufeff" if text.startswith("\ufeff") else ""
+    line_break = "\r\n" if "\r\n" in text else "\n"
+    block = dump_yaml({_KEY: _merged(None, results, model_name)}, line_break=line_break)
+    return f"{mark}---{line_break}{block}---{line_break}{text.removeprefix(mark)}"
+
+
+def _mapping(text: str) -> dict[str, Any]:
+    try:
+        data = load_yaml(text)
+    except YamlError as error:
+        raise CardError(f"The front matter is broken, so no score was written. {error}") from error
+    if not isinstance(data, dict | None):
+        raise CardError("The front matter is not a map of keys to values.")
+    return data or {}
+
+
+def _merged(
+    present: Any, results: Sequence[ModelIndexResult], model_name: str
+) -> list[dict[str, Any]]:
+    """The model index with `results` in the place of entries that measure the same."""
+    new = [_entry(result) for result in results]
+    if not present:
+        return [{"name": model_name, "results": new}]
+    errors = model_index_errors(present)
+    if errors:
+        raise CardError(f"The model-index of the README cannot be read: {errors[0]}.")
+    measured = {_identity(entry, entry["metrics"][0]) for entry in new}
+    first, *others = present
+    kept = [_without(entry, measured) for entry in first["results"]]
+    return [{**first, "results": [entry for entry in kept if entry["metrics"]] + new}, *others]
+
+
+def _entry(result: ModelIndexResult) -> dict[str, Any]:
+    entry = {
+        "task": {"type": result.task_type, "name": result.task_name},
+        "dataset": {
+            "name": result.dataset_name,
+            "type": result.dataset_type,
+            "config": result.dataset_config,
+            "split": result.dataset_split,
+            "revision": result.dataset_revision,
+        },
+        "metrics": [
+            _present(
+                {
+                    "type": result.metric_type,
+                    "value": result.metric_value,
+                    "name": result.metric_name,
+                    "args": result.metric_args,
+                }
+            )
+        ],
+        "source": {"name": result.source_name, "url": result.source_url},
+    }
+    filled = {key: _present(value) if key != "metrics" else value for key, value in entry.items()}
+    return {key: value for key, value in filled.items() if value}
+
+
+def _present(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _identity(entry: dict[str, Any], metric: dict[str, Any]) -> tuple[str, ...]:
+    """What a score is a score of; the data set's revision is left out, so newer replaces older."""
+    dataset = entry["dataset"]
+    parts = (dataset["type"], dataset.get("config"), dataset.get("split"))
+    return tuple(map(repr, (entry["task"]["type"], *parts, metric["type"], metric.get("name"))))
+
+
+def _without(entry: dict[str, Any], measured: set[tuple[str, ...]]) -> dict[str, Any]:
+    metrics = [each for each in entry["metrics"] if _identity(entry, each) not in measured]
+    return {**entry, "metrics": metrics}
+
+
+def _spliced(matter: FrontMatter, index: list[dict[str, Any]]) -> str:
+    """The YAML of the front matter with the block in its old place, or at its end."""
+    text = matter.yaml
+    column, start, end = _block_span(text)
+    block = dump_yaml({_KEY: index}, line_break=matter.line_break)
+    lines = block.removesuffix(matter.line_break).split(matter.line_break)
+    block = matter.line_break.join(" " * column + line for line in lines)
+    if start is not None:
+        return text[:start] + block + text[end:]
+    return f"{text}{matter.line_break}{block}" if text.strip() else text + block
+
+
+def _block_span(text: str) -> tuple[int, int | None, int]:
+    """The column of the top-level keys, and where the block's lines start and end, if any."""
+    column, depth, key, end = 0, 0, None, 0
+    is_key, inside = True, False
+    for event in events_of(text):
+        if isinstance(event, yaml.MappingStartEvent) and depth == 0:
+            column = event.start_mark.column
+            _require_block_style(text, event.start_mark.index)
+        elif depth == 1 and isinstance(event, yaml.NodeEvent):
+            if is_key:
+                inside = event.value == _KEY
+                key = event.start_mark if inside else key
+            is_key = not is_key
+        if inside and _ends_content(event):
+            end = event.end_mark.index
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+    if key is None:
+        return column, None, 0
+    return column, _line_start(text, key.index), _line_end(text, end)
+
+
+def _ends_content(event: yaml.Event) -> bool:
+    """A scalar, or the closing bracket of a flow collection (a block's end has no width)."""
+    width = event.end_mark.index - event.start_mark.index
+    return isinstance(event, yaml.ScalarEvent | yaml.CollectionEndEvent) and width > 0
+
+
+def _require_block_style(text: str, start: int) -> None:
+    if text.startswith(("{", "?"), start):
+        raise CardError("The front matter is not in block style; write one `key: value` a line.")
+
+
+def _line_start(text: str, position: int) -> int:
+    start = max(text.rfind("\n", 0, position), text.rfind("\r", 0, position)) + 1
+    if text[start:position].strip(" \"'"):
+        raise CardError("The key model-index does not begin its line; write `model-index:`.")
+    return start
+
+
+def _line_end(text: str, position: int) -> int:
+    """The end of the last line with content, which for a block scalar is the line before."""
+    while text[position - 1] in "\r\n":
+        position -= 1
+    ends = [at for at in (text.find("\n", position), text.find("\r", position)) if at >= 0]
+    return min(ends, default=len(text))
+
+
+def _require_only_index_changed(
+    changed: str, before: dict[str, Any], index: list[dict[str, Any]]
+) -> None:
+    """A second look at what was written: the parser must see the new block and nothing else new."""
+    if _mapping(changed) != {**before, _KEY: index}:
+        raise CardError("The model-index could not be written without touching other keys.")
