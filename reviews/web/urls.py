@@ -1,7 +1,27 @@
-"""Routes."""
+"""Routes of discussion pages. Clients print `…/discussions/N` as a pull request's address."""
 
 from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from hub.http.routing import page
+from reviews.web import pages, posts
+
+_ONE = "/discussions/<int:number>"
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    *page("/discussions", pages.discussion_list, "discussion-list"),
+    *page("/discussions/new", pages.discussion_new, "discussion-new"),
+    *page(_ONE, pages.discussion_detail, "discussion"),
+    *page(f"{_ONE}/files", pages.pull_request_files, "pull-request-files"),
+    *page(f"{_ONE}/commits", pages.pull_request_commits, "pull-request-commits"),
+    *page(f"{_ONE}/checklist", pages.pull_request_checklist, "pull-request-checklist"),
+    *page(f"{_ONE}/comment", posts.comment, "comment-add"),
+    *page(f"{_ONE}/review", posts.review, "pull-request-review"),
+    *page(f"{_ONE}/merge", posts.merge, "pull-request-merge"),
+    *page(f"{_ONE}/close", posts.close, "discussion-close"),
+    *page(f"{_ONE}/reopen", posts.reopen, "discussion-reopen"),
+    *page(f"{_ONE}/publish", posts.publish, "pull-request-publish"),
+    *page(f"{_ONE}/title", posts.title, "discussion-title"),
+    *page(f"{_ONE}/<slug:key>", pages.pull_request_feature, "pull-request-feature"),
+]

@@ -1,0 +1,165 @@
+"""What the pull request page shows, gathered once for all its tabs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+from hub.errors import RevisionNotFoundError
+from hub.extensions import Change, RequirementState, Tab, registries
+from hub.gitstore import FileDiff
+from hub.http.pages import frame
+from hub.models import Access
+from hub.rendering import render_markdown
+from reviews.actions.requirements import Checklist, checklist
+from reviews.changes import change_of
+from reviews.models import Discussion, DiscussionStatus, Review, TimelineKind
+from reviews.policies import may_approve
+
+# The component's word for each state of a requirement.
+MARKS = {
+    RequirementState.MET: "pass",
+    RequirementState.UNMET: "not-run",
+    RequirementState.RUNNING: "running",
+    RequirementState.FAILED: "fail",
+    RequirementState.STALE: "stale",
+}
+
+
+@dataclass(frozen=True)
+class TimelineRow:
+    """One line of the conversation, ready to show."""
+
+    pk: int
+    kind: str
+    actor: str
+    at: Any
+    html: str = ""
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+def timeline_rows(row: Discussion) -> list[TimelineRow]:
+    """The conversation in order; hidden comments keep their place without their text."""
+    rows = []
+    for event in row.timeline.select_related("actor", "comment"):
+        body = ""
+        if event.kind == TimelineKind.COMMENT and not event.comment.hidden_at:
+            body = event.comment.body
+        elif event.kind == TimelineKind.REVIEW:
+            body = event.data.get("body", "")
+        rows.append(
+            TimelineRow(
+                pk=event.pk,
+                kind=event.kind,
+                actor=event.actor.username if event.actor else "ghost",
+                at=event.created_at,
+                html=render_markdown(body) if body else "",
+                data=event.data,
+            )
+        )
+    return rows
+
+
+def pull_request_context(request: HttpRequest, row: Discussion, tab: str) -> dict[str, Any]:
+    """Header, verdict, checklist, tabs and merge box."""
+    repository, change = row.repository, change_of(row)
+    found = None if row.is_decided else checklist(row, change)
+    verdict = next(
+        filter(None, (source(repository, change) for source in registries.verdicts)), None
+    )
+    user = request.user
+    return frame(repository, "discussions") | {
+        "pull_request": row,
+        "change": change,
+        "checklist": found,
+        "requirements": _requirement_rows(found),
+        "verdict": verdict,
+        "is_live": found is not None
+        and any(line.state is RequirementState.RUNNING for line in found.lines),
+        "tabs_of_pull_request": _tabs(row, change),
+        "current_pull_request_tab": tab,
+        "patch_set_count": row.patch_sets.count(),
+        "may_review": not row.is_decided and may_approve(user, row),
+        "may_comment": user.is_authenticated,
+        "may_merge": not row.is_decided and repository.may(Access.WRITE),
+        "may_steward": row.status != DiscussionStatus.MERGED
+        and (user.pk == row.author_id or repository.may(Access.WRITE)),
+        "reviews": _review_rows(row),
+    }
+
+
+def _requirement_rows(found: Checklist | None) -> list[dict[str, Any]]:
+    return [
+        {
+            "state": MARKS[line.state],
+            "title": line.label,
+            "detail": line.detail,
+            "url": line.action_path,
+            "action": line.action_label,
+            "is_post": line.action_is_post,
+        }
+        for line in (found.lines if found else [])
+    ]
+
+
+def _review_rows(row: Discussion) -> list[dict[str, Any]]:
+    """The newest review of each person; stale when it names an earlier head."""
+    newest: dict[int, Review] = {}
+    rows = Review.objects.filter(pull_request=row).select_related("reviewer")
+    for review in rows.order_by("updated_at"):
+        newest[review.reviewer_id] = review
+    marks = {"approve": "pass", "request_changes": "fail", "comment": "not-run"}
+    return [
+        {
+            "name": review.reviewer.username,
+            "word": review.get_verdict_display(),
+            "state": marks[review.verdict] if review.head_oid == row.head_oid else "stale",
+        }
+        for review in newest.values()
+    ]
+
+
+def _tabs(row: Discussion, change: Change) -> list[Tab]:
+    url = row.get_absolute_url()
+    tabs = [
+        Tab("conversation", _("Conversation"), url, row.timeline.count()),
+        Tab("files", _("Files"), f"{url}/files"),
+    ]
+    for extra in registries.pull_request_tabs:
+        count = extra.count(row.repository, change)
+        tabs.append(Tab(extra.key, extra.label, f"{url}/{extra.key}", count))
+    tabs.append(Tab("commits", _("Commits"), f"{url}/commits"))
+    return tabs
+
+
+@dataclass(frozen=True)
+class FileRow:
+    """One changed file and, where it has no lines to show, the reason."""
+
+    diff: FileDiff
+    note: str
+
+
+def file_rows(row: Discussion, change: Change) -> list[FileRow]:
+    """The files that the proposal changes since it left the target branch."""
+    store = row.repository.store()
+    try:
+        start = store.merge_base(change.base_oid, change.head_oid) or change.base_oid
+        diffs = store.diff(start, change.head_oid)
+    except RevisionNotFoundError:
+        return []
+    return [FileRow(diff, _note(diff)) for diff in diffs]
+
+
+def _note(diff: FileDiff) -> str:
+    entry = diff.new or diff.old
+    if entry is not None and entry.lfs is not None:
+        return _("A large file: %(size)s MB, stored outside git.") % {
+            "size": f"{entry.size / 1e6:.1f}"
+        }
+    if diff.binary:
+        return _("A binary file.")
+    return _("Too long to show: open the file.") if diff.truncated else ""

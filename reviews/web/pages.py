@@ -1,0 +1,130 @@
+"""Pages of discussions and pull requests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+
+from hub.extensions import registries
+from hub.http.authentication import actor_of
+from hub.http.pages import frame, repository_page
+from hub.models import Repository
+from reviews.actions import discussions
+from reviews.models import Discussion
+from reviews.policies import get_discussion, require_commenter
+from reviews.web.context import file_rows, pull_request_context, timeline_rows
+from reviews.web.forms import DiscussionForm
+
+PAGE_SIZE = 25
+COMMITS_SHOWN = 100
+
+
+@repository_page()
+def discussion_list(request: HttpRequest, repository: Repository) -> HttpResponse:
+    """Open ones first; `?state=closed` shows the settled ones."""
+    state = "closed" if request.GET.get("state") == "closed" else "open"
+    every = Discussion.objects.filter(repository=repository)
+    open_ones = every.open()
+    rows = open_ones if state == "open" else every.exclude(pk__in=open_ones.values("pk"))
+    page = Paginator(rows.select_related("author").order_by("-number"), PAGE_SIZE).get_page(
+        request.GET.get("page")
+    )
+    for row in page:
+        row.repository = repository
+    context = {
+        "page": page,
+        "state": state,
+        "open_count": open_ones.count(),
+        "closed_count": every.count() - open_ones.count(),
+    }
+    return render(
+        request, "reviews/discussion_list.html", frame(repository, "discussions") | context
+    )
+
+
+@repository_page()
+def discussion_new(request: HttpRequest, repository: Repository) -> HttpResponse:
+    """Start a discussion; proposing a change starts from the files or a client."""
+    actor = actor_of(request)
+    require_commenter(actor)
+    form = DiscussionForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        opened = discussions.open_discussion(repository, actor, **form.cleaned_data)
+        return redirect(opened.get_absolute_url())
+    context = frame(repository, "discussions") | {"form": form}
+    return render(request, "reviews/discussion_new.html", context)
+
+
+@repository_page()
+def discussion_detail(request: HttpRequest, repository: Repository, number: int) -> HttpResponse:
+    """A discussion, or the conversation of a pull request."""
+    row = get_discussion(repository, number)
+    context = {"timeline": timeline_rows(row)}
+    if not row.is_pull_request:
+        context |= frame(repository, "discussions") | {"discussion": row}
+        return render(request, "reviews/discussion.html", context)
+    context |= pull_request_context(request, row, "conversation")
+    return render(request, "reviews/pull_request.html", context)
+
+
+@repository_page()
+def pull_request_files(request: HttpRequest, repository: Repository, number: int) -> HttpResponse:
+    """What the proposal changes, file by file."""
+    row = _pull_request(repository, number)
+    context = pull_request_context(request, row, "files")
+    context["files"] = file_rows(row, context["change"])
+    return render(request, "reviews/pull_request_files.html", context)
+
+
+@repository_page()
+def pull_request_commits(request: HttpRequest, repository: Repository, number: int) -> HttpResponse:
+    """The commits of the proposal and its patch sets."""
+    row = _pull_request(repository, number)
+    context = pull_request_context(request, row, "commits")
+    change, store = context["change"], repository.store()
+    start = store.merge_base(change.base_oid, change.head_oid)
+    commits = []
+    for commit in store.commits(change.head_oid, limit=COMMITS_SHOWN):
+        if commit.oid == start:
+            break
+        commits.append(commit)
+    context |= {
+        "commits": commits,
+        "patch_sets": row.patch_sets.select_related("pushed_by").order_by("-number"),
+    }
+    return render(request, "reviews/pull_request_commits.html", context)
+
+
+@repository_page()
+def pull_request_feature(
+    request: HttpRequest, repository: Repository, number: int, key: str
+) -> HttpResponse:
+    """A tab that a feature has added."""
+    row = _pull_request(repository, number)
+    tab = next((tab for tab in registries.pull_request_tabs if tab.key == key), None)
+    if tab is None:
+        raise Http404
+    context: dict[str, Any] = pull_request_context(request, row, key)
+    context |= tab.context(repository, context["change"], request)
+    context["feature_template"] = tab.template
+    return render(request, "reviews/pull_request_feature.html", context)
+
+
+@repository_page()
+def pull_request_checklist(
+    request: HttpRequest, repository: Repository, number: int
+) -> HttpResponse:
+    """The verdict and the checklist alone: the page asks for them again while a run is live."""
+    context = pull_request_context(request, _pull_request(repository, number), "conversation")
+    return render(request, "reviews/pull_request_live.html", context)
+
+
+def _pull_request(repository: Repository, number: int) -> Discussion:
+    row = get_discussion(repository, number)
+    if not row.is_pull_request:
+        raise Http404(_("This is a discussion, not a pull request."))
+    return row
