@@ -2,10 +2,14 @@
 
 
 class HubError(Exception):
-    """A refusal that a person may read. `str(error)` is the sentence shown to them."""
+    """A refusal that a person may read. `str(error)` is the sentence shown to them.
+
+    `extra` goes into the JSON answer beside the sentence.
+    """
 
     code = "InternalError"
     http_status = 500
+    extra: dict[str, str] | None = None
 
 
 class BadInputError(HubError):

@@ -65,6 +65,15 @@ class Proposal:
     ref: str
 
 
+@dataclass(frozen=True)
+class Finding:
+    """One place where database, git and object store disagree."""
+
+    check: str
+    subject: str
+    problem: str
+
+
 class Proposer(Protocol):
     def __call__(
         self,
@@ -90,12 +99,22 @@ class PullRequestTab:
     count: Callable[[Any, Change], int | None] = lambda repository, change: None
 
 
+@dataclass(frozen=True)
+class Panel:
+    """A part of a repository's first page: `template` is rendered with what `context` returns."""
+
+    template: str
+    context: Callable[[Any, Any], dict[str, Any]]  # (repository, request); {} hides the panel
+    is_aside: bool = False
+
+
 @dataclass
 class Registries:
     """What features have filled in, read by the hub's doors and actions."""
 
     # (repository) -> tabs of its page
     repository_tabs: list[Callable[[Any], Iterable[Tab]]] = field(default_factory=list)
+    repository_panels: list[Panel] = field(default_factory=list)
     # (repository, change) -> lines of the merge checklist
     requirements: list[Callable[[Any, Change], Iterable[Requirement]]] = field(default_factory=list)
     # (repository, change) -> files that the merge commit adds or replaces, by path
@@ -108,6 +127,9 @@ class Registries:
     proposer: Proposer | None = None
     # (repository, number) -> the undecided pull request as it stands now, merge tree included
     find_change: Callable[[Any, int], Change | None] = lambda repository, number: None
+
+    # (repository, deep) -> what is wrong with a feature's own rows of it
+    integrity_checks: list[Callable[[Any, bool], Iterable[Finding]]] = field(default_factory=list)
 
 
 registries = Registries()

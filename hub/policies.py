@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.models import AnonymousUser
 
-from hub.errors import ForbiddenError, RepositoryNotFoundError, UnauthenticatedError
+from hub.errors import (
+    ForbiddenError,
+    GatedRepositoryError,
+    RepositoryNotFoundError,
+    UnauthenticatedError,
+)
 from hub.extensions import registries
 from hub.models import Access, AccessToken, Membership, Namespace, RepoId, Repository, TokenScope
 
@@ -59,6 +64,21 @@ def get_repository(actor: Actor, repo: RepoId, *, need: Access = Access.READ) ->
     if not actor.is_signed_in:
         raise UnauthenticatedError(f"Sign in to change {repo}.")
     raise ForbiddenError(f"This needs {Access(need).label.lower()} access to {repo}.")
+
+
+def require_files(actor: Actor, repository: Repository) -> None:
+    """Refuse the files of a gated repository to everyone but the members of its namespace.
+
+    Raises: GatedRepositoryError.
+    """
+    if not repository.gated or repository.access > Access.READ:
+        return
+    members = Membership.objects.filter(namespace=repository.namespace_id, user=actor.user.pk)
+    if not members.filter(access__gte=Access.READ).exists():
+        raise GatedRepositoryError(
+            f"Access to {repository.kind} {repository.repo_id} is restricted and you are not in "
+            "the authorized list."
+        )
 
 
 def require_person(actor: Actor, *, scope: TokenScope = TokenScope.READ) -> Any:

@@ -8,7 +8,7 @@ from django.conf import settings
 from rest_framework.parsers import BaseParser
 
 from hub.errors import TooLargeError
-from hub.formats.bounded_json import parse_json
+from hub.formats.bounded_json import load_json
 
 
 class BoundedJSONParser(BaseParser):
@@ -19,7 +19,7 @@ class BoundedJSONParser(BaseParser):
         body = stream.read(limit_bytes + 1)
         if len(body) > limit_bytes:
             raise TooLargeError(f"The body is larger than {limit_bytes} bytes: send less at once.")
-        return parse_json(body) if body.strip() else {}
+        return load_json(body) if body.strip() else {}
 
 
 class LfsJSONParser(BoundedJSONParser):

@@ -25,9 +25,10 @@ HUB_BIND = env.str("HUB_BIND", default="127.0.0.1")
 # The one place absolute URLs come from: never the Host header (threats D4).
 PUBLIC_URL = env.str("PUBLIC_URL", default=f"http://{HUB_BIND}:{HUB_PORT}").rstrip("/")
 _public = urlsplit(PUBLIC_URL)
+PUBLIC_HOST = _public.hostname or "localhost"
 SECURE = _public.scheme == "https"
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[]) or [
-    _public.hostname or "localhost",
+    PUBLIC_HOST,
     "127.0.0.1",
     "localhost",
     "[::1]",
@@ -193,7 +194,7 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 
 # Limits (threats section 9) --------------------------------------------------------------------
 COMMIT_BODY_LIMIT_BYTES = env.int("COMMIT_BODY_LIMIT_BYTES", default=128 * MIB)
-COMMIT_OPERATIONS_LIMIT = 1_000
+COMMIT_OPERATIONS_LIMIT = env.int("COMMIT_OPERATIONS_LIMIT", default=10_000)
 REGULAR_FILE_LIMIT_BYTES = 10 * MIB
 LARGE_FILE_LIMIT_BYTES = env.int("LARGE_FILE_LIMIT_BYTES", default=50 * GIB)
 CARD_LIMIT_BYTES = MIB
@@ -208,6 +209,7 @@ RUN_MEMORY_LIMIT_BYTES = env.int("RUN_MEMORY_LIMIT_BYTES", default=12 * GIB)
 RUN_OUTPUT_LIMIT_BYTES = env.int("RUN_OUTPUT_LIMIT_BYTES", default=20 * GIB)
 RUN_LOG_LIMIT_BYTES = 10 * MIB
 RUN_QUEUED_LIMIT_PER_USER = env.int("RUN_QUEUED_LIMIT_PER_USER", default=20)
+RUN_RUNNING_LIMIT_PER_USER = env.int("RUN_RUNNING_LIMIT_PER_USER", default=2)
 RUN_THREADS = env.int("RUN_THREADS", default=0)  # 0: the cores this machine has
 
 # Celery: JSON only; a message is a doorbell, the row is the job ---------------------------------

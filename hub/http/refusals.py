@@ -9,7 +9,12 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from rest_framework import exceptions
 
-from hub.errors import HubError, InvalidCredentialsError, RepositoryNotFoundError
+from hub.errors import (
+    GatedRepositoryError,
+    HubError,
+    InvalidCredentialsError,
+    RepositoryNotFoundError,
+)
 from hub.errors import UnauthenticatedError as Unauthenticated
 
 log = structlog.get_logger(__name__)
@@ -23,7 +28,7 @@ def header_text(text: str) -> str:
 
 def refusal_status(error: HubError, *, signed_in: bool) -> int:
     """Anonymous readers of a hidden repository get 401, so that clients ask them to sign in."""
-    if isinstance(error, RepositoryNotFoundError) and not signed_in:
+    if isinstance(error, RepositoryNotFoundError | GatedRepositoryError) and not signed_in:
         return 401
     return error.http_status
 

@@ -129,6 +129,9 @@ class Repository(models.Model):
     tags = ArrayField(models.CharField(max_length=128), default=list, blank=True)
     pipeline_tag = models.CharField(max_length=64, blank=True)
     library_name = models.CharField(max_length=64, blank=True)
+    config = models.JSONField(
+        null=True, blank=True, help_text="model_type and architectures of config.json"
+    )
     parameters = models.JSONField(
         null=True, blank=True, help_text='{"total": n, "parameters": {dtype: n}} of safetensors'
     )

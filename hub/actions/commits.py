@@ -1,0 +1,188 @@
+"""Commits made by the API and the pages: checked, built in git, put on a branch or proposed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from hub import extensions
+from hub.actions import large_files, refs
+from hub.errors import (
+    BadInputError,
+    BranchMovedError,
+    ForbiddenError,
+    TooLargeError,
+    UnauthenticatedError,
+)
+from hub.extensions import Proposal
+from hub.formats.card import validate_card
+from hub.gitstore import AddFile, Author, GitStore, Operation, pointers_named
+from hub.models import Repository
+from hub.policies import Actor, may_propose
+
+# Writers who name no parent take turns; this many lost races in a row are a busy branch.
+ATTEMPTS = 8
+CARD = "README.md"
+
+
+@dataclass(frozen=True)
+class Committed:
+    """The commit, and the pull request that was opened for it, if any."""
+
+    oid: str
+    proposal: Proposal | None = None
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """All of a commit but its parent."""
+
+    operations: Sequence[Operation]
+    message: str
+    author: Author
+
+    def build(self, store: GitStore, parent: str) -> str:
+        """The oid of the commit on `parent`; `parent` itself when nothing changes."""
+        tree = store.write_tree_on(parent, self.operations)
+        if tree == store.tree_oid(parent):
+            return parent
+        return store.commit_tree(tree, parents=[parent], message=self.message, author=self.author)
+
+    def is_already(self, store: GitStore, head: str, parent: str) -> bool:
+        """Whether `head` is this very commit on `parent`: the answer to it was lost."""
+        found = store.commit_info(head)
+        if len(found.parents) != 1 or not found.parents[0].startswith(parent):
+            return False
+        message = f"{found.subject}\n\n{found.body}".strip()
+        if (message, found.author) != (self.message.strip(), self.author):
+            return False
+        return store.write_tree_on(found.parents[0], self.operations) == store.tree_oid(head)
+
+
+def author_of(actor: Actor) -> Author:
+    """How git names a person; their mail address stays private."""
+    name = actor.user.get_username()
+    return Author(name, f"{name}@users.noreply.{settings.PUBLIC_HOST}")
+
+
+def commit_files(
+    repository: Repository,
+    actor: Actor,
+    *,
+    revision: str,
+    operations: Sequence[Operation],
+    title: str,
+    description: str = "",
+    parent: str | None = None,
+    create_pr: bool = False,
+) -> Committed:
+    """Commit `operations` to the branch or proposal `revision`, or open a pull request for it.
+
+    `parent`, full or abbreviated, is where the caller believes the branch to be. Without it the
+    commit lands on whatever the head is. When nothing changes, the head comes back.
+    Raises:
+        RevisionNotFoundError: no such branch. ForbiddenError, UnauthenticatedError: see `refs`.
+        BranchMovedError: the head is not `parent`, or the branch is too busy.
+        BadInputError, TooLargeError, UnprocessableError, EntryNotFoundError: the operations.
+    """
+    store = repository.store()
+    ref = refs.target_ref(store, revision)
+    if create_pr:
+        _require_proposer(repository, actor, ref)
+    else:
+        refs.require_writable(repository, actor, ref)
+    _check(repository, operations, title, parent)
+    message = f"{title.strip()}\n\n{description}".strip()
+    draft = _Draft(operations, message, author_of(actor))
+    if create_pr:
+        return _propose(repository, actor, ref, draft, title, description, parent)
+    return Committed(_put(repository, actor, ref, draft, parent))
+
+
+def _require_proposer(repository: Repository, actor: Actor, ref: str) -> None:
+    if not actor.is_signed_in:
+        raise UnauthenticatedError(f"Sign in to propose a change to {repository.repo_id}.")
+    if not may_propose(actor, repository):
+        raise ForbiddenError("Opening a pull request needs a token with write scope.")
+    if not ref.startswith(refs.BRANCH):
+        raise BadInputError("A pull request starts from a branch: name one, such as main.")
+
+
+def _check(
+    repository: Repository, operations: Sequence[Operation], title: str, parent: str | None
+) -> None:
+    if not title.strip():
+        raise BadInputError("A commit needs a summary: say in a few words what changes.")
+    if parent is not None and not re.fullmatch(r"[0-9a-f]{5,40}", parent):
+        raise BadInputError("parentCommit is 5 to 40 hex digits of a commit id.")
+    limit = settings.COMMIT_OPERATIONS_LIMIT
+    if len(operations) > limit:
+        raise TooLargeError(f"One commit changes at most {limit} paths: split it into several.")
+    large_files.require_pointers(repository, pointers_named(operations))
+    for operation in operations:
+        if isinstance(operation, AddFile) and operation.path == CARD:
+            _check_card(repository, operation.content)
+
+
+def _check_card(repository: Repository, content: bytes) -> None:
+    if len(content) > settings.CARD_LIMIT_BYTES:
+        raise TooLargeError(f"{CARD} holds at most {settings.CARD_LIMIT_BYTES} bytes.")
+    problems, _warnings = validate_card(content, repository.kind)
+    if problems:
+        raise BadInputError(f"The metadata of {CARD} is invalid: {'; '.join(problems)[:1000]}")
+
+
+def _put(
+    repository: Repository, actor: Actor, ref: str, draft: _Draft, parent: str | None
+) -> str:
+    store = repository.store()
+    for _attempt in range(ATTEMPTS):
+        head = store.ref_oid(ref)
+        if head is None:
+            raise BranchMovedError
+        if parent is not None and not head.startswith(parent):
+            if draft.is_already(store, head, parent):
+                return head
+            raise BranchMovedError
+        oid = draft.build(store, head)
+        if oid == head:
+            return head
+        try:
+            refs.move_ref(repository, actor, ref, old=head, new=oid)
+        except BranchMovedError:
+            continue
+        return oid
+    raise BranchMovedError
+
+
+def _propose(
+    repository: Repository,
+    actor: Actor,
+    ref: str,
+    draft: _Draft,
+    title: str,
+    description: str,
+    parent: str | None,
+) -> Committed:
+    store = repository.store()
+    base = store.resolve(ref)
+    if parent is not None and not base.startswith(parent):
+        older = store.resolve(parent)
+        if not store.is_ancestor(older, base):
+            raise BranchMovedError
+        base = older
+    oid = draft.build(store, base)
+    if oid == base:
+        raise BadInputError("This changes nothing, so there is nothing to propose.")
+    proposal = extensions.propose(
+        repository,
+        by=actor.user,
+        title=title.strip()[:256],
+        description=description,
+        head_oid=oid,
+        target_branch=ref.removeprefix(refs.BRANCH),
+    )
+    return Committed(oid, proposal)

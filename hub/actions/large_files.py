@@ -1,0 +1,119 @@
+"""Large files of a repository: a link row is the only right to read one (threats D1 to D3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import BinaryIO
+
+from django.conf import settings
+from django.db import transaction
+
+from hub.blobstore import Blob
+from hub.errors import BadInputError, EntryNotFoundError, StorageUnavailableError
+from hub.gitstore import Pointer
+from hub.models import ObjectLink, Repository, StoredObject
+
+
+@transaction.atomic
+def link(repository: Repository, blob: Blob, *, xet_hash: str = "") -> StoredObject:
+    """Give `repository` the right to `blob`, whose bytes the caller has just put into its scope.
+
+    Raises:
+        EntryNotFoundError: the scope does not hold it.
+        StorageUnavailableError: the visibility changed while the bytes arrived; retry.
+    """
+    _require_same_scope(repository)
+    if repository.blobs().stat(blob.sha256) is None:
+        raise EntryNotFoundError(f"No file with sha256 {blob.sha256} is stored. Upload it first.")
+    stored, _created = StoredObject.objects.get_or_create(
+        scope=repository.scope,
+        sha256=blob.sha256,
+        defaults={"size_bytes": blob.size_bytes, "xet_hash": xet_hash},
+    )
+    if xet_hash and not stored.xet_hash:
+        stored.xet_hash = xet_hash
+        stored.save(update_fields=["xet_hash"])
+    ObjectLink.objects.get_or_create(repository=repository, stored_object=stored)
+    return stored
+
+
+def _require_same_scope(repository: Repository) -> None:
+    """Hold the repository's row: its visibility cannot change until the link stands."""
+    row = Repository.objects.select_for_update(no_key=True).get(pk=repository.pk)
+    if row.scope != repository.scope:
+        raise StorageUnavailableError("The visibility of this repository changed: send it again.")
+
+
+def store(
+    repository: Repository,
+    stream: BinaryIO,
+    *,
+    sha256: str | None = None,
+    size_bytes: int | None = None,
+) -> StoredObject:
+    """Store what `stream` holds and link it. Raises: what `BlobStore.put` raises."""
+    limit_bytes = settings.LARGE_FILE_LIMIT_BYTES
+    blob = repository.blobs().put(
+        stream, sha256=sha256, size_bytes=size_bytes, limit_bytes=limit_bytes
+    )
+    return link(repository, blob)
+
+
+def adopt(
+    repository: Repository,
+    path: Path,
+    *,
+    sha256: str | None = None,
+    size_bytes: int | None = None,
+) -> StoredObject:
+    """Store the file at `path`, without a copy where possible, and link it."""
+    blob = repository.blobs().adopt(
+        path, sha256=sha256, size_bytes=size_bytes, limit_bytes=settings.LARGE_FILE_LIMIT_BYTES
+    )
+    return link(repository, blob)
+
+
+def copy_link(source: Repository, target: Repository, sha256: str) -> StoredObject:
+    """Let `target` read a large file of `source`; the caller may read one and write the other.
+
+    Raises: EntryNotFoundError when `source` has no link to it.
+    """
+    found = require_link(source, sha256)
+    if source.scope == target.scope:
+        return link(target, Blob(sha256, found.size_bytes), xet_hash=found.xet_hash)
+    return link(target, target.blobs().link_from(source.blobs(), sha256))
+
+
+def links(repository: Repository, sha256s: Iterable[str]) -> dict[str, StoredObject]:
+    """Those of `sha256s` that `repository` may read, in one query."""
+    rows = StoredObject.objects.filter(links__repository=repository, sha256__in=set(sha256s))
+    return {row.sha256: row for row in rows}
+
+
+def require_link(repository: Repository, sha256: str) -> StoredObject:
+    """The stored file, when `repository` may read it. Raises: EntryNotFoundError."""
+    found = links(repository, [sha256]).get(sha256)
+    if found is None:
+        raise EntryNotFoundError(f"This repository holds no file with sha256 {sha256[:64]}.")
+    return found
+
+
+def require_pointers(repository: Repository, pointers: Iterable[Pointer]) -> None:
+    """Refuse pointers to what was never uploaded here, or that lie about the size (threat D2).
+
+    Raises: BadInputError.
+    """
+    wanted = {pointer.sha256: pointer for pointer in pointers}
+    found = links(repository, wanted) if wanted else {}
+    for sha256, pointer in wanted.items():
+        if sha256 not in found:
+            raise BadInputError(
+                f"The content of the large file {sha256} was never uploaded to this repository: "
+                "upload it, then commit."
+            )
+        if found[sha256].size_bytes != pointer.size_bytes:
+            raise BadInputError(
+                f"The large file {sha256} has {found[sha256].size_bytes} bytes, "
+                f"not {pointer.size_bytes}."
+            )

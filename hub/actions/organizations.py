@@ -1,0 +1,103 @@
+"""Organisations: namespaces that people share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import IntegrityError, transaction
+
+from hub.actions import audit
+from hub.actions.names import require_free_name
+from hub.errors import BadInputError, ConflictError
+from hub.models import Access, Membership, Namespace, NamespaceKind, User
+
+if TYPE_CHECKING:
+    from hub.policies import Actor
+
+ROLES = {
+    "read": Access.READ,
+    "contribute": Access.CONTRIBUTE,
+    "write": Access.WRITE,
+    "admin": Access.ADMIN,
+}
+
+
+def role(name: str) -> Access:
+    """The access that a role's name gives. Raises: BadInputError."""
+    if name not in ROLES:
+        raise BadInputError(f"There is no role “{name}”: use {', '.join(ROLES)}.")
+    return ROLES[name]
+
+
+def create_organization(
+    slug: str, *, full_name: str = "", private_by_default: bool = False, by: Actor | None = None
+) -> Namespace:
+    """Create an organisation whose first admin is `by`; the operator's has no member yet.
+
+    Raises: BadInputError, ConflictError (name taken).
+    """
+    require_free_name(slug)
+    try:
+        with transaction.atomic():
+            namespace = Namespace.objects.create(
+                slug=slug,
+                kind=NamespaceKind.ORGANIZATION,
+                full_name=full_name,
+                private_by_default=private_by_default,
+            )
+            if by is not None:
+                Membership.objects.create(namespace=namespace, user=by.user, access=Access.ADMIN)
+            audit.record(by, "organization.create", slug)
+    except IntegrityError:
+        raise ConflictError(f"The name “{slug}” is taken: choose another.") from None
+    return namespace
+
+
+@transaction.atomic
+def set_member(
+    namespace: Namespace, user: User, access: Access, *, by: Actor | None = None
+) -> Membership:
+    """Give a person this access in an organisation; they hold no other there.
+
+    Raises: BadInputError for a person's own namespace, ConflictError when no admin would stay.
+    """
+    _require_organization(namespace)
+    held = _locked_members(namespace).get(user.pk)
+    if held == Access.ADMIN and access < Access.ADMIN:
+        _require_another_admin(namespace, user)
+    membership, _created = Membership.objects.update_or_create(
+        namespace=namespace, user=user, defaults={"access": access}
+    )
+    audit.record(
+        by, "member.set", f"{namespace.slug}: {user.username}", old=str(held or ""), new=str(access)
+    )
+    return membership
+
+
+@transaction.atomic
+def remove_member(namespace: Namespace, user: User, *, by: Actor | None = None) -> None:
+    """End a membership; one that is not there is no fault. Raises: see `set_member`."""
+    _require_organization(namespace)
+    held = _locked_members(namespace).get(user.pk)
+    if held is None:
+        return
+    if held == Access.ADMIN:
+        _require_another_admin(namespace, user)
+    namespace.memberships.filter(user=user).delete()
+    audit.record(by, "member.remove", f"{namespace.slug}: {user.username}", old=str(held))
+
+
+def _locked_members(namespace: Namespace) -> dict[int, int]:
+    Namespace.objects.select_for_update(no_key=True).get(pk=namespace.pk)
+    return dict(namespace.memberships.values_list("user_id", "access"))
+
+
+def _require_organization(namespace: Namespace) -> None:
+    if namespace.kind != NamespaceKind.ORGANIZATION:
+        raise BadInputError(f"“{namespace.slug}” is a person: only organisations have members.")
+
+
+def _require_another_admin(namespace: Namespace, user: User) -> None:
+    admins = namespace.memberships.filter(access=Access.ADMIN).exclude(user=user)
+    if not admins.exists():
+        raise ConflictError(f"“{namespace.slug}” needs an admin: make somebody else one first.")

@@ -1,0 +1,198 @@
+"""Repositories: created, shown to more or fewer people, removed."""
+
+from __future__ import annotations
+
+import copy
+import shutil
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+from django.db import IntegrityError, transaction
+from django.db.models import ProtectedError
+
+from hub import events
+from hub.actions import audit
+from hub.actions.commits import author_of
+from hub.errors import BadInputError, ConflictError, ForbiddenError
+from hub.gitstore import GitStore
+from hub.jobs.refresh import derive
+from hub.models import (
+    Access,
+    Namespace,
+    ObjectLink,
+    RepoId,
+    Repository,
+    StoredObject,
+    Visibility,
+)
+from hub.models.repositories import check_name
+from hub.policies import Actor, get_namespace
+
+LARGE_SUFFIXES = (
+    "7z arrow avro bin bz2 ckpt ftz gguf gz h5 joblib lz4 mds mlmodel model msgpack npy npz onnx "
+    "ot parquet pb pickle pkl pt pth rar safetensors tar tflite tgz wasm xz zip zst"
+).split()
+LARGE_PATTERNS = [
+    *(f"*.{suffix}" for suffix in LARGE_SUFFIXES),
+    "*.tar.*",
+    "*tfevents*",
+    "saved_model/**/*",
+]
+GITATTRIBUTES = "".join(
+    f"{pattern} filter=lfs diff=lfs merge=lfs -text\n" for pattern in LARGE_PATTERNS
+).encode()
+GATES = {False: "", "auto": "auto", "manual": "manual"}
+
+
+def create_repository(actor: Actor, repo: RepoId, *, visibility: str | None = None) -> Repository:
+    """Create a repository whose first commit holds `.gitattributes`.
+
+    The row and the folder stand together: the folder is made before the row is committed, and
+    one without a row is tidied away. `visibility` None takes the namespace's default.
+    Raises: BadInputError, ForbiddenError; ConflictError with its URL when the name is taken.
+    """
+    check_name(repo.name)
+    namespace = get_namespace(actor, repo.namespace, need=Access.WRITE)
+    if actor.token is not None and actor.token.repositories.exists():
+        raise ForbiddenError("This token is limited to some repositories and cannot create others.")
+    default = Visibility.PRIVATE if namespace.private_by_default else Visibility.PUBLIC
+    repository = Repository(
+        kind=repo.kind,
+        namespace=namespace,
+        name=repo.name,
+        visibility=_known_visibility(visibility or default),
+        created_by=actor.user,
+    )
+    _require_free(repo)
+    try:
+        with transaction.atomic():
+            _save_with_folder(repository, actor)
+    except IntegrityError:
+        _require_free(repo)
+        raise
+    return repository
+
+
+def _known_visibility(visibility: str) -> str:
+    if visibility not in Visibility.values:
+        raise BadInputError(f"Visibility is one of {', '.join(Visibility.values)}.")
+    return visibility
+
+
+def _require_free(repo: RepoId) -> None:
+    taken = Repository.objects.named(repo).select_related("namespace").first()
+    if taken is not None:
+        error = ConflictError(f"You already have a {taken.kind} called {taken.repo_id}.")
+        error.extra = {"url": taken.public_url()}
+        raise error
+
+
+def _save_with_folder(repository: Repository, actor: Actor) -> None:
+    repository.save()
+    audit.record(actor, "repository.create", f"{repository.kind} {repository.repo_id}")
+    audit.announce(repository, actor, "repository.created", path=f"/{repository.path}")
+    store = GitStore.create(
+        repository.store().path,
+        default_branch=repository.default_branch,
+        files={".gitattributes": GITATTRIBUTES},
+        author=author_of(actor),
+    )
+    head = store.branch_head(repository.default_branch) or ""
+    columns = derive(repository, head)
+    for name, value in columns.items():
+        setattr(repository, name, value)
+    repository.save(update_fields=list(columns))
+    repository.access = Access.ADMIN
+    told = {"repository": repository, "actor": actor.user}
+    transaction.on_commit(partial(events.repository_created.send_robust, Repository, **told))
+
+
+@transaction.atomic
+def delete_repository(repository: Repository, actor: Actor) -> None:
+    """Remove a repository for good. Its large files stay while other repositories link them.
+
+    Raises: ConflictError when something that must be kept stands on it.
+    """
+    gone = copy.copy(repository)
+    audit.record(
+        actor, "repository.delete", f"{gone.kind} {gone.repo_id}", old=gone.head_oid
+    )
+    try:
+        repository.delete()
+    except ProtectedError as error:
+        kept = {type(row)._meta.verbose_name_plural for row in error.protected_objects}
+        names = ", ".join(sorted(map(str, kept)))
+        raise ConflictError(f"{gone.repo_id} is still used by {names}: end those first.") from None
+    transaction.on_commit(partial(remove_folder, gone.store().path))
+    told = {"repository": gone, "actor": actor.user}
+    transaction.on_commit(partial(events.repository_removed.send_robust, Repository, **told))
+
+
+def remove_folder(path: Path) -> None:
+    """Make a repository's folder vanish at once, then free its space."""
+    aside = path.with_name(f".gone-{path.name}")
+    with suppress(FileNotFoundError):
+        path.rename(aside)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+@transaction.atomic
+def update_settings(
+    repository: Repository,
+    actor: Actor,
+    *,
+    visibility: str | None = None,
+    gated: str | bool | None = None,
+) -> Repository:
+    """Change who may see a repository, at once; what is None stays.
+
+    Its large files move to the store of the new visibility before anything is committed.
+    Raises: BadInputError.
+    """
+    row = Repository.objects.select_for_update(no_key=True).get(pk=repository.pk)
+    if visibility is not None and _known_visibility(visibility) != row.visibility:
+        _change_visibility(repository, row, visibility)
+        audit.record(
+            actor,
+            "repository.visibility",
+            f"{repository.kind} {repository.repo_id}",
+            old=row.visibility,
+            new=visibility,
+        )
+    if gated is not None:
+        if gated not in GATES:
+            raise BadInputError("“gated” is “auto”, “manual” or false.")
+        repository.gated = GATES[gated]
+        subject = f"{repository.kind} {repository.repo_id}"
+        audit.record(actor, "repository.gated", subject, old=row.gated, new=repository.gated)
+    repository.save(update_fields=["visibility", "gated"])
+    return repository
+
+
+def _change_visibility(repository: Repository, row: Repository, visibility: str) -> None:
+    source = row.blobs()
+    repository.visibility = visibility
+    links = list(repository.object_links.select_related("stored_object"))
+    target = repository.blobs()
+    for one in links:
+        target.link_from(source, one.stored_object.sha256)
+    sizes = {one.stored_object.sha256: one.stored_object.size_bytes for one in links}
+    scope = repository.scope
+    StoredObject.objects.bulk_create(
+        [StoredObject(scope=scope, sha256=key, size_bytes=size) for key, size in sizes.items()],
+        ignore_conflicts=True,
+    )
+    rows = StoredObject.objects.filter(scope=scope, sha256__in=sizes)
+    moved = {stored.sha256: stored for stored in rows}
+    for one in links:
+        one.stored_object = moved[one.stored_object.sha256]
+    ObjectLink.objects.bulk_update(links, ["stored_object"])
+
+
+def namespaces_to_create_in(actor: Actor) -> list[Namespace]:
+    """Where a person may create repositories: their own namespace first."""
+    found = Namespace.objects.filter(
+        memberships__user=actor.user.pk, memberships__access__gte=Access.WRITE
+    )
+    return sorted(found, key=lambda namespace: (namespace.owner_id is None, namespace.slug))

@@ -1,0 +1,62 @@
+"""Access tokens: made by a person in the browser or by the operator, never by a token."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.utils import timezone
+
+from hub.actions import audit
+from hub.errors import BadInputError, ForbiddenError, NotFoundError
+from hub.models import AccessToken, Repository, TokenScope, User
+
+if TYPE_CHECKING:
+    from hub.policies import Actor
+
+
+@transaction.atomic
+def issue_token(
+    user: User,
+    *,
+    name: str,
+    scope: str,
+    repositories: Iterable[Repository] = (),
+    expires_at: datetime | None = None,
+    by: Actor | None = None,
+) -> tuple[AccessToken, str]:
+    """Create a token and return it with its secret, which nobody can read again.
+
+    `repositories` limits it to those; none given means all that its person may reach.
+    Raises: BadInputError, ForbiddenError when a token asks for another token.
+    """
+    if by is not None and by.token is not None:
+        raise ForbiddenError("A token cannot create tokens: do this signed in, in the browser.")
+    if scope not in TokenScope.values:
+        raise BadInputError(f"There is no scope “{scope}”: use {', '.join(TokenScope.values)}.")
+    if not name.strip() or len(name) > 96:
+        raise BadInputError("Give the token a name of 1 to 96 characters.")
+    if expires_at is not None and expires_at <= timezone.now():
+        raise BadInputError("That moment is past: let the token end later.")
+    token, secret = AccessToken.objects.issue(
+        user, name=name.strip(), scope=scope, expires_at=expires_at
+    )
+    token.repositories.set(repositories)
+    audit.record(by, "token.create", f"{user.username}: {name}", new=token.hint)
+    return token, secret
+
+
+@transaction.atomic
+def revoke_token(user: User, pk: int, *, by: Actor | None = None) -> None:
+    """End one of a person's tokens at once; ending it twice is no fault.
+
+    Raises: NotFoundError when it is nobody's or somebody else's.
+    """
+    mine = AccessToken.objects.filter(user=user, pk=pk)
+    token = mine.first()
+    if token is None:
+        raise NotFoundError("There is no such token among yours.")
+    if mine.filter(revoked_at__isnull=True).update(revoked_at=timezone.now()):
+        audit.record(by, "token.revoke", f"{user.username}: {token.name}", old=token.hint)
