@@ -1,4 +1,4 @@
-"""Where the marks of a chart stand. Horizontal places are per cents, so a chart fits every width."""
+"""Where a chart's marks stand. Horizontal places are per cents, so a chart fits every width."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Forest:
 
 
 def forest(rows: Sequence[Paired]) -> Forest:
-    """The marks of a forest plot on one scale, on which a lone giant does not flatten the others."""
+    """The marks of a forest plot on one scale; a lone giant does not flatten the others."""
     low, high = _domain(rows)
     return Forest(
         ticks=[Tick(value, _place(value, low, high)) for value in ticks(low, high, 6)],
@@ -183,7 +183,7 @@ def _score_domain(scores: Sequence[Score]) -> tuple[float, float]:
 
 
 def heat_level(value: float | None, largest: float, levels: int = 7) -> int:
-    """0 for unchanged or unknown, then 1 to `levels` by the square root of the share of `largest`."""
+    """0 for unchanged or unknown, else 1 to `levels` by the root of its share of `largest`."""
     if not value or largest <= 0:
         return 0
     return max(1, min(levels, math.ceil(levels * math.sqrt(value / largest))))

@@ -1,4 +1,4 @@
-"""Source text as highlighted lines: our own escaping around Pygments' tokens, bounded in size and time."""
+"""Source text as highlighted lines: Pygments' tokens, our escaping, bounded size and time."""
 
 from __future__ import annotations
 

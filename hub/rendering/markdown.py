@@ -25,10 +25,10 @@ LinkMaker = Callable[[str, bool], str | None]
 
 MARKDOWN_LIMIT_CHARACTERS = 256 * 1024
 ID_PREFIX = "user-content-"
-TAGS = frozenset(
+TAG_NAMES = (
     "a abbr b blockquote br caption center cite code col colgroup dd del details dfn div dl dt em "
     "figcaption figure h1 h2 h3 h4 h5 h6 hr i img input ins kbd li mark ol p picture pre q s samp "
-    "section small span strong sub summary sup table tbody td tfoot th thead tr tt u ul var".split()
+    "section small span strong sub summary sup table tbody td tfoot th thead tr tt u ul var"
 )
 ATTRIBUTES = {
     "*": {"id", "title", "lang", "dir", "align"},
@@ -55,7 +55,7 @@ def render_markdown(text: str, *, link: LinkMaker | None = None, folder: str = "
     html = _parser().render(text[:MARKDOWN_LIMIT_CHARACTERS])
     clean = nh3.clean(
         html,
-        tags=set(TAGS),
+        tags=set(TAG_NAMES.split()),
         clean_content_tags={"script", "style", "template", "noscript", "iframe", "title"},
         attributes={tag: set(names) for tag, names in ATTRIBUTES.items()},
         attribute_filter=partial(_attribute, link, folder),

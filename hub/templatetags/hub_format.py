@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from django import template
+from django.core.serializers.json import DjangoJSONEncoder
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -26,7 +27,7 @@ SINCE = (
     (30 * 86400, gettext_lazy("%dmo ago")),
     (86400, gettext_lazy("%dd ago")),
     (3600, gettext_lazy("%dh ago")),
-    (60, gettext_lazy("%dmin ago")),
+    (60, gettext_lazy("%dm ago")),
     (1, gettext_lazy("%ds ago")),
 )
 
@@ -178,7 +179,7 @@ def items_word(number: int) -> str:
 @register.filter
 def as_json(value: Any) -> str:
     """JSON for a data attribute; the template escapes it."""
-    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return json.dumps(value, cls=DjangoJSONEncoder, separators=(",", ":"), allow_nan=False)
 
 
 @register.filter
@@ -225,7 +226,7 @@ def thinned(points: Sequence[Any], most: int = 20) -> list[Any]:
 @register.filter
 def diff_counts(diff: Any) -> tuple[int, int]:
     """Lines added and removed in a file's hunks."""
-    signs = [line[0] for hunk in _of(diff, "hunks") for line in _of(hunk, "lines")]
+    signs = [line.sign for hunk in diff.hunks for line in hunk.lines]
     return signs.count("+"), signs.count("-")
 
 

@@ -54,6 +54,12 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// On a phone the tabs scroll: begin with the one we are on.
+for (const tab of document.querySelectorAll(".tabs [aria-current]")) {
+  const strip = tab.parentElement;
+  strip.scrollLeft = tab.offsetLeft - strip.offsetLeft - (strip.clientWidth - tab.clientWidth) / 2;
+}
+
 // Relative times stay true while the page is open.
 const UNITS = [
   ["year", 31536000],
