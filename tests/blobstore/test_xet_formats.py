@@ -2,6 +2,7 @@
 
 import io
 import random
+import tracemalloc
 
 import hf_xet
 import lz4.frame
@@ -96,33 +97,46 @@ def test_a_stream_that_returns_little_at_a_time_is_read_whole():
     assert kept.getvalue() == receive(body)
 
 
-BOMB = lz4.frame.compress(bytes(64 * 1024**2))
-BROKEN_XORBS = {
-    "nothing": b"",
-    "cut in a header": xorb_of(CHUNKS)[:-20] + b"\0\0\0",
-    "cut in a chunk": xorb_of(CHUNKS)[:-3],
-    "a chunk missing": xorb_of(CHUNKS[:-1]),
-    "chunks in another order": xorb_of(CHUNKS[::-1]),
-    "other bytes": xorb_of([*CHUNKS[:-1], b"y"]),
-    "unknown version": b"\1" + xorb_of(CHUNKS)[1:],
-    "unknown scheme": frame_of(b"abc", 3, 3),
-    "not LZ4": frame_of(b"abc", 1, 3),
-    "LZ4 and more": frame_of(lz4.frame.compress(b"abc") + b"z", 1, 3),
-    "cut LZ4": frame_of(lz4.frame.compress(b"abc")[:-2], 1, 3),
-    "longer than announced": frame(CHUNKS[0], claimed_bytes=100),
-    "shorter than announced": frame(CHUNKS[0], claimed_bytes=9000),
-    "stored shorter than announced": frame(b"abc", xorb.Scheme.NONE, claimed_bytes=4),
-    "empty chunk": frame(b"", xorb.Scheme.NONE),
-    "decompression bomb": frame_of(BOMB, 1, xorb.MAX_CHUNK_BYTES),
-    "chunk too large": frame(bytes(xorb.MAX_CHUNK_BYTES + 1)),
-    "too many chunks": frame(b"x", xorb.Scheme.NONE) * (xorb.MAX_CHUNKS + 1),
+ONE = [b"abc"]
+MANY = [b"x"] * (xorb.MAX_CHUNKS + 1)
+LARGE = [bytes(xorb.MAX_CHUNK_BYTES + 1)]
+BOMB = frame_of(lz4.frame.compress(bytes(64 * 1024**2)), 1, xorb.MAX_CHUNK_BYTES)
+BROKEN_XORBS = {  # what is sent, as which chunks, and why it is refused
+    "nothing": (b"", [], "not xorb"),
+    "cut in a header": (xorb_of(CHUNKS) + b"\0\0\0", CHUNKS, "ends inside"),
+    "cut in a chunk": (xorb_of(CHUNKS)[:-3], CHUNKS, "ends inside"),
+    "a chunk missing": (xorb_of(CHUNKS[:-1]), CHUNKS, "not xorb"),
+    "chunks in another order": (xorb_of(CHUNKS[::-1]), CHUNKS, "not xorb"),
+    "other bytes": (xorb_of([*CHUNKS[:-1], b"y"]), CHUNKS, "not xorb"),
+    "unknown version": (b"\1" + xorb_of(CHUNKS)[1:], CHUNKS, "version 1"),
+    "unknown scheme": (frame_of(b"abc", 3, 3), ONE, "scheme 3"),
+    "not LZ4": (frame_of(b"abc" * 20, 1, 3), ONE, "not a valid LZ4"),
+    "LZ4 and more": (frame_of(lz4.frame.compress(b"abc") + b"z", 1, 3), ONE, "exactly one"),
+    "cut LZ4": (frame_of(lz4.frame.compress(b"abc")[:-2], 1, 3), ONE, "exactly one"),
+    "longer than announced": (frame(b"abc", claimed_bytes=2), ONE, "exactly one|another length"),
+    "shorter than announced": (frame(b"abc", claimed_bytes=4), ONE, "another length"),
+    "stored shorter": (frame(b"abc", xorb.Scheme.NONE, claimed_bytes=4), ONE, "another length"),
+    "empty chunk": (frame(b"", xorb.Scheme.NONE), [b""], "1 to"),
+    "chunk too large": (xorb_of(LARGE), LARGE, "1 to"),
+    "too many chunks": (frame(b"x", xorb.Scheme.NONE) * len(MANY), MANY, "more than"),
 }
 
 
 @pytest.mark.parametrize("kind", BROKEN_XORBS)
 def test_a_broken_xorb_is_refused(kind):
-    with pytest.raises(UnprocessableError):
-        receive(BROKEN_XORBS[kind])
+    body, chunks, reason = BROKEN_XORBS[kind]
+    with pytest.raises(UnprocessableError, match=reason):
+        receive(body, xorb_name(chunks))
+
+
+def test_a_decompression_bomb_is_refused_before_it_unfolds():
+    tracemalloc.start()
+    try:
+        with pytest.raises(UnprocessableError):
+            receive(BOMB)
+        assert tracemalloc.get_traced_memory()[1] < 8 * xorb.MAX_CHUNK_BYTES
+    finally:
+        tracemalloc.stop()
 
 
 def test_the_largest_chunk_and_the_most_chunks_are_taken():

@@ -29,6 +29,15 @@ def store(tmp_path):
     return store_of(tmp_path / "objects" / "public")
 
 
+@pytest.fixture
+def stranger(store, tmp_path):
+    """A blob of somebody else's: its xorb lies in another scope, itself in this one too."""
+    private = store_of(tmp_path / "objects" / "private-7")
+    put(private, SECRET)
+    (theirs,) = ingest(private, claim_of(SECRET))
+    return store.blobs.link_from(private.blobs, theirs.sha256)
+
+
 def store_of(root):
     return XetStore(root, BlobStore(root))
 
@@ -131,51 +140,46 @@ def test_a_xorb_is_stored_once_and_a_shard_over_it_twice_gives_the_same_file(sto
 
 
 TRUTH = claim_of(CHUNKS)
-LIES = {
-    "sha256 of other bytes": TRUTH.but(sha256=bytes(32)),
-    "sha256 of somebody's blob": TRUTH.but(sha256=claim_of(SECRET).sha256),
-    "xorb of another scope": claim_of(SECRET),
-    "proof missing": TRUTH.but(proof=bytes(32)),
-    "proof of other chunks": TRUTH.but(proof=claim_of(CHUNKS[:2]).proof),
-    "file hash of another file": TRUTH.but(file_hash=claim_of(CHUNKS[:2]).file_hash),
-    "length too small": TRUTH.but(raw_bytes=TRUTH.raw_bytes - 1),
-    "length too large": TRUTH.but(raw_bytes=TRUTH.raw_bytes + 1),
-    "too many chunks": TRUTH.but(end=len(CHUNKS) + 1),
-    "no chunks": TRUTH.but(end=0),
-    "chunks backwards": TRUTH.but(start=2, end=1),
-    "fewer chunks": TRUTH.but(end=2),
-    "end of all numbers": TRUTH.but(end=2**32 - 1),
+LIES = {  # what is claimed, and why it is refused
+    "sha256 of other bytes": (TRUTH.but(sha256=bytes(32)), "have sha256"),
+    "sha256 of somebody's blob": (TRUTH.but(sha256=claim_of(SECRET).sha256), "have sha256"),
+    "xorb of another scope": (claim_of(SECRET), "not stored here"),
+    "proof missing": (TRUTH.but(proof=bytes(32)), "proof"),
+    "proof of other chunks": (TRUTH.but(proof=claim_of(CHUNKS[:2]).proof), "proof"),
+    "hash of another file": (TRUTH.but(file_hash=claim_of(SECRET).file_hash), "another file"),
+    "length too small": (TRUTH.but(raw_bytes=TRUTH.raw_bytes - 1), "another length"),
+    "length too large": (TRUTH.but(raw_bytes=TRUTH.raw_bytes + 1), "another length"),
+    "too many chunks": (TRUTH.but(end=len(CHUNKS) + 1), "has 3 chunks"),
+    "no chunks": (TRUTH.but(end=0), "has 3 chunks"),
+    "chunks backwards": (TRUTH.but(start=2, end=1), "has 3 chunks"),
+    "fewer chunks": (TRUTH.but(end=2), "another length"),
+    "end of all numbers": (TRUTH.but(end=2**32 - 1), "has 3 chunks"),
 }
 
 
 @pytest.mark.parametrize("lie", LIES)
-def test_a_shard_that_lies_is_refused_and_gives_no_file(store, tmp_path, lie):
-    secret = store_of(tmp_path / "objects" / "private-7")
-    put(secret, SECRET)
-    (theirs,) = ingest(secret, claim_of(SECRET))
-    if lie == "sha256 of somebody's blob":
-        store.blobs.link_from(secret.blobs, theirs.sha256)
-    before = list(store.blobs.iter_blobs())
+def test_a_shard_that_lies_is_refused_and_gives_no_file(store, stranger, lie):
+    claim, reason = LIES[lie]
     put(store, CHUNKS)
-    with pytest.raises(UnprocessableError):
-        ingest(store, LIES[lie])
-    assert list(store.blobs.iter_blobs()) == before
-    assert store.file(hashing.to_hex(LIES[lie].file_hash)) is None
+    with pytest.raises(UnprocessableError, match=reason):
+        ingest(store, claim)
+    assert list(store.blobs.iter_blobs()) == [stranger]
+    assert store.file(hashing.to_hex(claim.file_hash)) is None
     assert list(store.blobs.stray_files(timedelta(0))) == []
 
 
 def test_one_lie_in_a_shard_refuses_it_before_any_file_is_rebuilt(store):
     put(store, CHUNKS)
     with pytest.raises(UnprocessableError):
-        ingest(store, TRUTH, LIES["proof missing"])
+        ingest(store, TRUTH, TRUTH.but(file_hash=bytes(32)))
     assert list(store.blobs.iter_blobs()) == []
 
 
-def test_a_known_file_keeps_the_sha256_it_was_seen_to_have(store):
+def test_a_known_file_does_not_open_the_way_to_another_blob(store, stranger):
     put(store, CHUNKS)
     ingest(store, TRUTH)
-    with pytest.raises(UnprocessableError):
-        ingest(store, LIES["sha256 of other bytes"])
+    with pytest.raises(UnprocessableError, match="not the one claimed"):
+        ingest(store, TRUTH.but(sha256=hashing.from_hex(stranger.sha256)))
 
 
 def test_a_file_over_the_limit_is_refused_before_it_is_rebuilt(store):
