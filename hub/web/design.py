@@ -1,4 +1,4 @@
-"""The design page: every component with sample data, so that its look can be judged in one place."""
+"""The design page: every component with sample data, to judge the look in one place."""
 
 from __future__ import annotations
 

@@ -1,7 +1,31 @@
-"""Routes."""
+"""Routes of pages. Pages of the server itself live under `/-/`, which is no namespace."""
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
+from django.views.generic import RedirectView
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from hub.http.routing import page
+from hub.web import creating, design, files, home, repositories, sessions, settings
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", home.home, name="home"),
+    path("-/design", design.design, name="design"),
+    path("-/explore", home.explore, name="explore"),
+    path("-/new", creating.repository_new, name="repository-new"),
+    path("-/sign-in", sessions.sign_in, name="sign-in"),
+    path("-/sign-out", sessions.sign_out, name="sign-out"),
+    path("-/settings/tokens", settings.token_list, name="token-list"),
+    path("-/settings/tokens/<int:pk>/revoke", settings.token_revoke, name="token-revoke"),
+    # The address that huggingface_hub prints when it asks for a token.
+    path("settings/tokens", RedirectView.as_view(pattern_name="hub:token-list")),
+    *page("", repositories.repository_detail, "repository"),
+    *page("/tree/<revision:revision>", files.folder, "folder"),
+    *page("/tree/<revision:revision>/<entry:path>", files.folder, "folder"),
+    *page("/blob/<revision:revision>/<entry:path>", files.file, "file"),
+    *page("/commits/<revision:revision>", files.history, "history"),
+    *page("/commits/<revision:revision>/<entry:path>", files.history, "history"),
+    *page("/commit/<revision:oid>", files.commit, "commit"),
+    *page("/settings", settings.repository_settings, "repository-settings"),
+    path("<segment:slug>", home.namespace, name="namespace"),
+]

@@ -6,10 +6,10 @@ leaves behind is settled by `jobs.reconcile`, which looks at the branch.
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db import IntegrityError, transaction
 
+from hub.actions import refs
+from hub.actions.commits import author_of
 from hub.errors import (
     AlreadyDecidedError,
     BranchMovedError,
@@ -18,7 +18,7 @@ from hub.errors import (
     MergeConflictError,
 )
 from hub.extensions import Change, registries
-from hub.gitstore import AddFile, Author
+from hub.gitstore import AddFile
 from hub.models import Access
 from hub.policies import Actor
 from reviews.actions.requirements import checklist
@@ -50,10 +50,14 @@ def merge_pull_request(
     if not repository.may(Access.WRITE):
         raise ForbiddenError(f"Merging needs write access to {repository.repo_id}.")
     record_push(repository, pull_request.number, by=user)
-    merge = _intend(pull_request, user, expected_head, expected_base, message)
+    merge = _intend(pull_request, actor, expected_head, expected_base, message)
     try:
-        repository.store().move_ref(
-            f"refs/heads/{pull_request.target_branch}", new=merge.merge_oid, old=merge.base_oid
+        refs.move_ref(
+            repository,
+            actor,
+            f"{refs.BRANCH}{pull_request.target_branch}",
+            old=merge.base_oid,
+            new=merge.merge_oid,
         )
     except BranchMovedError:
         drop(merge)
@@ -64,7 +68,7 @@ def merge_pull_request(
 
 @transaction.atomic(durable=True)
 def _intend(
-    pull_request: Discussion, user: Any, expected_head: str, expected_base: str, message: str
+    pull_request: Discussion, actor: Actor, expected_head: str, expected_base: str, message: str
 ) -> Merge:
     """Check everything under the row's lock and write down what is about to happen."""
     row = get_pull_request(pull_request.repository, pull_request.number, lock=True)
@@ -85,16 +89,16 @@ def _intend(
         with transaction.atomic():
             return Merge.objects.create(
                 pull_request=row,
-                by=user,
+                by=actor.user,
                 head_oid=change.head_oid,
                 base_oid=change.base_oid,
-                merge_oid=_write_commit(row, change, change.merge_tree, user, message),
+                merge_oid=_write_commit(row, change, change.merge_tree, actor, message),
             )
     except IntegrityError:
         raise AlreadyDecidedError(f"Pull request {row.number} is being merged.") from None
 
 
-def _write_commit(row: Discussion, change: Change, tree: str, user: Any, message: str) -> str:
+def _write_commit(row: Discussion, change: Change, tree: str, actor: Actor, message: str) -> str:
     """The merge commit, on no branch yet: the weighed tree plus what features add to it."""
     store = row.repository.store()
     files: dict[str, bytes] = {}
@@ -107,5 +111,5 @@ def _write_commit(row: Discussion, change: Change, tree: str, user: Any, message
         tree,
         parents=[change.base_oid, change.head_oid],
         message=f"{title}\n\n{message.strip()}" if message.strip() else title,
-        author=Author(user.username, user.email or f"{user.username}@users.noreply.invalid"),
+        author=author_of(actor),
     )

@@ -8,7 +8,9 @@ import structlog
 from django.db.models import Q
 from django.utils import timezone
 
+from hub.actions import refs
 from hub.errors import HubError
+from hub.policies import Actor
 from reviews.jobs.pushes import record_push
 from reviews.jobs.settling import drop, finish
 from reviews.models import Discussion, Merge, MergeState
@@ -46,6 +48,7 @@ def _settle(merge: Merge, *, give_up: bool) -> bool:
         log.exception("merge.unreadable", merge_id=merge.pk)
         return False
     if landed:
+        _record_move(merge)
         finish(merge)
         log.warning("merge.finished_late", merge_id=merge.pk)
         return True
@@ -54,6 +57,16 @@ def _settle(merge: Merge, *, give_up: bool) -> bool:
         log.warning("merge.dropped", merge_id=merge.pk)
         return True
     return False
+
+
+def _record_move(merge: Merge) -> None:
+    """Record that the branch moved, when the transaction that should have was lost."""
+    pull_request = merge.pull_request
+    repository, branch = pull_request.repository, pull_request.target_branch
+    head = repository.store().branch_head(branch)
+    if branch == repository.default_branch and repository.head_oid != head:
+        change = refs.RefChange(f"{refs.BRANCH}{branch}", merge.base_oid, head)
+        refs.pushed(repository, Actor(merge.by), [change])
 
 
 def reconcile_heads() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import structlog
 from django.db import transaction
 from django.utils import timezone
-from hub.actions.refs import branch_moved
 
 from hub import events
 from hub.models import AuditEntry, Event
@@ -33,7 +32,6 @@ def finish(merge: Merge, *, token_hint: str = "") -> None:
     """Record a merge whose commit is on the branch. Safe to repeat."""
     row = Discussion.objects.select_related("repository__namespace").get(pk=merge.pull_request_id)
     repository = row.repository
-    branch = f"refs/heads/{row.target_branch}"
     with transaction.atomic():
         decided = Discussion.objects.decide(
             row.pk, DiscussionStatus.MERGED, by=merge.by, merge_oid=merge.merge_oid
@@ -60,7 +58,6 @@ def finish(merge: Merge, *, token_hint: str = "") -> None:
             new=merge.merge_oid,
         )
     log.info("pull_request.merged", number=row.number, oid=merge.merge_oid, **repository.as_facts())
-    branch_moved(repository, branch, old=merge.base_oid, new=merge.merge_oid, actor=merge.by)
     row.refresh_from_db()
     row.repository = repository
     events.change_merged.send_robust(

@@ -1,0 +1,77 @@
+"""Signing in and out."""
+
+from __future__ import annotations
+
+from django import forms
+from django.contrib.auth import authenticate, login, logout
+from django.core.cache import cache
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_POST
+
+TRIES = 10
+TRIES_WINDOW_SECONDS = 5 * 60
+
+
+class SignInForm(forms.Form):
+    username = forms.CharField(
+        label=_("Name"),
+        max_length=150,
+        widget=forms.TextInput(attrs={"autocomplete": "username", "autofocus": True}),
+    )
+    password = forms.CharField(
+        label=_("Password"),
+        max_length=1024,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+
+
+def safe_next(request: HttpRequest) -> str:
+    """Where to go afterwards: only to an address of this server (threats A6)."""
+    wanted = request.POST.get("next") or request.GET.get("next") or "/"
+    allowed = url_has_allowed_host_and_scheme(
+        wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    return wanted if allowed else "/"
+
+
+def _throttled(request: HttpRequest, username: str) -> bool:
+    """Count a try for the account and for the address; too many of either are refused."""
+    address = request.META.get("HTTP_X_REAL_IP") or request.META.get("REMOTE_ADDR", "")
+    for key in (f"sign-in:name:{username.lower()}", f"sign-in:from:{address}"):
+        cache.add(key, 0, TRIES_WINDOW_SECONDS)
+        if cache.incr(key) > TRIES:
+            return True
+    return False
+
+
+@sensitive_post_parameters("password")
+def sign_in(request: HttpRequest) -> HttpResponse:
+    """Password sign-in; the same words and the same work for unknown names (threats A2)."""
+    form = SignInForm(request.POST or None)
+    status = 200
+    if request.method == "POST" and form.is_valid():
+        username = form.cleaned_data["username"]
+        if _throttled(request, username):
+            form.add_error(None, _("Too many tries. Wait five minutes, then try again."))
+            status = 429
+        else:
+            user = authenticate(request, username=username, password=form.cleaned_data["password"])
+            if user is not None:
+                login(request, user)
+                cache.delete(f"sign-in:name:{username.lower()}")
+                return redirect(safe_next(request))
+            form.add_error(None, _("This name and password do not belong together."))
+            status = 422
+    context = {"form": form, "next": safe_next(request)}
+    return render(request, "hub/sign_in.html", context, status=status)
+
+
+@require_POST
+def sign_out(request: HttpRequest) -> HttpResponse:
+    logout(request)
+    return redirect("/")
