@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from functools import lru_cache, partial
+from html import escape
+from itertools import pairwise
 from posixpath import normpath
 from urllib.parse import unquote, urlsplit
 
 import nh3
 from markdown_it import MarkdownIt
 from markdown_it.rules_core import StateCore
-from mdit_py_plugins.anchors import anchors_plugin
 from mdit_py_plugins.footnote import footnote_plugin
-from mdit_py_plugins.front_matter import front_matter_plugin
 from mdit_py_plugins.tasklists import tasklists_plugin
 
 from hub.rendering.code import CLASSES, fence_html
@@ -23,7 +24,8 @@ from hub.rendering.safe import SanitisedHtml
 # None leaves the link without a target.
 LinkMaker = Callable[[str, bool], str | None]
 
-MARKDOWN_LIMIT_CHARACTERS = 256 * 1024
+MARKDOWN_LIMIT_CHARACTERS = 128 * 1024
+NESTING_LIMIT = 300
 ID_PREFIX = "user-content-"
 TAG_NAMES = (
     "a abbr b blockquote br caption center cite code col colgroup dd del details dfn div dl dt em "
@@ -42,6 +44,10 @@ ATTRIBUTES = {
 }
 SCHEMES = frozenset({"http", "https", "mailto"})
 _SPACES_AND_CONTROLS = re.compile(r"[\x00-\x20\x7f-\x9f]")
+_FRONT_MATTER = re.compile(r"\A\ufeff?---[ \t]*\r?\n.*?^---[ \t]*$", re.DOTALL | re.MULTILINE)
+_NOT_IN_SLUGS = re.compile(r"[^\w\- ]")
+_TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]*)")
+_VOID_TAGS = frozenset({"area", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"})
 _ALIGNED = re.compile(r"text-align:(left|right|center)")
 
 
@@ -50,9 +56,12 @@ def render_markdown(text: str, *, link: LinkMaker | None = None, folder: str = "
 
     `link` turns the path of a relative link or image, resolved against `folder`, into an address;
     without it relative targets are dropped. Pictures from other servers are not fetched: their
-    text stands for them. Front matter is left out. Only the first 256 Ki characters are read.
+    text stands for them. Front matter is left out; the first 128 Ki characters after it are read.
     """
-    html = _parser().render(text[:MARKDOWN_LIMIT_CHARACTERS])
+    body = _FRONT_MATTER.sub("", text, count=1)[:MARKDOWN_LIMIT_CHARACTERS]
+    html = _parser().render(body)
+    if _depth(html) > NESTING_LIMIT:
+        html = f"<pre>{escape(body)}</pre>"
     clean = nh3.clean(
         html,
         tags=set(TAG_NAMES.split()),
@@ -71,13 +80,23 @@ def render_markdown(text: str, *, link: LinkMaker | None = None, folder: str = "
     return SanitisedHtml(clean)
 
 
+def _depth(html: str) -> int:
+    """How deep tags are opened in one another; the sanitiser's time grows with its square."""
+    depth = most = 0
+    for tag in _TAG.finditer(html):
+        if tag[2].lower() not in _VOID_TAGS:
+            depth += -1 if tag[1] else 1
+            most = max(most, depth)
+    return most
+
+
 @lru_cache(maxsize=1)
 def _parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": True, "highlight": _highlight})
     parser.enable(["table", "strikethrough"])
-    parser.use(front_matter_plugin).use(footnote_plugin).use(tasklists_plugin)
-    parser.use(anchors_plugin, max_level=6)
+    parser.use(footnote_plugin).use(tasklists_plugin)
     parser.core.ruler.push("align_cells", _align_cells)
+    parser.core.ruler.push("name_headings", _name_headings)
     return parser
 
 
@@ -91,6 +110,17 @@ def _align_cells(state: StateCore) -> None:
         aligned = _ALIGNED.search(str(token.attrs.get("style", "")))
         if aligned:
             token.attrs = {"align": aligned[1]}
+
+
+def _name_headings(state: StateCore) -> None:
+    """Headings get ids made of their words; the second of a name gets -1, the third -2."""
+    met: Counter[str] = Counter()
+    for heading, inline in pairwise(state.tokens):
+        if heading.type != "heading_open":
+            continue
+        slug = _NOT_IN_SLUGS.sub("", inline.content.strip().lower()).replace(" ", "-")
+        heading.attrSet("id", f"{slug}-{met[slug]}" if met[slug] else slug)
+        met[slug] += 1
 
 
 def _attribute(link: LinkMaker | None, folder: str, tag: str, name: str, value: str) -> str | None:

@@ -1,0 +1,75 @@
+"""Marks of charts stand where their numbers say."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from hub.rendering.charts import Paired, Score, forest, heat_level, ticks, versions
+
+
+def value_at(drawn, place):
+    """The value at a place, read back from two ticks: a second path to the same scale."""
+    first, last = drawn.ticks[0], drawn.ticks[-1]
+    slope = (last.value - first.value) / (last.at - first.at)
+    return first.value + (place - first.at) * slope
+
+
+def test_a_forest_plot_can_be_read_back():
+    rows = [Paired(1.5, -0.8, 3.8, 2.0), Paired(-1.0, -4.6, 2.6, 5.0)]
+    drawn = forest(rows)
+    for row, marks in zip(rows, drawn.rows, strict=True):
+        assert value_at(drawn, marks.point) == pytest.approx(row.delta, abs=0.05)
+        assert value_at(drawn, marks.whisker[0]) == pytest.approx(row.lower, abs=0.05)
+        assert value_at(drawn, marks.whisker[1]) == pytest.approx(row.upper, abs=0.05)
+        assert value_at(drawn, marks.margin[0]) == pytest.approx(-row.margin, abs=0.05)
+        assert not marks.cut_left and not marks.cut_right
+    assert value_at(drawn, drawn.zero) == pytest.approx(0, abs=0.05)
+
+
+def test_a_giant_is_an_arrow_and_the_others_stay_readable():
+    rows = [Paired(45, 37, 53, 2), Paired(1.5, -0.8, 3.8, 2), Paired(-1, -2, 0.2, 2)]
+    giant, usual, _ = forest(rows).rows
+    assert giant.off == "right" and giant.cut_right
+    assert usual.whisker[1] - usual.whisker[0] > 10
+
+
+def test_what_was_not_measured_has_no_marks():
+    drawn = forest([Paired(None, None, None, 2.0)])
+    assert drawn.rows[0].point is None and drawn.rows[0].whisker is None
+    assert forest([]).rows == []
+
+
+def test_one_sided_bounds_reach_from_the_bound_to_the_estimate():
+    drawn = forest([Paired(1.0, -0.5, None, 2.0)])
+    low, high = drawn.rows[0].whisker
+    assert value_at(drawn, low) == pytest.approx(-0.5, abs=0.05)
+    assert value_at(drawn, high) == pytest.approx(1.0, abs=0.05)
+
+
+@pytest.mark.parametrize(("low", "high"), [(-8.3, 13), (0.001, 0.0042), (40, 99), (-1e6, 5)])
+def test_ticks_are_round_even_and_few(low, high):
+    found = ticks(low, high, 6)
+    steps = {round(b - a, 9) for a, b in itertools.pairwise(found)}
+    assert 2 <= len(found) <= 7 and len(steps) == 1
+    assert low <= found[0] and found[-1] <= high
+
+
+def test_versions_run_from_left_to_right_and_better_is_higher():
+    drawn = versions([Score(50, 45, 55), Score(None, None, None), Score(95, 92, 97)])
+    first, gap, last = drawn.dots
+    assert gap is None
+    assert first.x < last.x and last.y < first.y
+    assert last.top < last.y < last.bottom
+
+
+def test_one_version_and_none_can_be_drawn():
+    assert versions([Score(3.0, None, None)]).dots[0].x == 50
+    assert versions([]).path == ""
+
+
+def test_heat_is_the_darker_the_larger():
+    levels = [heat_level(share, 1.0) for share in (None, 0, 0.001, 0.1, 0.5, 1.0)]
+    assert levels[:2] == [0, 0] and levels[-1] == 7
+    assert levels == sorted(levels)

