@@ -1,0 +1,62 @@
+"""The pinned items of a benchmark: chosen the same way every time, each with a stable id."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hub.errors import BadInputError
+from training.specs.benchmark import BenchmarkDefinition
+from training.specs.sampling import Row, column_text, select_rows
+from training.specs.schema import digest_of
+
+MAX_ITEMS = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One question of a benchmark: `doc` is the whole row, `group` and `cluster` its columns."""
+
+    id: str
+    doc: dict[str, Any]
+    group: str | None = None
+    cluster: str | None = None
+
+
+def select_items(
+    rows: Iterable[Row], definition: BenchmarkDefinition, *, seed: int | None = None
+) -> list[Item]:
+    """The items of `definition`, in the order they are asked; `seed` takes the sample's place.
+
+    An id is the SHA-256 of the row's canonical JSON and of how many equal rows came before it,
+    so it outlives a reordered file.
+
+    Raises:
+        BadInputError: no rows, too many items, a missing column, or a class with too few rows.
+    """
+    sample = definition.sample if seed is None else replace(definition.sample, seed=seed)
+    chosen = select_rows(rows, sample)
+    if not chosen:
+        raise BadInputError(f"The benchmark {definition.task} has no items; add rows to its file.")
+    if len(chosen) > MAX_ITEMS:
+        raise BadInputError(
+            f"The benchmark {definition.task} has {len(chosen)} items; set sample.limit to at "
+            f"most {MAX_ITEMS}."
+        )
+    return [
+        Item(
+            id=each.id,
+            doc=dict(each.row),
+            group=_column(each.row, definition.group_by, "group_by"),
+            cluster=_column(each.row, definition.cluster_by, "cluster_by"),
+        )
+        for each in chosen
+    ]
+
+
+def items_digest(items: Iterable[Item]) -> str:
+    """SHA-256 that names exactly these items in this order."""
+    return digest_of([[item.id, item.group, item.cluster] for item in items])
+
+
+def _column(row: Row, column: str | None, purpose: str) -> str | None:
+    return None if column is None else column_text(row, column, purpose)
