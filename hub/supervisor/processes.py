@@ -1,0 +1,114 @@
+"""The hub's own processes: web, workers, beat and the front proxy, and what runs before them."""
+
+import contextlib
+import http.client
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from hub.supervisor.children import Process
+from hub.supervisor.nginx import Nginx
+from hub.supervisor.services import Services
+
+PROJECT = Path(__file__).resolve().parents[2]
+WEB_WORKERS = 2
+WEB_THREADS = 64
+
+
+@dataclass(frozen=True)
+class Application:
+    """Where the code lives that the processes run."""
+
+    wsgi: str = "hub.config.wsgi:application"
+    celery: str = "hub.config.celery:app"
+    root: Path = PROJECT
+    manage: tuple[str, ...] = (sys.executable, str(PROJECT / "manage.py"))
+
+
+def web_processes(services: Services, application: Application) -> list[Process]:
+    """What answers requests: gunicorn, and nginx in front of it unless FRONT is none."""
+    web = _gunicorn(services, application)
+    return [web, Nginx(services).process()] if services.front == "nginx" else [web]
+
+
+def worker_processes(services: Services, application: Application) -> list[Process]:
+    """What works through the queues: a cpu worker, a gpu worker and the clock."""
+    beat = ("beat", "--schedule", str(services.data.run / "beat-schedule"), "--pidfile", "")
+    environment = services.environment()
+    return [
+        _worker("cpu", 2, application, environment),
+        _worker("gpu", 1, application, environment),
+        Process("beat", (*_celery(application), *beat, "--loglevel", "INFO"), environment),
+    ]
+
+
+def _gunicorn(services: Services, application: Application) -> Process:
+    behind_nginx = services.front == "nginx"
+    shown = f"[{services.bind}]" if ":" in services.bind else services.bind
+    bind = f"unix:{services.web_socket}" if behind_nginx else f"{shown}:{services.port}"
+    return Process(
+        name="web",
+        argv=(
+            *(sys.executable, "-m", "gunicorn", application.wsgi),
+            *("--chdir", str(application.root), "--bind", bind, "--no-control-socket"),
+            *("--worker-class", "gthread", "--workers", str(WEB_WORKERS)),
+            *("--threads", str(WEB_THREADS), "--graceful-timeout", "8"),
+            *("--limit-request-line", "8190", "--worker-tmp-dir", str(services.data.run)),
+        ),
+        environment=services.environment(),
+        is_ready=_answers(services, behind_nginx),
+        orphan_signal=signal.SIGQUIT,
+    )
+
+
+def _celery(application: Application) -> tuple[str, ...]:
+    start = (sys.executable, "-m", "celery", "--app", application.celery)
+    return (*start, "--workdir", str(application.root))
+
+
+def _worker(
+    queue: str, concurrency: int, application: Application, environment: dict[str, str]
+) -> Process:
+    return Process(
+        name=f"worker-{queue}",
+        argv=(
+            *(*_celery(application), "worker", "--queues", queue, "--hostname", f"{queue}@%h"),
+            *("--pool", "prefork", "--concurrency", str(concurrency)),
+            *("--without-gossip", "--without-mingle", "--loglevel", "INFO"),
+        ),
+        environment=environment,
+        # TERM lets a task end; QUIT gives it up, and its row in the database says how far it was.
+        orphan_signal=signal.SIGQUIT,
+        stop_seconds=5.0,
+    )
+
+
+def _answers(services: Services, behind_nginx: bool) -> Callable[[], bool]:
+    """A question that is true once /healthz answers 200."""
+
+    def connect() -> http.client.HTTPConnection:
+        connection = http.client.HTTPConnection("localhost", services.port, timeout=2)
+        if behind_nginx:
+            connection.sock = socket.socket(socket.AF_UNIX)
+            connection.sock.settimeout(2)
+            connection.sock.connect(str(services.web_socket))
+        else:
+            connection.sock = socket.create_connection((services.local_host, services.port), 2)
+        return connection
+
+    def answers() -> bool:
+        url = urlsplit(services.public_url)
+        headers = {"Host": url.netloc, "X-Forwarded-Proto": url.scheme}
+        with (
+            contextlib.suppress(OSError, http.client.HTTPException),
+            contextlib.closing(connect()) as connection,
+        ):
+            connection.request("GET", "/healthz", headers=headers)
+            return connection.getresponse().status == 200
+        return False
+
+    return answers

@@ -1,0 +1,135 @@
+"""The supervisor keeps a hub up, takes it down, and leaves nothing in the way of the next start."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+import valkey
+
+from hub.supervisor import Services
+from tests.supervisor.conftest import ROOT, until
+
+pytestmark = [pytest.mark.drill, pytest.mark.xdist_group("supervisor")]
+
+
+@pytest.mark.parametrize("name", ["postgres", "valkey", "web", "nginx", "worker-cpu", "beat"])
+def test_a_killed_child_is_started_again(standing_hub, name):
+    before = standing_hub.pids()[name]
+    os.kill(before, signal.SIGKILL)
+    began = time.monotonic()
+    until(lambda: standing_hub.pids()[name] not in (None, before), 20)
+    until(lambda: standing_hub.get("/database") is not None, 20)
+    sys.stdout.write(f"{name} back after {time.monotonic() - began:.2f} s\n")
+    until(lambda: not psutil.pid_exists(before), 5)
+    assert f"{name} ended unexpectedly and is started again" in standing_hub.said()
+
+
+def test_a_task_runs_after_every_part_was_killed(standing_hub):
+    code = (
+        "from tests.supervisor.standin import remember; remember.apply_async(('k',), queue='gpu')"
+    )
+    services = Services(standing_hub.data_dir, {})
+    environment = {**standing_hub.environment, **services.environment()}
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, check=True)
+    cache = valkey.from_url(services.environment()["CACHE_URL"])
+    until(lambda: cache.get("k") == b"done", 20)
+    cache.close()
+
+
+def test_a_second_start_says_who_runs(standing_hub):
+    refused = standing_hub.command("up")
+    assert refused.returncode == 1
+    assert f"already running, process {standing_hub.process.pid}" in refused.stderr
+
+
+def test_status_names_every_process(standing_hub):
+    status = standing_hub.command("status")
+    assert status.returncode == 0
+    assert all(name in status.stdout for name in standing_hub.pids())
+
+
+def test_down_stops_everything_wherever_it_runs(make_hub):
+    hub = make_hub()
+    hub.start()
+    down = hub.command("down")
+    assert (down.returncode, hub.process.wait(5)) == (0, 0)
+    assert hub.living() == []
+    assert hub.command("status").returncode == 3
+    assert "No hub runs" in hub.command("down").stdout
+
+
+def test_a_killed_supervisor_leaves_nothing_and_blocks_nothing(make_hub):
+    hub = make_hub()
+    hub.start()
+    os.kill(hub.process.pid, signal.SIGKILL)
+    hub.process.wait()
+    # At once: the next start itself waits for what is still ending.
+    seconds = hub.start()
+    sys.stdout.write(f"up again after {seconds:.2f} s\n")
+    os.kill(hub.process.pid, signal.SIGKILL)
+    hub.process.wait()
+    until(lambda: hub.living() == [], 15)
+
+
+def test_everything_killed_at_once_blocks_nothing(make_hub):
+    hub = make_hub()
+    hub.start()
+    for process in [hub.process, *hub.living()]:
+        os.kill(process.pid, signal.SIGKILL)
+    hub.process.wait()
+    until(lambda: hub.living() == [], 10)
+    assert (hub.data_dir / "postgres" / "postmaster.pid").exists()
+    # The number in it now names a process that lives and is no Postgres.
+    pid_file = hub.data_dir / "postgres" / "postmaster.pid"
+    pid_file.write_text(pid_file.read_text().replace(pid_file.read_text().split()[0], "1", 1))
+    hub.start()
+    assert hub.stop() == 0
+
+
+def test_a_port_in_use_is_named(make_hub):
+    hub = make_hub()
+    with socket.create_server(("127.0.0.1", hub.port)):
+        assert hub.launch().wait(30) == 1
+    assert f"Port {hub.port} is in use" in hub.said()
+    assert hub.living() == []
+
+
+def test_a_long_data_folder_has_its_sockets_elsewhere(make_hub):
+    hub = make_hub("long-" + "x" * 120)
+    hub.start()
+    assert not list((hub.data_dir / "run").glob("*.sock"))
+    assert hub.stop() == 0
+
+
+def test_a_child_that_ends_again_and_again_stops_the_hub(make_hub):
+    hub = make_hub()
+    hub.start()
+    for _ in range(5):
+        before = hub.pids()["beat"]
+        os.kill(before, signal.SIGKILL)
+        until(
+            lambda: hub.process.poll() is not None or hub.pids().get("beat") not in (None, before)
+        )  # noqa: B023
+    assert hub.process.wait(30) == 1
+    assert "beat ended 5 times within a minute" in hub.said()
+    assert hub.living() == []
+
+
+def test_a_failed_migration_stops_the_start_and_is_shown(make_hub):
+    hub = make_hub()
+    assert hub.launch(STANDIN_MIGRATE="raise SystemExit('no such column')").wait(60) == 1
+    assert "migrate failed with status 1" in hub.said()
+    assert "no such column" in hub.said()
+    assert hub.living() == []
+
+
+def test_without_a_front_the_web_server_listens_itself(make_hub):
+    hub = make_hub()
+    hub.start(FRONT="none")
+    assert "nginx" not in hub.pids()
+    assert hub.stop() == 0
