@@ -5,3 +5,6 @@ class HubConfig(AppConfig):
     name = "hub"
     verbose_name = "Hub"
 
+    def ready(self) -> None:
+        # Tasks sent by the web go to our broker only once our Celery application is loaded.
+        import hub.config.celery  # noqa: F401

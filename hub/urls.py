@@ -12,5 +12,6 @@ app_name = "hub"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("-/language", set_language, name="set-language"),
     *api_urls.urlpatterns,
+    api_urls.fallback,
     *web_urls.urlpatterns,
 ]

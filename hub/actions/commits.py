@@ -91,7 +91,7 @@ def commit_files(
     store = repository.store()
     ref = refs.target_ref(store, revision)
     if create_pr:
-        _require_proposer(repository, actor, ref)
+        require_proposer(repository, actor, ref)
     else:
         refs.require_writable(repository, actor, ref)
     _check(repository, operations, title, parent)
@@ -102,7 +102,7 @@ def commit_files(
     return Committed(_put(repository, actor, ref, draft, parent))
 
 
-def _require_proposer(repository: Repository, actor: Actor, ref: str) -> None:
+def require_proposer(repository: Repository, actor: Actor, ref: str) -> None:
     if not actor.is_signed_in:
         raise UnauthenticatedError(f"Sign in to propose a change to {repository.repo_id}.")
     if not may_propose(actor, repository):
@@ -135,9 +135,7 @@ def _check_card(repository: Repository, content: bytes) -> None:
         raise BadInputError(f"The metadata of {CARD} is invalid: {'; '.join(problems)[:1000]}")
 
 
-def _put(
-    repository: Repository, actor: Actor, ref: str, draft: _Draft, parent: str | None
-) -> str:
+def _put(repository: Repository, actor: Actor, ref: str, draft: _Draft, parent: str | None) -> str:
     store = repository.store()
     for _attempt in range(ATTEMPTS):
         head = store.ref_oid(ref)

@@ -7,8 +7,7 @@ from hub.models import Namespace
 from hub.models.repositories import check_name
 
 # First parts of addresses of this server, of the public Hub, and names that would mislead.
-RESERVED = frozenset(
-    """
+_RESERVED = """
     about account admin administrator anonymous api assets auth auto benchmarks blog buckets cas
     chat collections compare dashboard dataset datasets discussions docs download enterprise
     explore favicon.ico feed files git healthz help home hub inbox info internal jobs join kernel
@@ -17,8 +16,8 @@ RESERVED = frozenset(
     refs resolve robots.txt root runs search security settings sign-in sign-out sign-up signin
     signout signup space spaces static status storage support system tasks terms tokens undefined
     uploads user users v1 v2 webhooks well-known xet
-    """.split()
-)
+    """
+RESERVED = frozenset(_RESERVED.split())
 
 
 def require_free_name(slug: str) -> None:

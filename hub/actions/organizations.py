@@ -54,6 +54,24 @@ def create_organization(
 
 
 @transaction.atomic
+def update_organization(
+    namespace: Namespace,
+    *,
+    full_name: str | None = None,
+    private_by_default: bool | None = None,
+    by: Actor | None = None,
+) -> Namespace:
+    """Change what is given and leave the rest."""
+    if full_name is not None:
+        namespace.full_name = full_name
+    if private_by_default is not None:
+        namespace.private_by_default = private_by_default
+    namespace.save(update_fields=["full_name", "private_by_default"])
+    audit.record(by, "organization.update", namespace.slug)
+    return namespace
+
+
+@transaction.atomic
 def set_member(
     namespace: Namespace, user: User, access: Access, *, by: Actor | None = None
 ) -> Membership:

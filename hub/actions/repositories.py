@@ -29,12 +29,12 @@ from hub.models import (
 from hub.models.repositories import check_name
 from hub.policies import Actor, get_namespace
 
-LARGE_SUFFIXES = (
+_SUFFIXES = (
     "7z arrow avro bin bz2 ckpt ftz gguf gz h5 joblib lz4 mds mlmodel model msgpack npy npz onnx "
     "ot parquet pb pickle pkl pt pth rar safetensors tar tflite tgz wasm xz zip zst"
-).split()
+)
 LARGE_PATTERNS = [
-    *(f"*.{suffix}" for suffix in LARGE_SUFFIXES),
+    *(f"*.{suffix}" for suffix in _SUFFIXES.split()),
     "*.tar.*",
     "*tfevents*",
     "saved_model/**/*",
@@ -115,9 +115,7 @@ def delete_repository(repository: Repository, actor: Actor) -> None:
     Raises: ConflictError when something that must be kept stands on it.
     """
     gone = copy.copy(repository)
-    audit.record(
-        actor, "repository.delete", f"{gone.kind} {gone.repo_id}", old=gone.head_oid
-    )
+    audit.record(actor, "repository.delete", f"{gone.kind} {gone.repo_id}", old=gone.head_oid)
     try:
         repository.delete()
     except ProtectedError as error:

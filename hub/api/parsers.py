@@ -5,20 +5,27 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import TooManyFieldsSent
+from django.http import QueryDict
 from rest_framework.parsers import BaseParser
 
-from hub.errors import TooLargeError
+from hub.errors import BadInputError, TooLargeError
 from hub.formats.bounded_json import load_json
+
+
+def _read(stream: Any) -> bytes:
+    limit_bytes = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    body: bytes = stream.read(limit_bytes + 1)
+    if len(body) > limit_bytes:
+        raise TooLargeError(f"The body is larger than {limit_bytes} bytes: send less at once.")
+    return body
 
 
 class BoundedJSONParser(BaseParser):
     media_type = "application/json"
 
     def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
-        limit_bytes = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-        body = stream.read(limit_bytes + 1)
-        if len(body) > limit_bytes:
-            raise TooLargeError(f"The body is larger than {limit_bytes} bytes: send less at once.")
+        body = _read(stream)
         return load_json(body) if body.strip() else {}
 
 
@@ -30,3 +37,14 @@ class AnyJSONParser(BoundedJSONParser):
     """JSON whatever the content type says: some clients send none."""
 
     media_type = "*/*"
+
+
+class BoundedFormParser(BaseParser):
+    media_type = "application/x-www-form-urlencoded"
+
+    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
+        try:
+            return QueryDict(_read(stream), encoding="utf-8")
+        except TooManyFieldsSent:
+            most = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
+            raise BadInputError(f"The form has more than {most} fields: send fewer.") from None

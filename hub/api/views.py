@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from hub.errors import BadInputError
 from hub.http.authentication import actor_of
 from hub.models import Access, RepoId, Repository
 from hub.policies import Actor, get_repository
 
 
+class OneLanguage(BaseContentNegotiation):
+    """JSON whatever `Accept` says: clients send all kinds and read JSON."""
+
+    def select_parser(self, request: Request, parsers: Sequence[Any]) -> Any:
+        given = (request.content_type or "").partition(";")[0].strip().lower()
+        matching = (parser for parser in parsers if parser.media_type in {given, "*/*"})
+        return next(matching, None)
+
+    def select_renderer(
+        self, request: Request, renderers: Sequence[Any], format_suffix: str | None = None
+    ) -> tuple[Any, str]:
+        return renderers[0], renderers[0].media_type
+
+
 class HubView(APIView):
     """Any API view: `self.actor` is who asks."""
 
+    content_negotiation_class = OneLanguage
+    metadata_class = None
     actor: Actor
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -43,3 +62,24 @@ class RepositoryView(HubView):
         kind, namespace, name = kwargs.pop("kind"), kwargs.pop("namespace"), kwargs.pop("name")
         kwargs["repo"] = RepoId(kind, namespace, name)
         return super().dispatch(request, *args, **kwargs)
+
+
+def body_of(request: Request) -> dict[str, Any]:
+    """The JSON object that was sent. Raises: BadInputError for anything else."""
+    if not isinstance(request.data, dict):
+        raise BadInputError("Send one JSON object.")
+    return request.data
+
+
+def text_of(
+    body: dict[str, Any], name: str, *, default: str | None = None, most: int = 65_536
+) -> str:
+    """A text of a JSON body. Raises: BadInputError when it is missing, too long or none."""
+    value = body.get(name)
+    if value is None and default is not None:
+        return default
+    if not isinstance(value, str):
+        raise BadInputError(f"“{name}” must be a text.")
+    if len(value) > most:
+        raise BadInputError(f"“{name}” holds at most {most} characters.")
+    return value

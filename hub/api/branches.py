@@ -1,0 +1,48 @@
+"""Making and removing branches and tags."""
+
+from __future__ import annotations
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from hub.actions import refs
+from hub.api.parsers import AnyJSONParser
+from hub.api.views import RepositoryView, body_of, text_of
+from hub.models import Access, RepoId
+
+
+class BranchView(RepositoryView):
+    """POST, DELETE /api/{kind}s/{namespace}/{name}/branch/{branch}"""
+
+    need = Access.WRITE
+    parser_classes = [AnyJSONParser]
+
+    @extend_schema(summary="Create a branch")
+    def post(self, request: Request, repo: RepoId, branch: str) -> Response:
+        start = text_of(body_of(request), "startingPoint", default="", most=256)
+        oid = refs.create_branch(self.repository, self.actor, branch, starting_point=start)
+        return Response({"oid": oid})
+
+    @extend_schema(summary="Delete a branch")
+    def delete(self, request: Request, repo: RepoId, branch: str) -> Response:
+        refs.delete_branch(self.repository, self.actor, branch)
+        return Response({})
+
+
+class TagView(RepositoryView):
+    """POST /api/{kind}s/{namespace}/{name}/tag/{revision}; DELETE …/tag/{tag}"""
+
+    need = Access.WRITE
+    parser_classes = [AnyJSONParser]
+
+    @extend_schema(summary="Tag a revision")
+    def post(self, request: Request, repo: RepoId, revision: str) -> Response:
+        name = text_of(body_of(request), "tag", most=256)
+        oid = refs.create_tag(self.repository, self.actor, name, revision=revision)
+        return Response({"oid": oid})
+
+    @extend_schema(summary="Delete a tag")
+    def delete(self, request: Request, repo: RepoId, revision: str) -> Response:
+        refs.delete_tag(self.repository, self.actor, revision)
+        return Response({})

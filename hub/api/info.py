@@ -1,0 +1,52 @@
+"""What one repository is, at its head or at any revision."""
+
+from __future__ import annotations
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from hub.api import representation
+from hub.api.views import RepositoryView
+from hub.api.wire import flag
+from hub.errors import BadInputError
+from hub.jobs.refresh import derive
+from hub.models import RepoId
+
+EXPAND = OpenApiParameter("expand", OpenApiTypes.STR, many=True, description="Only these keys.")
+BLOBS = OpenApiParameter("blobs", OpenApiTypes.BOOL, description="Sizes and ids of files.")
+
+
+def expanded(request: Request, kind: str) -> list[str]:
+    """The fields that the query asks for. Raises: BadInputError listing them all."""
+    names = [*request.query_params.getlist("expand"), *request.query_params.getlist("expand[]")]
+    known = representation.FIELDS[kind]
+    for number, name in enumerate(names):
+        if name not in known:
+            choices = "|".join(f'"{choice}"' for choice in known)
+            raise BadInputError(f"“expand[{number}]” is {name[:64]!r}: expected one of {choices}.")
+    return list(dict.fromkeys(names))
+
+
+class InfoView(RepositoryView):
+    """GET /api/{kind}s/{namespace}/{name}[/revision/{revision}]"""
+
+    @extend_schema(summary="What a repository is", parameters=[EXPAND, BLOBS])
+    def get(self, request: Request, repo: RepoId, revision: str = "") -> Response:
+        repository, store = self.repository, self.repository.store()
+        names = expanded(request, repository.kind)
+        oid = store.resolve(revision or repository.default_branch)
+        if oid != repository.head_oid:
+            for name, value in derive(repository, oid).items():
+                setattr(repository, name, value)
+        if names:
+            facts = representation.fields(repository, names)
+        else:
+            facts = representation.info(repository)
+        if not names or "siblings" in names:
+            entries = store.tree(oid, recursive=True)
+            files = [entry for entry in entries if entry.kind == "file"]
+            blobs = flag(request, "blobs")
+            facts["siblings"] = [representation.sibling(entry, blobs=blobs) for entry in files]
+        return Response(facts)

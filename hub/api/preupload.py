@@ -1,0 +1,121 @@
+"""How each file of a coming commit is to be sent: in it, or before it as a large file."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from hub.actions import commits, refs
+from hub.api.views import RepositoryView, body_of, text_of
+from hub.api.wire import flag
+from hub.errors import BadInputError, EntryNotFoundError, TooLargeError
+from hub.formats.path_patterns import MAX_BYTES, IgnoreRules, LargeFileRules
+from hub.gitstore import Entry, GitStore
+from hub.models import RepoId
+
+FILES_LIMIT = 1_000
+SAMPLE_LIMIT = 4096
+
+
+@dataclass(frozen=True)
+class Announced:
+    """A file that a client is about to send."""
+
+    path: str
+    size_bytes: int
+    sample: bytes
+
+    @classmethod
+    def read(cls, value: Any) -> Announced:
+        if not isinstance(value, dict):
+            raise BadInputError("“files” must be a list of objects.")
+        path, size = text_of(value, "path", most=4096), value.get("size")
+        if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+            raise BadInputError(f"“size” of {path[:200]!r} must be a number of bytes.")
+        try:
+            sample = base64.b64decode(text_of(value, "sample", default="", most=SAMPLE_LIMIT))
+        except (binascii.Error, ValueError):
+            raise BadInputError(f"“sample” of {path[:200]!r} is not base64.") from None
+        return cls(path, size, sample)
+
+    def is_large(self, rules: LargeFileRules) -> bool:
+        if self.size_bytes == 0:
+            return False
+        too_big = self.size_bytes > settings.REGULAR_FILE_LIMIT_BYTES
+        return too_big or rules.is_large(self.path) or is_binary(self.sample)
+
+
+def is_binary(sample: bytes) -> bool:
+    """Whether the first bytes of a file are no text; the last character may be cut."""
+    if b"\0" in sample:
+        return True
+    try:
+        sample.decode()
+    except UnicodeDecodeError as error:
+        return error.start < len(sample) - 3
+    return False
+
+
+class PreuploadView(RepositoryView):
+    """POST /api/{kind}s/{namespace}/{name}/preupload/{revision}"""
+
+    @extend_schema(summary="How to send the files of a commit")
+    def post(self, request: Request, repo: RepoId, revision: str) -> Response:
+        body = body_of(request)
+        store = self.repository.store()
+        ref = refs.target_ref(store, revision)
+        if flag(request, "create_pr"):
+            commits.require_proposer(self.repository, self.actor, ref)
+        else:
+            refs.require_writable(self.repository, self.actor, ref)
+        oid = store.resolve(ref)
+        files = body.get("files")
+        if not isinstance(files, list):
+            raise BadInputError("“files” must be a list of objects.")
+        if len(files) > FILES_LIMIT:
+            raise TooLargeError(f"Ask about at most {FILES_LIMIT} files at once.")
+        rules = LargeFileRules.parse(_text_file(store, oid, ".gitattributes"))
+        ignored = IgnoreRules.parse(_gitignore(body, store, oid))
+        answers = [_answer(Announced.read(one), store, oid, rules, ignored) for one in files]
+        return Response({"files": answers})
+
+
+def _gitignore(body: dict[str, Any], store: GitStore, oid: str) -> bytes:
+    sent = text_of(body, "gitIgnore", default="", most=MAX_BYTES)
+    return sent.encode() or _text_file(store, oid, ".gitignore")
+
+
+def _text_file(store: GitStore, oid: str, path: str) -> bytes:
+    try:
+        return store.read(oid, path, limit_bytes=MAX_BYTES)
+    except (EntryNotFoundError, TooLargeError):
+        return b""
+
+
+def _answer(
+    file: Announced, store: GitStore, oid: str, rules: LargeFileRules, ignored: IgnoreRules
+) -> dict[str, Any]:
+    answer = {
+        "path": file.path,
+        "uploadMode": "lfs" if file.is_large(rules) else "regular",
+        "shouldIgnore": ignored.ignores(file.path),
+    }
+    there = _present(store, oid, file.path)
+    if there is not None:
+        answer["oid"] = there.lfs.sha256 if there.lfs else there.oid
+    return answer
+
+
+def _present(store: GitStore, oid: str, path: str) -> Entry | None:
+    try:
+        found = store.entry(oid, path)
+    except EntryNotFoundError:
+        return None
+    return found if found.kind == "file" else None

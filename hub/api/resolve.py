@@ -1,0 +1,213 @@
+"""Downloads: `resolve` gives the file, `raw` what git holds (threats F1, hub-api section 5)."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO, Any
+
+from django.conf import settings
+from django.db.models import F
+from django.http import HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.http import content_disposition_header, quote_etag
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+
+from hub.actions import large_files
+from hub.api.views import RepositoryView
+from hub.errors import EntryNotFoundError, UnsatisfiableRangeError
+from hub.gitstore import Entry
+from hub.models import RepoId, Repository
+from hub.policies import require_files
+
+CHUNK_BYTES = 1024**2
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+IMAGES = {
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".gif": "image/gif",
+    ".webp": "image/webp",
+}
+_TEXTS = (
+    ".bat .c .cfg .conf .cpp .css .csv .gitattributes .gitignore .go .h .htm .html .ini .ipynb "
+    ".java .jinja .js .json .jsonl .log .lua .md .py .r .rs .rst .sh .sql .svg .tex .toml .ts .tsv "
+    ".txt .xhtml .xml .yaml .yml"
+)
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
+
+
+@dataclass(frozen=True)
+class Span:
+    """The bytes [start, end) of a file of `size` bytes."""
+
+    start: int
+    end: int
+    size: int
+
+    @property
+    def length(self) -> int:
+        return self.end - self.start
+
+    @classmethod
+    def asked(cls, header: str, size: int) -> Span | None:
+        """What a `Range` header asks for; None for all of it, or for several ranges at once.
+
+        Raises: UnsatisfiableRangeError past the end.
+        """
+        found = _RANGE.fullmatch(header.strip().replace(" ", ""))
+        if found is None or found.groups() == ("", ""):
+            return None
+        first, last = found.groups()
+        if not first:
+            start, end = max(0, size - int(last)), size
+        else:
+            start, end = int(first), min(size, int(last) + 1) if last else size
+            if last and int(last) < start:
+                return None
+        if start >= size:
+            raise UnsatisfiableRangeError(f"This file has {size} bytes. Ask for fewer.")
+        return cls(start, end, size)
+
+
+class FileView(RepositoryView):
+    """The base of downloads: finds the file, answers conditions and ranges."""
+
+    follows_pointers = True
+    commit_oid = ""
+
+    @extend_schema(summary="Download a file")
+    def get(self, request: Request, repo: RepoId, revision: str, path: str) -> HttpResponseBase:
+        require_files(self.actor, self.repository)
+        store = self.repository.store()
+        self.commit_oid = store.resolve(revision)
+        entry = store.entry(self.commit_oid, path)
+        if entry.kind != "file":
+            raise EntryNotFoundError(f"{path[:1024]!r} is a folder, not a file.")
+        content = Content.of(self.repository, entry, follow=self.follows_pointers)
+        if content.etag in request.headers.get("If-None-Match", ""):
+            return self.described(HttpResponse(status=304), content)
+        span = Span.asked(request.headers.get("Range", ""), content.size)
+        if request.method == "GET":
+            self._count_download(request, span)
+            response = content.response(span)
+        else:
+            response = HttpResponse()
+        return self.described(response, content, span)
+
+    def described(
+        self, response: HttpResponseBase, content: Content, span: Span | None = None
+    ) -> HttpResponseBase:
+        """`response` with all that clients and browsers are told about the file."""
+        for name, value in content.headers().items():
+            response[name] = value
+        response["X-Repo-Commit"] = self.commit_oid
+        if response.status_code == 304:
+            del response["Content-Type"]
+            return response
+        response["Content-Length"] = str(span.length if span else content.size)
+        if span and not response.has_header("X-Accel-Redirect"):
+            response.status_code = 206
+            response["Content-Range"] = f"bytes {span.start}-{span.end - 1}/{span.size}"
+        return response
+
+    def handle_exception(self, exc: Exception) -> Any:
+        """A missing file still names the commit, so that clients remember the absence."""
+        response = super().handle_exception(exc)
+        if self.commit_oid:
+            response["X-Repo-Commit"] = self.commit_oid
+        if isinstance(exc, UnsatisfiableRangeError):
+            response["Content-Range"] = "bytes */*"
+        return response
+
+    def _count_download(self, request: Request, span: Span | None) -> None:
+        # A resumed download was counted when it began.
+        if "X-HF-Download-Counter" in request.headers and (span is None or span.start == 0):
+            rows = Repository.objects.filter(pk=self.repository.pk)
+            rows.update(downloads=F("downloads") + 1)
+
+
+class ResolveView(FileView):
+    """GET /[datasets/]{namespace}/{name}/resolve/{revision}/{path}"""
+
+
+class RawView(FileView):
+    """GET /[datasets/]{namespace}/{name}/raw/{revision}/{path}: a pointer's own text."""
+
+    follows_pointers = False
+
+
+@dataclass(frozen=True)
+class Content:
+    """The bytes behind an entry: a blob in git, or a large file by its sha256."""
+
+    repository: Repository
+    entry: Entry
+    etag: str
+    size: int
+    is_large: bool
+
+    @classmethod
+    def of(cls, repository: Repository, entry: Entry, *, follow: bool) -> Content:
+        """Raises: EntryNotFoundError for a pointer to what this repository may not read."""
+        if entry.lfs and follow:
+            stored = large_files.require_link(repository, entry.lfs.sha256)
+            return cls(repository, entry, stored.sha256, stored.size_bytes, True)
+        size = entry.lfs.pointer_size_bytes if entry.lfs else entry.size
+        return cls(repository, entry, entry.oid, size, False)
+
+    def headers(self) -> dict[str, str]:
+        name = posixpath.basename(self.entry.path)
+        suffix = posixpath.splitext(name)[1].lower() or (name if name.startswith(".") else "")
+        content_type = IMAGES.get(suffix, "application/octet-stream")
+        if not self.is_large and (suffix in _TEXTS.split() or "." not in name):
+            content_type = "text/plain; charset=utf-8"
+        attached = content_type == "application/octet-stream"
+        headers = {
+            "ETag": quote_etag(self.etag),
+            "Accept-Ranges": "bytes",
+            "Content-Type": content_type,
+            "Content-Disposition": content_disposition_header(attached, name)
+            or f'inline; filename="{name}"',
+            "Content-Security-Policy": POLICY,
+            "X-Content-Type-Options": "nosniff",
+            "Cache-Control": "private, no-cache",
+            "Vary": "Authorization, Cookie",
+        }
+        if self.is_large:
+            headers |= {"X-Linked-Etag": quote_etag(self.etag), "X-Linked-Size": str(self.size)}
+        return headers
+
+    def response(self, span: Span | None) -> HttpResponseBase:
+        """The bytes, or a note to the proxy which file to send."""
+        if self.is_large and settings.FRONT == "nginx":
+            place = self.repository.blobs().internal_path(self.etag)
+            if place is None:
+                raise EntryNotFoundError("The bytes of this file are missing. Tell the operator.")
+            return HttpResponse(headers={"X-Accel-Redirect": f"/-/internal/objects/{place}"})
+        start, end = (span.start, span.end) if span else (0, self.size)
+        return StreamingHttpResponse(_chunks(self._open(start, end), end - start))
+
+    def _open(self, start: int, end: int) -> IO[bytes]:
+        if self.is_large:
+            return self.repository.blobs().open(self.etag, start, end)
+        file = self.repository.store().open_blob(self.entry.oid)
+        for chunk_bytes in _steps(start):
+            file.read(chunk_bytes)  # git's streams only go forward
+        return file
+
+
+def _steps(length: int) -> Iterator[int]:
+    whole, rest = divmod(length, CHUNK_BYTES)
+    yield from (CHUNK_BYTES for _ in range(whole))
+    if rest:
+        yield rest
+
+
+def _chunks(file: IO[bytes], length: int) -> Iterator[bytes]:
+    with file:
+        for size in _steps(length):
+            yield file.read(size)

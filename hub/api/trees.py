@@ -1,0 +1,142 @@
+"""Files, folders, refs and commits of a repository."""
+
+from __future__ import annotations
+
+import posixpath
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from hub.api import representation
+from hub.api.parsers import BoundedFormParser, BoundedJSONParser
+from hub.api.views import RepositoryView
+from hub.api.wire import PAGE_LIMIT, flag, linked, number
+from hub.errors import BadInputError, EntryNotFoundError
+from hub.gitstore import CommitInfo, Entry, GitStore
+from hub.models import RepoId
+
+PAGE_WITH_COMMITS = 100
+COMMITS_PAGE = 50
+
+
+class Attribution:
+    """The last commit of each path; every folder's history is read once."""
+
+    def __init__(self, store: GitStore, oid: str) -> None:
+        self._store, self._oid = store, oid
+        self._by_folder: dict[str, dict[str, CommitInfo]] = {}
+
+    def of(self, path: str) -> CommitInfo | None:
+        folder = posixpath.dirname(path)
+        if folder not in self._by_folder:
+            self._by_folder[folder] = self._store.last_commits(self._oid, folder)
+        return self._by_folder[folder].get(path)
+
+
+def entries_on_wire(
+    store: GitStore, oid: str, entries: list[Entry], *, expand: bool
+) -> list[dict[str, Any]]:
+    facts = [representation.tree_entry(entry) for entry in entries]
+    if expand:
+        history = Attribution(store, oid)
+        for entry, one in zip(entries, facts, strict=True):
+            one["lastCommit"] = representation.last_commit(history.of(entry.path))
+    return facts
+
+
+class TreeView(RepositoryView):
+    """GET /api/{kind}s/{namespace}/{name}/tree/{revision}[/{path}]"""
+
+    @extend_schema(summary="A folder's entries")
+    def get(self, request: Request, repo: RepoId, revision: str, path: str = "") -> Response:
+        store = self.repository.store()
+        oid = store.resolve(revision)
+        entries = store.tree(oid, path, recursive=flag(request, "recursive"))
+        expand = flag(request, "expand")
+        most = PAGE_WITH_COMMITS if expand else PAGE_LIMIT
+        page = number(request, "limit", default=most, most=most)
+        start = _start(entries, request.query_params.get("cursor"))
+        shown = entries[start : start + page]
+        cursor = shown[-1].path if start + page < len(entries) else None
+        return linked(request, entries_on_wire(store, oid, shown, expand=expand), cursor=cursor)
+
+
+def _start(entries: list[Entry], cursor: str | None) -> int:
+    """The place after the entry whose path is `cursor`. Raises: BadInputError."""
+    if cursor is None:
+        return 0
+    for place, entry in enumerate(entries):
+        if entry.path == cursor:
+            return place + 1
+    raise BadInputError("This cursor names no entry here: start from the first page.")
+
+
+class PathsInfoView(RepositoryView):
+    """POST /api/{kind}s/{namespace}/{name}/paths-info/{revision}"""
+
+    parser_classes = [BoundedFormParser, BoundedJSONParser]
+
+    @extend_schema(summary="The entries at some paths; missing ones are left out")
+    def post(self, request: Request, repo: RepoId, revision: str) -> Response:
+        paths, expand = _asked(request)
+        store = self.repository.store()
+        oid = store.resolve(revision)
+        found = []
+        for path in dict.fromkeys(path.strip("/") for path in paths):
+            try:
+                found.append(store.entry(oid, path))
+            except EntryNotFoundError:
+                continue
+        entries = [entry for entry in found if entry.path]
+        return Response(entries_on_wire(store, oid, entries, expand=expand))
+
+
+def _asked(request: Request) -> tuple[list[str], bool]:
+    """Paths and `expand`, from a form or from JSON. Raises: BadInputError."""
+    data = request.data
+    if not isinstance(data, dict):
+        raise BadInputError("Send “paths” as a form or as one JSON object.")
+    given = data.getlist("paths") if hasattr(data, "getlist") else data.get("paths", [])
+    paths = [given] if isinstance(given, str) else given
+    if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
+        raise BadInputError("“paths” must be a list of texts.")
+    if len(paths) > PAGE_LIMIT:
+        raise BadInputError(f"Ask for at most {PAGE_LIMIT} paths at once.")
+    return paths, str(data.get("expand", "")).lower() in {"true", "1"}
+
+
+class RefsView(RepositoryView):
+    """GET /api/{kind}s/{namespace}/{name}/refs"""
+
+    @extend_schema(summary="Branches, tags and pull requests")
+    def get(self, request: Request, repo: RepoId) -> Response:
+        groups: dict[str, list[dict[str, Any]]] = {"branches": [], "tags": [], "converts": []}
+        names = {"heads": "branches", "tags": "tags", "convert": "converts"}
+        if flag(request, "include_prs"):
+            groups["pullRequests"] = []
+            names["pr"] = "pullRequests"
+        for found in self.repository.store().refs():
+            if group := names.get(found.name.split("/")[1]):
+                groups[group].append(representation.ref(found))
+        return Response(groups)
+
+
+class CommitsView(RepositoryView):
+    """GET /api/{kind}s/{namespace}/{name}/commits/{revision}"""
+
+    @extend_schema(summary="Commits, newest first")
+    def get(self, request: Request, repo: RepoId, revision: str) -> Response:
+        store = self.repository.store()
+        oid = store.resolve(revision)
+        size = number(request, "limit", default=COMMITS_PAGE)
+        place = request.query_params.get("p", "0")
+        if not place.isdecimal() or len(place) > 6:
+            raise BadInputError("“p” must be the number of a page.")
+        found = store.commits(oid, skip=int(place) * size, limit=size + 1)
+        items = [representation.commit(one) for one in found[:size]]
+        if "formatted" in request.query_params.getlist("expand[]"):
+            for one in items:
+                one["formatted"] = {"title": one["title"], "message": one["message"]}
+        return linked(request, items, p=int(place) + 1 if len(found) > size else None)

@@ -1,0 +1,44 @@
+"""What killed requests leave behind, and how it goes away."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+from django.conf import settings
+
+from hub.blobstore import BlobStore
+from hub.models import Repository
+
+KEEP = timedelta(hours=24)
+
+
+def stray_folders(older_than: timedelta) -> Iterator[Path]:
+    """Repository folders, whole or half made, that no row has, untouched for `older_than`."""
+    ends_at = time.time() - older_than.total_seconds()
+    if not settings.REPOSITORIES_DIR.is_dir():
+        return
+    kept = {f"{pk}.git" for pk in Repository.objects.values_list("pk", flat=True)}
+    for folder in settings.REPOSITORIES_DIR.iterdir():
+        if folder.name not in kept and folder.lstat().st_ctime <= ends_at:
+            yield folder
+
+
+def remove_stray_folders(older_than: timedelta = KEEP) -> int:
+    """The number of folders removed."""
+    # A row is committed after its folder is made: what is a day old and has none never will.
+    stray = list(stray_folders(older_than))
+    for folder in stray:
+        shutil.rmtree(folder, ignore_errors=True)
+    return len(stray)
+
+
+def remove_stray_uploads() -> int:
+    """The number of drafts removed from every scope of the object store."""
+    if not settings.OBJECTS_DIR.is_dir():
+        return 0
+    stores = [BlobStore(root) for root in settings.OBJECTS_DIR.iterdir() if root.is_dir()]
+    return sum(store.remove_stray_files(KEEP) for store in stores)

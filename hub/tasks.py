@@ -1,0 +1,29 @@
+"""Celery envelopes of the platform."""
+
+from __future__ import annotations
+
+import structlog
+from celery import shared_task
+
+from hub.errors import StorageUnavailableError
+from hub.jobs import refresh
+from hub.jobs import tidy as tidying
+
+log = structlog.get_logger(__name__)
+
+
+@shared_task(acks_late=True, autoretry_for=(StorageUnavailableError,), retry_backoff=True)
+def refresh_repository(repository_id: int) -> None:
+    """Bring what lists show of one repository up to its head."""
+    refresh.refresh(repository_id)
+
+
+@shared_task(acks_late=True, ignore_result=True, soft_time_limit=1800)
+def tidy() -> None:
+    """Remove what killed requests left, and refresh rows that fell behind git."""
+    log.info(
+        "hub.tidied",
+        uploads=tidying.remove_stray_uploads(),
+        folders=tidying.remove_stray_folders(),
+        refreshed=refresh.refresh_stale(),
+    )
