@@ -8,9 +8,10 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from hub import events
-from hub.extensions import Tab, registries
+from hub.extensions import Change, Tab, registries
 from hub.models import Repository
 from reviews.actions.pull_requests import open_pull_request
+from reviews.changes import change_of
 from reviews.jobs.pushes import record_push
 from reviews.models import Discussion
 from reviews.policies import may_push
@@ -20,6 +21,7 @@ def connect() -> None:
     """Called once, when Django has loaded every app."""
     registries.proposer = open_pull_request
     registries.may_push_proposal = may_push
+    registries.find_change = find_change
     registries.repository_tabs.append(community_tab)
     events.revision_pushed.connect(follow_ref, dispatch_uid="reviews.follow_ref")
 
@@ -29,6 +31,16 @@ def community_tab(repository: Repository) -> Iterable[Tab]:
     count = Discussion.objects.filter(repository=repository).open().count()
     url = f"{repository.get_absolute_url()}/discussions"
     yield Tab("discussions", _("Pull requests"), url, count)
+
+
+def find_change(repository: Repository, number: int) -> Change | None:
+    """The undecided pull request `number` as exact oids."""
+    rows = Discussion.objects.pull_requests().open().filter(repository=repository, number=number)
+    row = rows.select_related("author").first()
+    if row is None:
+        return None
+    row.repository = repository
+    return change_of(row)
 
 
 def follow_ref(sender: Any, repository: Repository, ref: str, actor: Any, **_more: Any) -> None:
