@@ -1,0 +1,210 @@
+"""One bare repository on disk: the door to everything in this package but HTTP."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import IO
+
+import pygit2
+
+from hub.errors import BranchMovedError, RepositoryNotFoundError
+from hub.gitstore import diffing, history, merging, reading, refs, writing
+from hub.gitstore.creation import new_repository
+from hub.gitstore.libgit import open_repository
+from hub.gitstore.operations import AddFile, Operation
+from hub.gitstore.values import Author, CommitInfo, Entry, FileDiff, Ref
+
+MIB = 1024**2
+
+
+class GitStore:
+    """A repository by its folder. Cheap to make; use one per request or task, not across threads.
+
+    Oids given to it are full and come from `resolve` or from its own answers.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+
+    @classmethod
+    def create(
+        cls,
+        path: Path,
+        *,
+        default_branch: str = "main",
+        files: Mapping[str, bytes],
+        author: Author,
+        message: str = "initial commit",
+    ) -> "GitStore":
+        """A new repository whose default branch holds `files` in one commit.
+
+        Raises: ConflictError when `path` is taken.
+        """
+        with new_repository(path, default_branch=default_branch) as aside:
+            cls(aside).commit(
+                ref=f"refs/heads/{default_branch}",
+                parent=None,
+                operations=[AddFile(name, content) for name, content in files.items()],
+                message=message,
+                author=author,
+                expect=None,
+            )
+        return cls(path)
+
+    @cached_property
+    def repository(self) -> pygit2.Repository:
+        try:
+            return open_repository(self.path)
+        except pygit2.GitError as error:
+            raise RepositoryNotFoundError("This repository has no folder on disk.") from error
+
+    # Names
+
+    def resolve(self, revision: str) -> str:
+        """The full oid of the commit a person means. Raises RevisionNotFoundError."""
+        return refs.resolve(self.repository, revision)
+
+    def refs(self) -> list[Ref]:
+        """Branches, tags, pull requests and conversions, sorted by full name."""
+        return [Ref(name, oid) for name, oid in refs.visible_refs(self.repository)]
+
+    def ref_oid(self, ref: str) -> str | None:
+        """The commit that a full ref name leads to; None when there is no such ref."""
+        return refs.commit_of_ref(self.repository, ref)
+
+    def branch_head(self, branch: str) -> str | None:
+        return self.ref_oid(f"refs/heads/{branch}")
+
+    def move_ref(self, ref: str, *, new: str, old: str | None) -> None:
+        """Compare-and-swap, synced to disk. `old` None: the ref must not exist yet.
+
+        A pull request's earlier head stays reachable when `new` does not build on it.
+        Raises: BranchMovedError; ConflictError when the ref exists already; BadInputError.
+        """
+        leaves = ref.startswith("refs/pr/") and old is not None and not self.is_ancestor(old, new)
+        refs.move_ref(self.path, ref, new=new, old=old, keep=leaves)
+
+    def delete_ref(self, ref: str, *, old: str) -> None:
+        """Remove a branch or tag that names `old` now. Raises BranchMovedError, ForbiddenError."""
+        refs.delete_ref(self.path, ref, old=old)
+
+    # Content
+
+    def tree_oid(self, commit: str) -> str:
+        return str(reading.tree_of(self.repository, commit).id)
+
+    def entry(self, oid: str, path: str) -> Entry:
+        """The file or folder at `path`. Raises EntryNotFoundError."""
+        return reading.find_entry(self.repository, oid, path)
+
+    def tree(self, oid: str, path: str = "", *, recursive: bool = False) -> list[Entry]:
+        """The children of a folder, or all below it. Raises EntryNotFoundError, TooLargeError."""
+        return reading.list_tree(self.repository, oid, path, recursive=recursive)
+
+    def read(self, oid: str, path: str, *, limit_bytes: int) -> bytes:
+        """A file's content as git has it. Raises EntryNotFoundError, TooLargeError."""
+        return reading.read_file(self.repository, oid, path, limit_bytes=limit_bytes)
+
+    def open_blob(self, blob_oid: str) -> IO[bytes]:
+        """A reader of one blob; close it. Large blobs stream. Raises EntryNotFoundError."""
+        return reading.open_blob(self.repository, blob_oid)
+
+    # History
+
+    def commit_info(self, oid: str) -> CommitInfo:
+        return history.commit_info(self.repository, oid)
+
+    def commits(
+        self, oid: str, *, skip: int = 0, limit: int = 50, path: str = ""
+    ) -> list[CommitInfo]:
+        """Newest first; with `path`, those that changed it."""
+        return history.list_commits(self.repository, oid, skip=skip, limit=limit, path=path)
+
+    def count_commits(self, oid: str, *, path: str = "") -> int:
+        return history.count_commits(self.repository, oid, path=path)
+
+    def last_commits(self, oid: str, path: str = "") -> dict[str, CommitInfo]:
+        """Which commit last changed each direct child of a folder, by full path, in one pass."""
+        return history.last_commits(self.repository, oid, path)
+
+    # Differences
+
+    def diff(
+        self, base: str | None, head: str, *, limit_files: int = 300, limit_bytes: int = MIB
+    ) -> list[FileDiff]:
+        """The changed files between two commits, with lines while the limit lasts."""
+        return diffing.diff_commits(
+            self.repository, base, head, limit_files=limit_files, limit_bytes=limit_bytes
+        )
+
+    def changed_paths(self, base: str | None, head: str) -> list[str]:
+        """Every changed path, without limit or content: for rules about paths."""
+        return diffing.changed_paths(self.repository, base, head)
+
+    def patch(self, base: str | None, head: str, *, limit_bytes: int = MIB) -> str:
+        """The same as unified text."""
+        old = self.tree_oid(base) if base else None
+        return diffing.patch_text(self.path, old, self.tree_oid(head), limit_bytes=limit_bytes)
+
+    # Changes
+
+    def commit(
+        self,
+        *,
+        ref: str,
+        parent: str | None,
+        operations: Sequence[Operation],
+        message: str,
+        author: Author,
+        expect: str | None,
+    ) -> str:
+        """The oid of a commit of `operations` on `parent`, which `ref` now names.
+
+        `ref` must name `expect` (None: not exist). When nothing changes, `parent` comes back
+        without a new commit. Raises: BranchMovedError, and what `write_tree_on` raises.
+        """
+        tree = self.write_tree_on(parent, operations)
+        if parent is not None and tree == self.tree_oid(parent):
+            oid = parent
+        else:
+            parents = [parent] if parent else []
+            oid = self.commit_tree(tree, parents=parents, message=message, author=author)
+        if oid != expect:
+            self.move_ref(ref, new=oid, old=expect)
+        elif self.ref_oid(ref) != expect:
+            raise BranchMovedError
+        return oid
+
+    def write_tree_on(self, base: str | None, operations: Sequence[Operation]) -> str:
+        """The oid of the tree that `operations` make of `base`, a commit or tree. No ref moves."""
+        return writing.write_tree_on(self.repository, base, operations)
+
+    def commit_tree(
+        self,
+        tree: str,
+        *,
+        parents: Sequence[str],
+        message: str,
+        author: Author,
+        at: datetime | None = None,
+    ) -> str:
+        """The oid of a new commit that no ref names yet."""
+        return writing.commit_tree(
+            self.repository, tree, parents=parents, message=message, author=author, at=at
+        )
+
+    # Merging
+
+    def merge_base(self, a: str, b: str) -> str | None:
+        return merging.merge_base(self.repository, a, b)
+
+    def is_ancestor(self, a: str, b: str) -> bool:
+        """Whether commit `a` is `b` or lies in its history."""
+        return merging.is_ancestor(self.repository, a, b)
+
+    def merge_tree(self, ours: str, theirs: str) -> str:
+        """The tree of the three-way merge of two commits. Raises MergeConflictError(paths)."""
+        return merging.merge_trees(
+            self.path, self.commit_info(ours).oid, self.commit_info(theirs).oid
+        )
