@@ -10,7 +10,7 @@ or `3e-4` is that value; everything else stays the text that was written. So `NO
 import re
 from collections.abc import Iterator
 from math import isfinite
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
@@ -64,6 +64,16 @@ def events_of(content: bytes | str) -> Iterator[yaml.Event]:
         raise YamlError(_describe(error)) from error
 
 
+def start_of(event: yaml.Event) -> yaml.Mark:
+    """Where a parsed event starts; only events made by hand have no place."""
+    return cast(yaml.Mark, event.start_mark)
+
+
+def end_of(event: yaml.Event) -> yaml.Mark:
+    """Where a parsed event ends."""
+    return cast(yaml.Mark, event.end_mark)
+
+
 def _decode(content: bytes | str) -> str:
     try:
         raw = content.encode() if isinstance(content, str) else content
@@ -76,7 +86,7 @@ def _decode(content: bytes | str) -> str:
 
 
 def _refuse_indirection(event: yaml.NodeEvent) -> None:
-    line = event.start_mark.line + 1
+    line = start_of(event).line + 1
     if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
         raise YamlError(f"Line {line} has an anchor or alias (& or *); write the value out.")
     tag = getattr(event, "tag", None)
@@ -125,7 +135,7 @@ class _Builder:
             return self.mapping()
         if isinstance(event, yaml.SequenceStartEvent):
             return self.sequence()
-        return scalar_value(event)
+        return scalar_value(cast(yaml.ScalarEvent, event))
 
     def sequence(self) -> list[Any]:
         values = []
@@ -136,7 +146,7 @@ class _Builder:
     def mapping(self) -> dict[str, Any]:
         found: dict[str, Any] = {}
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
-            line = event.start_mark.line + 1
+            line = start_of(event).line + 1
             if not isinstance(event, yaml.ScalarEvent):
                 raise YamlError(f"Line {line} has a key that is not plain text.")
             if event.value in found:

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from hub.formats.bounded_yaml import dump_yaml, events_of, load_yaml
+from hub.formats.bounded_yaml import dump_yaml, end_of, events_of, load_yaml, start_of
 from hub.formats.card import FrontMatter, model_index_errors, split_front_matter
 from hub.formats.errors import CardError, YamlError
 
@@ -93,7 +93,7 @@ def _merged(
 
 
 def _entry(result: ModelIndexResult) -> dict[str, Any]:
-    entry = {
+    entry: dict[str, Any] = {
         "task": {"type": result.task_type, "name": result.task_name},
         "dataset": {
             "name": result.dataset_name,
@@ -152,15 +152,15 @@ def _block_span(text: str) -> tuple[int, int | None, int]:
     is_key, inside = True, False
     for event in events_of(text):
         if isinstance(event, yaml.MappingStartEvent) and depth == 0:
-            column = event.start_mark.column
-            _require_block_style(text, event.start_mark.index)
+            column = start_of(event).column
+            _require_block_style(text, start_of(event).index)
         elif depth == 1 and isinstance(event, yaml.NodeEvent):
             if is_key:
-                inside = event.value == _KEY
-                key = event.start_mark if inside else key
+                inside = isinstance(event, yaml.ScalarEvent) and event.value == _KEY
+                key = start_of(event) if inside else key
             is_key = not is_key
         if inside and _ends_content(event):
-            end = event.end_mark.index
+            end = end_of(event).index
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
     if key is None:
@@ -170,7 +170,7 @@ def _block_span(text: str) -> tuple[int, int | None, int]:
 
 def _ends_content(event: yaml.Event) -> bool:
     """A scalar, or the closing bracket of a flow collection (a block's end has no width)."""
-    width = event.end_mark.index - event.start_mark.index
+    width = end_of(event).index - start_of(event).index
     return isinstance(event, yaml.ScalarEvent | yaml.CollectionEndEvent) and width > 0
 
 

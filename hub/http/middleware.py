@@ -8,7 +8,6 @@ from collections.abc import Callable
 from urllib.parse import unquote
 
 import structlog
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 
 from hub.http.converters import SLASH
@@ -75,9 +74,6 @@ class SecurityHeadersMiddleware:
         response.setdefault("X-Frame-Options", "DENY")
         response.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
         response.setdefault("Cross-Origin-Resource-Policy", "same-origin")
-        if not settings.SECURE:
-            # Browsers ignore this one over plain http and warn about it on every page.
-            del response["Cross-Origin-Opener-Policy"]
         return response
 
 

@@ -6,11 +6,12 @@ from django.urls import URLPattern, URLResolver, path
 from django.views.generic import RedirectView
 
 from hub.http.routing import page
-from hub.web import creating, design, files, home, repositories, sessions, settings
+from hub.web import creating, design, docs, files, home, repositories, sessions, settings
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
     path("-/design", design.design, name="design"),
+    path("-/docs", docs.docs, name="docs"),
     path("-/explore", home.explore, name="explore"),
     path("-/new", creating.repository_new, name="repository-new"),
     path("-/sign-in", sessions.sign_in, name="sign-in"),
