@@ -22,6 +22,7 @@ from training.specs.schema import (
     ListOf,
     Number,
     OneOf,
+    Reader,
     Text,
     digest_of,
     load_mapping,
@@ -48,7 +49,7 @@ class TargetModules:
 
 
 # Keys of transformers' TrainingArguments, within what a run can mean.
-TRAINING_KEYS = {
+TRAINING_KEYS: dict[str, Reader] = {
     "max_steps": Number(1, 1_000_000, whole=True),
     "num_train_epochs": Number(0, 1000, open_low=True),
     "learning_rate": Number(0, 1, open_low=True),
@@ -73,7 +74,7 @@ TRAINING_KEYS = {
     "save_steps": Number(1, 1_000_000, whole=True),
 }  # fmt: skip
 # Keys of peft's LoraConfig.
-LORA_KEYS = {
+LORA_KEYS: dict[str, Reader] = {
     "r": Number(1, 1024, whole=True),
     "lora_alpha": Number(1, 4096, whole=True),
     "lora_dropout": Number(0, 1, open_high=True),
@@ -86,7 +87,7 @@ LORA_KEYS = {
     "layers_to_transform": ListOf(Number(0, 10_000, whole=True), most=1000),
 }
 # How rows become text, beside the two templates.
-TEXT_KEYS = {
+TEXT_KEYS: dict[str, Reader] = {
     "target_delimiter": Text(20),
     "append_eos": Flag(),
     "max_length": Number(8, 131_072, whole=True),

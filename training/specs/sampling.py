@@ -13,6 +13,7 @@ from training.specs.schema import (
     COLUMN,
     Number,
     OneOf,
+    Reader,
     canonical_json,
     digest_of,
     read_map,
@@ -23,7 +24,7 @@ Row = Mapping[str, Any]
 
 MAX_ROWS = 1_000_000
 MAX_CLASSES = 10_000
-_KEYS = {
+_KEYS: dict[str, Reader] = {
     "limit": Number(1, MAX_ROWS, whole=True),
     "seed": Number(0, 2**32 - 1, whole=True),
     "per_class": Number(1, MAX_ROWS, whole=True),

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from difflib import get_close_matches
 from math import isfinite
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 from hub.errors import BadInputError
 from hub.formats.bounded_yaml import load_yaml
@@ -55,6 +55,12 @@ def canonical_json(value: object) -> str:
     return json.dumps(
         value, allow_nan=False, ensure_ascii=False, separators=(",", ":"), sort_keys=True
     )
+
+
+class Reader(Protocol):
+    """Turns what a file says under one key into a checked value, or raises BadInputError."""
+
+    def read(self, value: Any, name: str) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +128,7 @@ class Text:
 class ListOf:
     """From `least` to `most` values of one kind."""
 
-    item: Any
+    item: Reader
     least: int = 1
     most: int = 100
 
