@@ -65,12 +65,23 @@ function options(element, series) {
 function tell(element, plot, series) {
   const legend = document.getElementById(element.dataset.legend);
   if (!legend) return;
-  const places = [...legend.querySelectorAll("b")];
-  series.forEach((_, index) => {
+  series.forEach(({ label }, index) => {
     const values = plot.data[index + 1];
     const at = plot.cursor.idx ?? values.findLastIndex((value) => value !== null);
-    if (places[index] && values[at] != null) places[index].textContent = values[at].toPrecision(4);
+    if (values[at] != null) legendValue(legend, index, label).textContent = values[at].toPrecision(4);
   });
+}
+
+/** The place of one curve's value; a curve that began after the page gets its line here. */
+function legendValue(legend, index, label) {
+  if (!legend.children[index]) {
+    const line = document.createElement("li");
+    const value = document.createElement("b");
+    value.className = "num";
+    line.append(`${label} `, value);
+    legend.append(line);
+  }
+  return legend.children[index].querySelector("b");
 }
 
 async function draw(element, data) {
@@ -79,6 +90,7 @@ async function draw(element, data) {
   const drawn = data.series.filter(({ points }) => points.length);
   element.hidden = drawn.length === 0;
   const plot = drawn.length ? new Plot(options(element, drawn), align(drawn), element) : null;
+  if (plot) tell(element, plot, drawn);
   charts.set(element, { plot, data, width: element.clientWidth });
 }
 
