@@ -21,7 +21,7 @@ setup-tests: ## Install what the tests need too
 	@deploy/setup tests
 
 demo: setup ## Start a hub and play the whole story in it
-	@$(RUN) manage.py demo $(ARGS)
+	@$(RUN) -m demo $(ARGS)
 
 up: setup ## Start the hub in the foreground
 	@$(RUN) -m hub.supervisor up
