@@ -4,6 +4,7 @@ Source: gitprotocol-http(5). The caller decides who may; the service comes from 
 """
 
 import contextlib
+import io
 import logging
 import os
 import re
@@ -16,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from hub.errors import BadInputError, StorageUnavailableError
 from hub.gitstore.bodies import Feeder, request_body
 from hub.gitstore.conversation import CheckPointers, Conversation, OnMoved
+from hub.gitstore.fetch import read_request, refused_want
 from hub.gitstore.inspection import CHANNEL_VARIABLE
 from hub.gitstore.packets import FLUSH, ByteStream, packet
 from hub.gitstore.pointers import Pointer
@@ -71,7 +73,11 @@ def serve(
     extra = dict(env or {}) | ({"GIT_PROTOCOL": version} if version else {})
     arguments = [_program(service), "--stateless-rpc", str(store.path)]
     if service == "git-upload-pack":
-        yield from _exchange(store, arguments, stdin_stream, extra, limits, None)
+        request = read_request(stdin_stream)
+        if error := refused_want(store, request):
+            yield error
+        else:
+            yield from _exchange(store, arguments, io.BytesIO(request), extra, limits, None)
         return
     _check_hooks()
     conversation = Conversation(store, check_pointers or _no_large_files, on_moved)

@@ -124,19 +124,24 @@ def _check_size(kind: str, size: int, path: str) -> None:
 def _folder(content: bytes, checked: set[bytes]) -> _Folder:
     """The measure of one tree, whose entries are checked by the rules for paths and modes."""
     entries = _TREE_ENTRY.findall(content)
+    names = {name for _, name, _ in entries}
     if len(entries) > FOLDER_LIMIT:
         raise BadInputError(f"A folder holds at most {FOLDER_LIMIT} entries; use subfolders.")
-    for mode, name, _ in entries:
-        if mode not in _MODES:
-            shown, what = name[:200].decode("utf-8", "replace"), _WRONG_MODES.get(mode, mode)
-            raise BadInputError(f"{shown!a} is {what!s}, which cannot be stored here.")
-        if name not in checked:
-            _check_name(name)
-            checked.add(name)
+    if not {mode for mode, _, _ in entries} <= _MODES:
+        _refuse_mode(entries)
+    for name in names - checked:
+        _check_name(name)
+    checked |= names
     children = tuple((len(name), oid.hex()) for mode, name, oid in entries if mode == _FOLDER_MODE)
-    dots = any(name.startswith(b"..") for _, name, _ in entries)
-    longest = max((len(name) for _, name, _ in entries), default=0)
+    dots = any(name.startswith(b"..") for name in names)
+    longest = max(map(len, names), default=0)
     return _Folder(len(entries) - len(children), longest, dots, children)
+
+
+def _refuse_mode(entries: list[tuple[bytes, bytes, bytes]]) -> None:
+    mode, name = next((mode, name) for mode, name, _ in entries if mode not in _MODES)
+    shown, what = name[:200].decode("utf-8", "replace"), _WRONG_MODES.get(mode, "of another kind")
+    raise BadInputError(f"{shown!a} is {what}, which cannot be stored here.")
 
 
 def _check_name(name: bytes) -> None:

@@ -25,7 +25,7 @@ class GitStore:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = Path(path)
+        self.path = Path(path).absolute()
 
     @classmethod
     def create(

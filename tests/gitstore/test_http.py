@@ -169,6 +169,29 @@ def test_pointers_are_asked_about_before_anything_moves(server, git, store):
     assert head(store) != before
 
 
+@pytest.mark.parametrize("version", ["0", "2"])
+def test_a_commit_that_no_ref_reaches_cannot_be_fetched_by_its_id(server, git, store, version):
+    git("config", "--global", "protocol.version", version)
+    first = head(store)
+    reached = store.commit(
+        ref="refs/heads/main",
+        parent=first,
+        operations=[AddFile("a", b"1")],
+        message="reached",
+        author=ANN,
+        expect=first,
+    )
+    secret = store.commit_tree(store.tree_oid(reached), parents=[first], message="x", author=ANN)
+    store.move_ref("refs/heads/gone", new=secret, old=None)
+    store.delete_ref("refs/heads/gone", old=secret)
+    empty = git.home / "empty"
+    git("init", "--quiet", str(empty))
+    said = git("-C", str(empty), "fetch", git.url, secret, ok=False)
+    assert "reaches" in said or "unadvertised" in said
+    git("-C", str(empty), "fetch", "--quiet", git.url, first, ok=version == "2")
+    git("-C", str(empty), "fetch", "--quiet", git.url, reached)
+
+
 def test_an_annotated_tag_travels_and_a_tag_of_a_blob_does_not(server, git, store):
     work = git.clone()
     git("-C", str(work), "tag", "-a", "v1", "-m", "First")
@@ -214,7 +237,7 @@ def test_a_silent_client_is_given_up_and_git_is_gone(store):
     slow = Slow()
     started = time.monotonic()
     with pytest.raises(GitFailedError, match="Nothing moved"):
-        list(serve(store, "git-upload-pack", slow, None, limits=Limits(idle_seconds=1)))
+        list(serve(store, "git-receive-pack", slow, None, limits=Limits(idle_seconds=1)))
     slow.gone.set()
     assert time.monotonic() - started < 10
     assert children_of(store) == ""
