@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -12,6 +14,13 @@ class GateVerdict(models.TextChoices):
     FAIL = "fail", _("fail")
     INCONCLUSIVE = "inconclusive", _("inconclusive")
     ERROR = "error", _("error")
+
+
+class GateRecordQuerySet(models.QuerySet["GateRecord"]):
+    def of(self, repository_id: int, number: int) -> Self:
+        """Those of one pull request, the newest first."""
+        rows = self.filter(repository=repository_id, pull_request_number=number)
+        return rows.order_by("-attempt")
 
 
 class GateRecord(models.Model):
@@ -32,10 +41,14 @@ class GateRecord(models.Model):
     merge_tree = models.CharField(max_length=40)
     config_digest = models.CharField(max_length=64)
     verdict = models.CharField(max_length=16, choices=GateVerdict)
-    sentence = models.JSONField(default=dict, help_text="Facts the one-sentence verdict is made of.")
+    sentence = models.JSONField(
+        default=dict, help_text="Facts the one-sentence verdict is made of."
+    )
     results = models.JSONField(default=list)
     run = models.OneToOneField("training.Run", on_delete=models.CASCADE, related_name="gate_record")
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = GateRecordQuerySet.as_manager()
 
     class Meta:
         constraints = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Self
+from typing import Any, Self
 
 from django.conf import settings
 from django.db import models, transaction
@@ -38,6 +38,10 @@ class RunQuerySet(models.QuerySet["Run"]):
         """Running rows whose worker has stopped renewing its lease."""
         return self.filter(status=RunStatus.RUNNING, lease_ends_at__lt=timezone.now())
 
+    def waiting(self) -> Self:
+        """Queued rows, the one that waits longest first."""
+        return self.filter(status=RunStatus.QUEUED).order_by("created_at", "pk")
+
     def claim(self, pk: int, *, worker: str, lease: timedelta) -> Run | None:
         """Give run `pk` to `worker`. None when it is finished or another worker holds it.
 
@@ -48,12 +52,12 @@ class RunQuerySet(models.QuerySet["Run"]):
         free = Q(status=RunStatus.QUEUED) | Q(status=RunStatus.RUNNING, lease_ends_at__lt=now)
         held = {"status": RunStatus.RUNNING, "worker": worker, "lease_ends_at": now + lease}
         with transaction.atomic():
-            claimed = self.filter(free, pk=pk).update(
+            claimed = self.filter(free, pk=pk, cancel_requested_at__isnull=True).update(
                 **held, fence=F("fence") + 1, attempt=F("attempt") + 1
             )
             if claimed != 1:
                 return None
-            run = self.get(pk=pk)
+            run = self.select_related("repository__namespace", "created_by").get(pk=pk)
             RunAttempt.objects.filter(run=run, ended_at__isnull=True).update(
                 ended_at=now, outcome="lost"
             )
@@ -68,6 +72,36 @@ class RunQuerySet(models.QuerySet["Run"]):
     def renew(self, pk: int, fence: int, *, lease: timedelta) -> bool:
         """Extend the lease. False when another worker has taken the run over."""
         return self.held(pk, fence).update(lease_ends_at=timezone.now() + lease) == 1
+
+    def finish(self, pk: int, fence: int, status: RunStatus, **facts: Any) -> bool:
+        """Write the one final state. False when the claim with `fence` no longer holds the run."""
+        now = timezone.now()
+        with transaction.atomic():
+            ended = self.held(pk, fence).update(
+                status=status, finished_at=now, lease_ends_at=None, **facts
+            )
+            if ended == 1:
+                RunAttempt.objects.filter(run=pk, ended_at__isnull=True).update(
+                    ended_at=now, outcome=status
+                )
+        return ended == 1
+
+    def settle_cancelled(self) -> int:
+        """End the live runs that were asked to stop and that no worker holds."""
+        now = timezone.now()
+        unheld = Q(status=RunStatus.QUEUED) | Q(status=RunStatus.RUNNING, lease_ends_at__lt=now)
+        asked = self.filter(unheld, cancel_requested_at__isnull=False)
+        with transaction.atomic():
+            ended = list(asked.select_for_update(skip_locked=True).values_list("pk", flat=True))
+            RunAttempt.objects.filter(run__in=ended, ended_at__isnull=True).update(
+                ended_at=now, outcome=RunStatus.CANCELLED
+            )
+            return self.filter(pk__in=ended).update(
+                status=RunStatus.CANCELLED,
+                finished_at=now,
+                lease_ends_at=None,
+                fence=F("fence") + 1,
+            )
 
 
 class Run(models.Model):
@@ -94,7 +128,9 @@ class Run(models.Model):
     lease_ends_at = models.DateTimeField(null=True, blank=True)
     fence = models.PositiveIntegerField(default=0)
     attempt = models.PositiveIntegerField(default=0)
-    progress = models.JSONField(default=dict, help_text='{"done": n, "total": n, "what": text}')
+    progress = models.JSONField(
+        default=dict, help_text='{"done", "total", "unit", "checkpoint_step"}'
+    )
     result = models.JSONField(default=dict)
     error = models.TextField(blank=True, help_text="One sentence: the cause and the remedy.")
     cpu_seconds = models.FloatField(null=True, blank=True)
@@ -117,7 +153,9 @@ class Run(models.Model):
                 condition=~Q(status="failed") | ~Q(error=""), name="failed_means_error"
             ),
             models.CheckConstraint(
-                condition=Q(status__in=("succeeded", "failed", "cancelled"), finished_at__isnull=False)
+                condition=Q(
+                    status__in=("succeeded", "failed", "cancelled"), finished_at__isnull=False
+                )
                 | ~Q(status__in=("succeeded", "failed", "cancelled")),
                 name="final_means_finished",
             ),
@@ -126,6 +164,13 @@ class Run(models.Model):
 
     def __str__(self) -> str:
         return f"run {self.number}"
+
+    @property
+    def seconds(self) -> float | None:
+        """Wall time since the first attempt began, up to the end or now."""
+        if self.started_at is None:
+            return None
+        return ((self.finished_at or timezone.now()) - self.started_at).total_seconds()
 
     @property
     def is_live(self) -> bool:
@@ -137,6 +182,36 @@ class Run(models.Model):
 
     def get_absolute_url(self) -> str:
         return f"{self.repository.get_absolute_url()}/runs/{self.number}"
+
+    @property
+    def api_url(self) -> str:
+        return f"/{self.repository.api_path}/runs/{self.number}"
+
+    @property
+    def metrics_url(self) -> str:
+        return f"{self.api_url}/metrics"
+
+    @property
+    def log_url(self) -> str:
+        return f"{self.api_url}/log"
+
+    @property
+    def progress_unit(self) -> str:
+        units = {"steps": _("steps"), "items": _("items")}
+        return str(units.get(self.progress.get("unit"), ""))
+
+    @property
+    def input_files(self) -> list[dict[str, Any]]:
+        """Every file the run reads, each with the repository and commit it is from."""
+        return [
+            {**file, "source": given["source"], "commit": given["commit"]}
+            for given in self.spec.get("inputs", [])
+            for file in given["files"]
+        ]
+
+    def inputs(self, role: str) -> list[dict[str, Any]]:
+        """The inputs of one role: model, data, base, candidate, benchmark."""
+        return [given for given in self.spec["inputs"] if given["role"] == role]
 
 
 class RunAttempt(models.Model):
