@@ -1,0 +1,124 @@
+"""Carrying out a run: claimed once, renewed beside the work, ended with one final state."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, transaction
+from django.utils.translation import override
+
+from hub.errors import HubError
+from training.jobs import finetune, gate
+from training.jobs.environment import require_same_libraries
+from training.jobs.errors import LeaseLostError, RunCancelledError, RunFailedError
+from training.jobs.finishing import finish
+from training.jobs.lease import Lease
+from training.jobs.recorder import Recorder
+from training.jobs.workspace import Workspace
+from training.models import Run, RunAttempt, RunKind, RunStatus
+from training.policies import running_of, still_allowed
+
+log = structlog.get_logger(__name__)
+# A run that takes its worker down this often is not given to a next one.
+ATTEMPTS_LIMIT = 5
+# (lease, workspace, recorder) -> what the run came to; it writes its own final state.
+Job = Callable[[Lease, Workspace, Recorder], None]
+JOBS: dict[str, Job] = {RunKind.FINETUNE: finetune.carry_out, RunKind.COMPARE: gate.carry_out}
+
+
+def worker_name() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def execute(pk: int) -> None:
+    """Carry out run `pk`, unless it is finished, held by another worker, or has to wait.
+
+    Safe to call at any time and any number of times: the row decides.
+    """
+    if _has_to_wait(pk):
+        return
+    run = Run.objects.claim(pk, worker=worker_name(), lease=settings.RUN_LEASE)
+    if run is None:
+        return
+    log.info("run.started", run_id=pk, attempt=run.attempt, fence=run.fence)
+    with (
+        override("en"),
+        Lease(run, lease=settings.RUN_LEASE, every=settings.RUN_HEARTBEAT) as lease,
+    ):
+        _attempt(run, lease)
+
+
+def _has_to_wait(pk: int) -> bool:
+    """Whether the person has as many runs at work as they may; the sweeper asks again."""
+    row = Run.objects.filter(pk=pk, status=RunStatus.QUEUED).values_list("created_by", flat=True)
+    owner = row.first()
+    return owner is not None and running_of(owner) >= settings.RUN_RUNNING_LIMIT_PER_USER
+
+
+def _attempt(run: Run, lease: Lease) -> None:
+    workspace, recorder = Workspace(run), Recorder(run)
+    try:
+        _check(run)
+        _resume(run, workspace, recorder)
+        JOBS[run.kind](lease, workspace, recorder)
+    except LeaseLostError:
+        log.warning("run.lease_lost", run_id=run.pk, fence=run.fence)
+        return
+    except RunCancelledError:
+        _end(run, recorder, RunStatus.CANCELLED)
+    except DatabaseError:
+        # Nothing can be written now: the lease runs out and the sweeper rings again.
+        log.exception("run.interrupted", run_id=run.pk)
+        raise
+    except HubError as error:
+        _end(run, recorder, RunStatus.FAILED, error=str(error))
+    except Exception:
+        log.exception("run.broken", run_id=run.pk)
+        sentence = (
+            f"The server made a mistake and has logged it under run {run.pk}, attempt "
+            f"{run.attempt}: run it again, or tell an operator."
+        )
+        _end(run, recorder, RunStatus.FAILED, error=sentence)
+    workspace.remove()
+
+
+def _check(run: Run) -> None:
+    """What was allowed when the run was asked for must be so still (threats J5)."""
+    if run.attempt > ATTEMPTS_LIMIT:
+        raise RunFailedError(
+            f"Its worker was lost {ATTEMPTS_LIMIT} times: look for what ends it (memory, disk), "
+            "then run it again."
+        )
+    if not still_allowed(run):
+        raise RunFailedError(
+            f"{run.created_by.username} may no longer use {run.repository.repo_id}: "
+            "let someone who may start the run again."
+        )
+    require_same_libraries(run.spec)
+
+
+def _resume(run: Run, workspace: Workspace, recorder: Recorder) -> None:
+    step = workspace.prepare()
+    RunAttempt.objects.filter(run=run, number=run.attempt).update(resumed_from_step=step)
+    if run.attempt > 1:
+        start = "from the beginning" if step is None else f"from the checkpoint of step {step}"
+        recorder.line(f"Attempt {run.attempt}: the worker before was lost; going on {start}.")
+        recorder.flush()
+
+
+def _end(run: Run, recorder: Recorder, status: RunStatus, error: str = "") -> None:
+    """Write how a run ended that did not succeed."""
+    if error:
+        recorder.line(error)
+    try:
+        recorder.flush()
+        with transaction.atomic():
+            finish(run, status, error=error)
+            if run.kind == RunKind.COMPARE:
+                gate.settle_unweighed(run, error)
+    except LeaseLostError:
+        log.warning("run.lease_lost", run_id=run.pk, fence=run.fence)

@@ -1,0 +1,31 @@
+"""Celery envelopes of runs. The argument is a row's key; the row is the job."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from celery import shared_task
+from django.db import transaction
+
+from training.jobs import execute, sweep
+
+# A doorbell that nobody heard for so long is rung anew by the sweeper.
+RING_LIFETIME_SECONDS = 60
+
+
+@shared_task
+def execute_run(run_id: int) -> None:
+    """Carry out one run, unless it is finished or someone else has it."""
+    execute.execute(run_id)
+
+
+@shared_task
+def sweep_runs() -> None:
+    """Ring again for every run that waits or was abandoned."""
+    for run_id in sweep.due():
+        execute_run.apply_async((run_id,), expires=RING_LIFETIME_SECONDS)
+
+
+def ring(run_id: int) -> None:
+    """Ask for a worker once the row is committed; without a broker the sweeper asks later."""
+    transaction.on_commit(partial(execute_run.delay, run_id), robust=True)
