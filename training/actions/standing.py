@@ -1,0 +1,155 @@
+"""How the gate stands on exactly one change: what the checklist and the banner say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from hub.extensions import Change, Requirement, RequirementState
+from hub.models import BranchProtection, Repository
+from training.actions.gates import rule_at, rule_digest
+from training.jobs.sentences import detail_of, sentence_of
+from training.models import GateRecord, GateVerdict, Run, RunKind, RunStatus
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Records and runs of one pull request, seen from its heads of now.
+
+    `record` is the verdict on exactly these; `earlier` the newest verdict on anything else;
+    `run` the newest run on exactly these.
+    """
+
+    change: Change
+    record: GateRecord | None
+    earlier: GateRecord | None
+    run: Run | None
+
+    @property
+    def is_live(self) -> bool:
+        return self.run is not None and self.run.is_live
+
+
+def standing_of(repository: Repository, change: Change) -> Standing | None:
+    """How the gate stands; None where the target branch has no rule."""
+    rule = rule_at(repository, change.base_oid)
+    if rule is None:
+        return None
+    digest = rule_digest(rule)
+    records = list(GateRecord.objects.of(repository.pk, change.number).select_related("run"))
+    exact = [record for record in records if is_exact(record, change, digest)]
+    others = [record for record in records if record not in exact]
+    runs = Run.objects.filter(
+        repository=repository,
+        pull_request_number=change.number,
+        kind=RunKind.COMPARE,
+        spec__change__head_oid=change.head_oid,
+        spec__change__base_oid=change.base_oid,
+    )
+    run = runs.defer("spec").order_by("-number").first()
+    for held in [run, *(record.run for record in records)]:
+        if held is not None:
+            held.repository = repository
+    return Standing(change, next(iter(exact), None), next(iter(others), None), run)
+
+
+def is_exact(record: GateRecord, change: Change, digest: str) -> bool:
+    """Whether a merge of `change` under the rule `digest` may rely on `record` (threat M2)."""
+    return (record.head_oid, record.base_oid, record.merge_tree, record.config_digest) == (
+        change.head_oid,
+        change.base_oid,
+        change.merge_tree,
+        digest,
+    )
+
+
+def requirements(repository: Repository, change: Change) -> Iterable[Requirement]:
+    """The gate's line of the checklist, where the target branch has a rule and wants it met."""
+    protection = BranchProtection.objects.filter(
+        repository=repository.pk, branch=change.target_branch
+    ).first()
+    if protection is not None and not protection.require_gate:
+        return
+    standing = standing_of(repository, change)
+    if standing is not None:
+        yield requirement_of(standing)
+
+
+def requirement_of(standing: Standing) -> Requirement:
+    change, run, record = standing.change, standing.run, standing.record
+    if change.merge_tree is None:
+        return _line(RequirementState.UNMET, _("It can be weighed once it merges cleanly."))
+    if run is not None and run.is_live:
+        see = {"action_label": _("See the run"), "action_path": run.get_absolute_url()}
+        return _line(RequirementState.RUNNING, progress_of(run), **see)
+    if record is not None:
+        met = record.verdict == GateVerdict.PASS
+        state = RequirementState.MET if met else RequirementState.FAILED
+        told = sentence_of(record.verdict, record.results, record.sentence.get("reason", ""))
+        see = {"action_label": _("See"), "action_path": f"{change.path}/benchmarks"}
+        return _line(state, told, **see)
+    if run is not None and run.status == RunStatus.FAILED:
+        told = _("The gate could not run: %(error)s") % {"error": run.error}
+        return _line(RequirementState.FAILED, told, **_start(change, _("Run again")))
+    if standing.earlier is not None:
+        told = _("The verdict is on an earlier version, or on an earlier base.")
+        return _line(RequirementState.STALE, told, **_start(change, _("Run again")))
+    told = _("Not run. A maintainer starts it for exactly this version.")
+    return _line(RequirementState.UNMET, told, **_start(change, _("Start the gate")))
+
+
+def _line(state: RequirementState, detail: str, **action: Any) -> Requirement:
+    return Requirement("gate", _("Benchmarks"), state, detail, **action)
+
+
+def _start(change: Change, label: str) -> dict[str, Any]:
+    return {
+        "action_label": label,
+        "action_path": f"{change.path}/gate?head={change.head_oid}",
+        "action_is_post": True,
+    }
+
+
+def progress_of(run: Run) -> str:
+    """How far the gate is, for the checklist."""
+    if run.status == RunStatus.QUEUED:
+        return _("Waiting for a worker.")
+    done, total = run.progress.get("done"), run.progress.get("total")
+    if not total:
+        return _("Preparing.")
+    return _("%(done)d of %(total)d items.") % {"done": done, "total": total}
+
+
+def verdict(repository: Repository, change: Change) -> dict[str, Any] | None:
+    """The banner: one sentence, a state, a detail; None where the branch has no rule."""
+    standing = standing_of(repository, change)
+    if standing is None:
+        return None
+    if standing.is_live and standing.run is not None:
+        told = _("The gate is weighing this change.")
+        return {"sentence": told, "state": "running", "detail": progress_of(standing.run)}
+    if standing.record is not None:
+        return _banner(standing.record, standing.record.verdict)
+    if standing.earlier is not None:
+        return _banner(standing.earlier, "stale")
+    told = _("This change has not been weighed yet.")
+    return {"sentence": told, "state": "not-run", "detail": ""}
+
+
+def _banner(record: GateRecord, state: str) -> dict[str, Any]:
+    told = sentence_of(record.verdict, record.results, record.sentence.get("reason", ""))
+    details = [detail_of(record.results)]
+    if state == "stale":
+        details.append(_("on an earlier version or base: run the gate again"))
+    if record.sentence.get("unweighed"):
+        paths = ", ".join(record.sentence["unweighed"][:3])
+        details.append(_("not weighed: %(paths)s") % {"paths": paths})
+    return {
+        "sentence": told,
+        "state": str(state),
+        "detail": " · ".join(filter(None, details)),
+        "label": _("Gate: %(verdict)s") % {"verdict": record.get_verdict_display()},
+    }
