@@ -1,0 +1,63 @@
+"""Bodies of the runs API, in and out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from training.models import Run
+
+
+class FinetuneSerializer(serializers.Serializer[Any]):
+    """What a fine-tune is asked with: one of `recipe_path` and `recipe`."""
+
+    recipe_path = serializers.CharField(required=False, default="", max_length=1024)
+    recipe = serializers.DictField(required=False, default=None, allow_null=True)  # type: ignore[assignment]
+    revision = serializers.CharField(required=False, default="", max_length=250, allow_blank=True)
+    title = serializers.CharField(required=False, default="", max_length=256, allow_blank=True)
+
+
+class GateSerializer(serializers.Serializer[Any]):
+    """`head`: the commit that the caller has looked at; another one is refused."""
+
+    head = serializers.CharField(required=False, default="", max_length=40, allow_blank=True)
+
+
+def run_shape(run: Run, *, full: bool = False) -> dict[str, Any]:
+    """A run as the API tells it; the spec and the result only when asked for one run."""
+    shape: dict[str, Any] = {
+        "number": run.number,
+        "kind": run.kind,
+        "status": run.status,
+        "title": run.title,
+        "specDigest": run.spec_digest,
+        "pullRequest": run.pull_request_number,
+        "author": {"name": run.created_by.username},
+        "createdAt": run.created_at,
+        "startedAt": run.started_at,
+        "finishedAt": run.finished_at,
+        "attempt": run.attempt,
+        "progress": run.progress,
+        "error": run.error or None,
+        "url": run.get_absolute_url(),
+    }
+    if full:
+        shape |= {
+            "spec": run.spec,
+            "result": run.result,
+            "cpuSeconds": run.cpu_seconds,
+            "peakMemoryBytes": run.peak_memory_bytes,
+            "attempts": [
+                {
+                    "number": attempt.number,
+                    "worker": attempt.worker,
+                    "outcome": attempt.outcome or "running",
+                    "resumedFromStep": attempt.resumed_from_step,
+                    "startedAt": attempt.started_at,
+                    "endedAt": attempt.ended_at,
+                }
+                for attempt in run.attempts.all()
+            ],
+        }
+    return shape
