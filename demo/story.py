@@ -19,6 +19,10 @@ from demo.server import Person, Server
 
 DATASETS = ("sms_spam", "blimp", "winobias")
 RUN_LIMIT_SECONDS = 900
+TITLES = {
+    "good": "Teach the spam filter short messages",
+    "too-hot": "Teach it faster, with a higher learning rate",
+}
 
 
 class Story:
@@ -163,7 +167,11 @@ class Story:
             self.runs = {}
             for recipe in ("good", "too-hot"):
                 page = f"{self.url}/finetune"
-                form = {"source": "repository", "recipe": f"recipes/{recipe}.yaml"}
+                form = {
+                    "mode": "recipe",
+                    "recipe_path": f"recipes/{recipe}.yaml",
+                    "title": TITLES[recipe],
+                }
                 answer = self.owner_page.send(page, form, page=page)
                 found = re.search(r"/runs/(\d+)", answer.url)
                 check(found, f"the form was not accepted: {notice(answer.text)}")
@@ -185,7 +193,7 @@ class Story:
         deadline, shown = time.monotonic() + RUN_LIMIT_SECONDS, ""
         while time.monotonic() < deadline:
             run: dict[str, Any] = self.owner_page.json(path)
-            losses = self.owner_page.json(f"{path}/metrics").get("loss", [])
+            losses = self._losses(path)
             word = f"{run['status']}"
             if losses:
                 step, loss = losses[-1]
@@ -199,6 +207,11 @@ class Story:
             check(run["status"] in {"queued", "running"}, f"run {number}: {run.get('error')}")
             time.sleep(1)
         raise StepFailedError(f"run {number} did not end in {RUN_LIMIT_SECONDS} s")
+
+    def _losses(self, path: str) -> list[Any]:
+        series = self.owner_page.json(f"{path}/metrics")["series"]
+        found = [curve["points"] for curve in series if curve["name"] == "loss"]
+        return found[0] if found else []
 
     # 4 ---------------------------------------------------------------------------------------
 
@@ -288,7 +301,7 @@ def _sentence(error: HfHubHTTPError) -> str:
 
 def _line(row: dict[str, Any]) -> str:
     return (
-        f"{row['benchmark']:<10} {row['base']:.3f} → {row['candidate']:.3f}  "
+        f"{row['benchmark']:<10} {row['base_score']:.3f} → {row['candidate_score']:.3f}  "
         f"change {row['delta']:+.3f} [{row['lower']:+.3f}, {row['upper']:+.3f}]  "
         f"allowed −{row['margin']:g}  {row['verdict']}, {row['label']}"
     )

@@ -8,12 +8,12 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from hub import events
-from hub.extensions import Change, Tab, registries
+from hub.extensions import Change, Finding, Tab, registries
 from hub.models import Repository
 from reviews.actions.pull_requests import open_pull_request
 from reviews.changes import change_of
 from reviews.jobs.pushes import record_push
-from reviews.models import Discussion
+from reviews.models import Discussion, DiscussionStatus
 from reviews.policies import may_push
 
 
@@ -22,6 +22,7 @@ def connect() -> None:
     registries.proposer = open_pull_request
     registries.may_push_proposal = may_push
     registries.find_change = find_change
+    registries.integrity_checks.append(merged_stand)
     registries.repository_tabs.append(community_tab)
     events.revision_pushed.connect(follow_ref, dispatch_uid="reviews.follow_ref")
 
@@ -41,6 +42,21 @@ def find_change(repository: Repository, number: int) -> Change | None:
         return None
     row.repository = repository
     return change_of(row)
+
+
+def merged_stand(repository: Repository, deep: bool) -> Iterable[Finding]:
+    """Every merged pull request has its merge commit on its branch, and its head is kept."""
+    store = repository.store()
+    for row in Discussion.objects.pull_requests().filter(repository=repository):
+        subject = f"{repository.repo_id}#{row.number}"
+        if store.ref_oid(row.ref) is None:
+            yield Finding("pull requests", subject, f"{row.ref} is gone")
+        if row.status != DiscussionStatus.MERGED:
+            continue
+        head = store.branch_head(row.target_branch)
+        if head is None or not store.is_ancestor(row.merge_oid, head):
+            problem = f"its merge commit {row.merge_oid[:8]} is not on {row.target_branch}"
+            yield Finding("pull requests", subject, problem)
 
 
 def follow_ref(sender: Any, repository: Repository, ref: str, actor: Any, **_more: Any) -> None:

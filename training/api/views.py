@@ -15,9 +15,8 @@ from hub.api.parsers import AnyJSONParser
 from hub.api.views import RepositoryView
 from hub.errors import BadInputError
 from training.actions.curves import curves
-from training.actions.gates import start_gate
 from training.actions.runs import cancel_run, run_again, submit_finetune
-from training.api.serializers import FinetuneSerializer, GateSerializer, run_shape
+from training.api.serializers import FinetuneSerializer, run_shape
 from training.models import LogLine, Run, RunKind
 from training.policies import get_run
 
@@ -127,17 +126,4 @@ class RunAgainView(RepositoryView):
     @extend_schema(request=None, responses={201: OpenApiTypes.OBJECT})
     def post(self, request: Request, number: int, **path: Any) -> Response:
         run = run_again(get_run(self.repository, number), self.actor)
-        return Response(run_shape(run), status=201)
-
-
-class GateStartView(RepositoryView):
-    """POST /api/{kind}s/{namespace}/{name}/discussions/{number}/gate"""
-
-    parser_classes = [AnyJSONParser]
-
-    @extend_schema(request=GateSerializer, responses={201: OpenApiTypes.OBJECT})
-    def post(self, request: Request, number: int, **path: Any) -> Response:
-        """Weigh the pull request as it is now."""
-        form = _read(GateSerializer, request)
-        run = start_gate(self.repository, number, self.actor, expected_head=form["head"])
         return Response(run_shape(run), status=201)

@@ -13,10 +13,10 @@ from django.utils.translation import gettext_lazy
 from hub.extensions import Change, PullRequestTab
 from hub.http.authentication import actor_of
 from hub.models import Repository
+from training.actions.examples import DIRECTIONS, examples_of
 from training.actions.standing import requirement_of, standing_of
 from training.jobs.sentences import detail_of
 from training.models import GateRecord, Run
-from training.web.examples import DIRECTIONS, examples_of
 
 EXAMPLES_A_PAGE = 20
 METHODS = {
