@@ -40,7 +40,7 @@ msgstr ""
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%[sd]")
 EPOCH = datetime(2020, 1, 1, tzinfo=UTC)  # files change only when words do
 
-MessageKey = tuple[str | tuple[str, str], str | None]  # (msgid, or singular and plural), context
+MessageKey = tuple[str | tuple[str, ...], str | None]  # (msgid, or singular and plural), context
 
 
 def used_messages(root: Path) -> dict[MessageKey, str]:
