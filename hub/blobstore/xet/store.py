@@ -1,5 +1,6 @@
 """What Xet clients send to one scope, on disk beside its blobs. There is no database."""
 
+import secrets
 from pathlib import Path
 
 from hub.blobstore.landing import ByteStream
@@ -19,8 +20,20 @@ class XetStore:
 
     def __init__(self, root: Path, blobs: BlobStore) -> None:
         self.blobs = blobs
+        self._epoch_place = root / "xet-epoch"
         self.xorbs = XorbShelf(root, blobs.landing)
         self._recipes = RecipeBox(root, blobs.landing)
+
+    def epoch(self) -> str:
+        """The name of this stock of xorbs: another one once the stock was emptied.
+
+        hf_xet remembers for three weeks, by the address of the store, which xorbs it sent there.
+        """
+        if not self._epoch_place.is_file():
+            with self.blobs.landing.draft() as draft:
+                draft.write(secrets.token_hex(4).encode())
+                draft.publish(self._epoch_place)
+        return self._epoch_place.read_text()
 
     def put_xorb(self, hash_hex: str, source: ByteStream | Path, *, length_bytes: int) -> bool:
         """Store a xorb after checking all of it. False when it was already here: then unread.

@@ -1,9 +1,12 @@
 """The xorbs of one scope: each a read-only file of frames with its own index at the end."""
 
+import io
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from hub.blobstore.landing import MIB, ByteStream, Landing, open_regular
+from hub.blobstore.ranges import RangeReader
 from hub.blobstore.store import fan_out
 from hub.blobstore.xet import xorb
 from hub.blobstore.xet.hashing import from_hex
@@ -44,6 +47,11 @@ class XorbShelf:
                 if frame is None:
                     raise ValueError(f"xorb {hash_hex} on disk differs from its index")
                 yield xorb.decode(frame)
+
+    def open(self, hash_hex: str, start: int, end: int) -> BinaryIO:
+        """A reader of the bytes [start, end) of a xorb on disk."""
+        file = self._require(hash_hex).open("rb", buffering=0)
+        return io.BufferedReader(RangeReader(file, start, end), MIB)
 
     def path(self, hash_hex: str) -> Path | None:
         place = self._place(hash_hex)
