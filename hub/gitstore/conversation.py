@@ -1,5 +1,6 @@
 """The hub's side of the talk with the hooks of one push, over a socket that they inherit."""
 
+import base64
 import socket
 from collections.abc import Callable
 
@@ -10,6 +11,7 @@ from hub.gitstore.refs import keep_head, sync_ref
 from hub.gitstore.store import GitStore
 
 CheckPointers = Callable[[list[Pointer]], str | None]
+CheckCard = Callable[[bytes], str | None]
 OnMoved = Callable[[list[RefUpdate]], None]
 
 POINTERS_LIMIT = 200_000
@@ -19,10 +21,15 @@ class Conversation:
     """What the hooks say is gathered; they are answered once, when the content is known."""
 
     def __init__(
-        self, store: GitStore, check_pointers: CheckPointers, on_moved: OnMoved | None
+        self,
+        store: GitStore,
+        check_pointers: CheckPointers,
+        check_card: CheckCard | None,
+        on_moved: OnMoved | None,
     ) -> None:
         self.ours, self.theirs = socket.socketpair()
         self._store, self._check, self._on_moved = store, check_pointers, on_moved
+        self._check_card, self._problem = check_card, ""
         self._rest = b""
         self._pointers: list[Pointer] = []
         self._left: list[tuple[str, str]] = []
@@ -40,6 +47,8 @@ class Conversation:
         match words:
             case ["pointer", sha256, size, pointer_size]:
                 self._pointers.append(Pointer(sha256, int(size), int(pointer_size)))
+            case ["card", content] if self._check_card and not self._problem:
+                self._problem = self._check_card(base64.b64decode(content)) or ""
             case ["moved", old, new, ref]:
                 old_oid, new_oid = (oid if oid != ZERO_OID else None for oid in (old, new))
                 self._moved.append(RefUpdate(ref, old_oid, new_oid))
@@ -49,8 +58,10 @@ class Conversation:
                 self._answer()
 
     def _answer(self) -> None:
-        if len(self._pointers) > POINTERS_LIMIT:
-            problem: str | None = f"One push names at most {POINTERS_LIMIT} large files."
+        if self._problem:
+            problem: str | None = self._problem
+        elif len(self._pointers) > POINTERS_LIMIT:
+            problem = f"One push names at most {POINTERS_LIMIT} large files."
         else:
             problem = self._check(self._pointers)
         for ref, oid in self._left:

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 
 from hub.errors import BadInputError, StorageUnavailableError
 from hub.gitstore.bodies import Feeder, request_body
-from hub.gitstore.conversation import CheckPointers, Conversation, OnMoved
+from hub.gitstore.conversation import CheckCard, CheckPointers, Conversation, OnMoved
 from hub.gitstore.fetch import read_request, refused_want
 from hub.gitstore.inspection import CHANNEL_VARIABLE
 from hub.gitstore.packets import FLUSH, ByteStream, packet
@@ -59,14 +59,16 @@ def serve(
     env: Mapping[str, str] | None = None,
     *,
     check_pointers: CheckPointers | None = None,
+    check_card: CheckCard | None = None,
     on_moved: OnMoved | None = None,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Iterator[bytes]:
     """The answer to one RPC, of type application/x-SERVICE-result, as git makes it.
 
     For a push, `check_pointers` is asked, in the thread that iterates, before any ref moves: it
-    returns why these large files are refused, or None (without it none are taken). `on_moved`
-    hears what moved before the answer ends. Closing the iterator ends git and all it started.
+    returns why these large files are refused, or None (without it none are taken). `check_card`
+    is asked the same about each README.md that changes. `on_moved` hears what moved before the
+    answer ends. Closing the iterator ends git and all it started.
     Raises: GitFailedError when nothing moves for `limits.idle_seconds`.
     """
     version = _version(service, git_protocol)
@@ -80,7 +82,7 @@ def serve(
             yield from _exchange(store, arguments, io.BytesIO(request), extra, limits, None)
         return
     _check_hooks()
-    conversation = Conversation(store, check_pointers or _no_large_files, on_moved)
+    conversation = Conversation(store, check_pointers or _no_large_files, check_card, on_moved)
     yield from _exchange(store, arguments, stdin_stream, extra, limits, conversation)
 
 

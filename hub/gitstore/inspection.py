@@ -4,6 +4,7 @@ New objects lie in git's quarantine until every hook agrees; a refusal leaves no
 Only the standard library and the light modules of this package: it starts with every push.
 """
 
+import base64
 import os
 import re
 import socket
@@ -20,6 +21,7 @@ from hub.gitstore.pointers import LIMIT_BYTES, Pointer, parse_pointer
 
 CHANNEL_VARIABLE = "WEIGHBRIDGE_CHANNEL"
 BLOB_LIMIT_BYTES = 10 * 1024**2
+CARD_LIMIT_BYTES = 1024**2
 META_LIMIT_BYTES = 4 * 1024**2
 OBJECTS_LIMIT = 1_000_000
 FILES_LIMIT = 100_000
@@ -47,7 +49,8 @@ def main() -> int:
     lines = [line.split(" ", 2) for line in sys.stdin.read().splitlines()]
     try:
         pointers = inspect_push([(new, ref) for _, new, ref in lines if new != ZERO_OID])
-        problem = _ask_hub(pointers, [(ref, old) for old, new, ref in lines if _leaves(old, new)])
+        left = [(ref, old) for old, new, ref in lines if _leaves(old, new)]
+        problem = _ask_hub(pointers, left, changed_cards(lines))
     except BadInputError as error:
         problem = str(error)
     if problem:
@@ -76,6 +79,24 @@ def inspect_push(moved: list[tuple[str, str]]) -> list[Pointer]:
     _check_shape(roots, folders)
     found = {parse_pointer(content) for _, content in _read(small)}
     return sorted((one for one in found if one), key=lambda one: one.sha256)
+
+
+def changed_cards(moved: list[list[str]]) -> Iterator[bytes]:
+    """The README.md of each pushed branch that has another one than before, cut above the limit.
+
+    `moved` are [old oid, new oid, ref]. A new branch is compared with the default one.
+    """
+    pairs = [
+        (new, old if old != ZERO_OID else "HEAD")
+        for old, new, ref in moved
+        if new != ZERO_OID and not ref.startswith("refs/tags/")
+    ]
+    asked = "".join(f"{tip}:README.md\n" for pair in pairs for tip in pair)
+    answers = b"".join(_git(["cat-file", "--batch-check"], asked)).decode().splitlines()
+    found = [line.split()[0] if " blob " in line else None for line in answers]
+    changed = {new for new, old in zip(found[::2], found[1::2], strict=True) if new != old}
+    for _, content in _read(sorted(oid for oid in changed if oid)):
+        yield content[: CARD_LIMIT_BYTES + 1]
 
 
 def _check_tips(moved: list[tuple[str, str]]) -> None:
@@ -232,14 +253,18 @@ def _leaves(old: str, new: str) -> bool:
     return subprocess.run(["git", "merge-base", "--is-ancestor", old, new]).returncode != 0
 
 
-def _ask_hub(pointers: list[Pointer], left: list[tuple[str, str]]) -> str | None:
-    """Why the hub refuses, or None. It knows which large files this repository may name.
+def _ask_hub(
+    pointers: list[Pointer], left: list[tuple[str, str]], cards: Iterable[bytes]
+) -> str | None:
+    """Why the hub refuses, or None. It knows large files and cards that may come here.
 
     `left` are (ref, oid) of heads about to be replaced: the hub keeps those of pull requests.
     """
     if CHANNEL_VARIABLE not in os.environ:
         return "This repository takes pushes through its hub only."
     with socket.socket(fileno=int(os.environ[CHANNEL_VARIABLE])) as channel:
+        for card in cards:
+            channel.sendall(b"card " + base64.b64encode(card) + b"\n")
         said = [f"leaves {oid} {ref}" for ref, oid in left]
         for one in pointers:
             said.append(f"pointer {one.sha256} {one.size_bytes} {one.pointer_size_bytes}")
