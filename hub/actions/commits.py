@@ -124,10 +124,11 @@ def _check(
     large_files.require_pointers(repository, pointers_named(operations))
     for operation in operations:
         if isinstance(operation, AddFile) and operation.path == CARD:
-            _check_card(repository, operation.content)
+            check_card(repository, operation.content)
 
 
-def _check_card(repository: Repository, content: bytes) -> None:
+def check_card(repository: Repository, content: bytes) -> None:
+    """Refuse a README.md whose metadata is broken. Raises: BadInputError, TooLargeError."""
     if len(content) > settings.CARD_LIMIT_BYTES:
         raise TooLargeError(f"{CARD} holds at most {settings.CARD_LIMIT_BYTES} bytes.")
     problems, _warnings = validate_card(content, repository.kind)

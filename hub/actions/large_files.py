@@ -10,9 +10,27 @@ from django.conf import settings
 from django.db import transaction
 
 from hub.blobstore import Blob
-from hub.errors import BadInputError, EntryNotFoundError, StorageUnavailableError
+from hub.errors import (
+    BadInputError,
+    EntryNotFoundError,
+    ForbiddenError,
+    StorageUnavailableError,
+    UnauthenticatedError,
+)
 from hub.gitstore import Pointer
 from hub.models import ObjectLink, Repository, StoredObject
+from hub.policies import Actor, may_propose
+
+
+def require_uploader(repository: Repository, actor: Actor) -> None:
+    """Refuse whoever may not send large files: those who may propose a change send its files.
+
+    Raises: UnauthenticatedError, ForbiddenError.
+    """
+    if not actor.is_signed_in:
+        raise UnauthenticatedError(f"Sign in to upload to {repository.repo_id}.")
+    if not may_propose(actor, repository):
+        raise ForbiddenError("Uploading needs a token with write scope.")
 
 
 @transaction.atomic

@@ -12,14 +12,19 @@ from hub.api import (
     branches,
     cards,
     commits,
+    git,
     health,
     info,
+    lfs,
     listing,
     openapi,
     preupload,
     repositories,
     resolve,
     trees,
+    uploads,
+    xet,
+    xet_cas,
 )
 from hub.errors import NotFoundError
 from hub.http.routing import api, page
@@ -28,6 +33,17 @@ from hub.http.routing import api, page
 def unknown(request: HttpRequest, rest: str = "") -> Any:
     """What no client should wait for: a plain JSON 404."""
     raise NotFoundError("There is nothing at this address of the API.")
+
+
+# hf_xet up to 1.2 writes the same addresses without a version, and some in the singular.
+CAS = "-/xet/<slug:scope>/<slug:epoch>"
+OLD = r"^-/xet/(?P<scope>[\w-]+)/(?P<epoch>[\w-]+)"
+HASH = r"(?P<hash>[0-9a-f]{64})"
+
+
+def with_and_without_git(rest: str, view: Any, name: str) -> list[URLPattern]:
+    """Both spellings of an address that git derives from a remote: `…/name.git/…` comes first."""
+    return [*page(f".git{rest}", view, name), *page(rest, view, name)]
 
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -64,6 +80,28 @@ urlpatterns: list[URLPattern | URLResolver] = [
     api("/tag/<revision:revision>", branches.TagView.as_view(), "tag-api"),
     api("/preupload/<revision:revision>", preupload.PreuploadView.as_view(), "preupload"),
     api("/commit/<revision:revision>", commits.CommitView.as_view(), "commit-api"),
+    api("/xet-write-token/<revision:revision>", xet.XetWriteTokenView.as_view(), "xet-write-token"),
+    api("/xet-read-token/<revision:revision>", xet.XetReadTokenView.as_view(), "xet-read-token"),
+    re_path(rf"{OLD}(?:/v1)?/xorbs?/[\w-]+/{HASH}$", xet_cas.XorbView.as_view(), name="xet-xorb"),
+    re_path(rf"{OLD}(?:/v1)?/shards?$", xet_cas.ShardView.as_view(), name="xet-shard"),
+    path(f"{CAS}/v2/shards", xet_cas.ShardFramesView.as_view(), name="xet-shard-frames"),
+    path(f"{CAS}/v1/telemetry", xet_cas.TelemetryView.as_view(), name="xet-telemetry"),
+    re_path(
+        rf"{OLD}(?:/(?P<version>v[12]))?/reconstructions?/{HASH}$",
+        xet_cas.ReconstructionView.as_view(),
+        name="xet-reconstruction",
+    ),
+    path(f"{CAS}/fetch/<slug:hash>", xet_cas.FetchView.as_view(), name="xet-fetch"),
+    path("-/lfs/<slug:oid>", lfs.ObjectView.as_view(), name="lfs-object"),
+    path("-/lfs/<slug:oid>/verify", lfs.VerifyView.as_view(), name="lfs-verify"),
+    path("-/internal/authorize-upload", uploads.authorize_upload, name="authorize-upload"),
+    *with_and_without_git("/info/lfs/objects/batch", lfs.BatchView.as_view(), "lfs-batch"),
+    *with_and_without_git(
+        "/info/lfs/locks/verify", lfs.LocksVerifyView.as_view(), "lfs-locks-verify"
+    ),
+    *with_and_without_git("/info/refs", git.info_refs, "git-info-refs"),
+    *with_and_without_git("/git-upload-pack", git.upload_pack, "git-upload-pack"),
+    *with_and_without_git("/git-receive-pack", git.receive_pack, "git-receive-pack"),
     *page(
         "/resolve/<revision:revision>/<entry:path>", resolve.ResolveView.as_view(), "file-resolve"
     ),

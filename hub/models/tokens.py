@@ -58,11 +58,12 @@ class AccessTokenManager(models.Manager["AccessToken"]):
         body = secret.removeprefix(PREFIX)
         if not secret.startswith(PREFIX) or _checksum(body[:-8]) != body[-8:]:
             return None
-        live = self.filter(Q(expires_at__gt=timezone.now()), revoked_at__isnull=True)
-        return (
-            live.select_related("user")
-            .filter(digest=digest_of(secret), user__is_active=True)
-            .first()
+        return self.live().filter(digest=digest_of(secret)).first()
+
+    def live(self) -> models.QuerySet[AccessToken]:
+        """Tokens of active people that are neither expired nor revoked, each with its person."""
+        return self.select_related("user").filter(
+            expires_at__gt=timezone.now(), revoked_at__isnull=True, user__is_active=True
         )
 
 
@@ -91,7 +92,9 @@ class AccessToken(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(condition=Q(scope__in=TokenScope.values), name="token_scope_known")
+            models.CheckConstraint(
+                condition=Q(scope__in=TokenScope.values), name="token_scope_known"
+            )
         ]
 
     @property
