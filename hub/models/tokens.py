@@ -6,6 +6,7 @@ import hashlib
 import secrets
 import zlib
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import models
@@ -14,6 +15,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from hub.models.namespaces import Access
+
+if TYPE_CHECKING:
+    from hub.models.people import User
 
 PREFIX = "wb_"
 
@@ -35,7 +39,7 @@ def _checksum(body: str) -> str:
 
 class AccessTokenManager(models.Manager["AccessToken"]):
     def issue(
-        self, user: models.Model, *, name: str, scope: str, expires_at: datetime | None = None
+        self, user: User, *, name: str, scope: str, expires_at: datetime | None = None
     ) -> tuple[AccessToken, str]:
         """Create a token and return it with its secret, which is shown this once only.
 

@@ -19,7 +19,7 @@ from hub.errors import (
 )
 from hub.extensions import Change, registries
 from hub.gitstore import AddFile
-from hub.models import Access
+from hub.models import Access, User
 from hub.policies import Actor
 from reviews.actions.requirements import checklist
 from reviews.changes import change_of, merge_tree
@@ -50,7 +50,7 @@ def merge_pull_request(
     if not repository.may(Access.WRITE):
         raise ForbiddenError(f"Merging needs write access to {repository.repo_id}.")
     record_push(repository, pull_request.number, by=user)
-    merge = _intend(pull_request, actor, expected_head, expected_base, message)
+    merge = _intend(pull_request, actor, user, expected_head, expected_base, message)
     try:
         refs.move_ref(
             repository,
@@ -68,7 +68,12 @@ def merge_pull_request(
 
 @transaction.atomic(durable=True)
 def _intend(
-    pull_request: Discussion, actor: Actor, expected_head: str, expected_base: str, message: str
+    pull_request: Discussion,
+    actor: Actor,
+    user: User,
+    expected_head: str,
+    expected_base: str,
+    message: str,
 ) -> Merge:
     """Check everything under the row's lock and write down what is about to happen."""
     row = get_pull_request(pull_request.repository, pull_request.number, lock=True)
@@ -89,7 +94,7 @@ def _intend(
         with transaction.atomic():
             return Merge.objects.create(
                 pull_request=row,
-                by=actor.user,
+                by=user,
                 head_oid=change.head_oid,
                 base_oid=change.base_oid,
                 merge_oid=_write_commit(row, change, change.merge_tree, actor, message),

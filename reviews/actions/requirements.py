@@ -98,8 +98,8 @@ def _approvals(pull_request: Discussion, change: Change, needed: int) -> Require
     against = [r for r in reviews if r.verdict == ReviewVerdict.REQUEST_CHANGES]
     action = (_("Review"), f"{change.path}#review")
     if against:
-        detail = _("%(name)s requests changes.") % {"name": against[0].reviewer.username}
-        return Requirement("approvals", label, RequirementState.FAILED, detail, *action)
+        told = _("%(name)s requests changes.") % {"name": against[0].reviewer.username}
+        return Requirement("approvals", label, RequirementState.FAILED, told, *action)
     given = sum(r.verdict == ReviewVerdict.APPROVE for r in reviews)
     detail = ngettext_lazy(
         "%(given)d of %(count)d approval of this version",
@@ -112,6 +112,6 @@ def _approvals(pull_request: Discussion, change: Change, needed: int) -> Require
         pull_request=pull_request, verdict=ReviewVerdict.APPROVE
     ).exclude(head_oid=change.head_oid)
     if earlier.exists():
-        detail = _("Approved before the last push: look at the new version.")
-        return Requirement("approvals", label, RequirementState.STALE, detail, *action)
+        told = _("Approved before the last push: look at the new version.")
+        return Requirement("approvals", label, RequirementState.STALE, told, *action)
     return Requirement("approvals", label, RequirementState.UNMET, detail, *action)

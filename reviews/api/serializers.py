@@ -74,7 +74,7 @@ class EventSerializer(serializers.Serializer):
     type = serializers.CharField()
     createdAt = serializers.CharField()
     author = PersonSerializer()
-    data = serializers.DictField()
+    data = serializers.DictField()  # type: ignore[assignment]
 
 
 class DetailsSerializer(DiscussionSerializer):
@@ -92,7 +92,7 @@ class ListSerializer(serializers.Serializer):
 
 class RequirementSerializer(serializers.Serializer):
     key = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     state = serializers.ChoiceField(choices=["met", "unmet", "running", "failed", "stale"])
     detail = serializers.CharField(allow_blank=True)
 

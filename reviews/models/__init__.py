@@ -4,7 +4,6 @@ from reviews.models.discussions import (
     Discussion,
     DiscussionStatus,
     PatchSet,
-    PullRequest,
 )
 from reviews.models.merges import Merge, MergeState
 from reviews.models.reviews import Review, ReviewVerdict
@@ -17,7 +16,6 @@ __all__ = [
     "Merge",
     "MergeState",
     "PatchSet",
-    "PullRequest",
     "Review",
     "ReviewVerdict",
     "TimelineEvent",

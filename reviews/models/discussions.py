@@ -35,14 +35,6 @@ class DiscussionQuerySet(models.QuerySet["Discussion"]):
         return self.filter(pk=pk, status__in=UNDECIDED).update(**decided, merge_oid=merge_oid) == 1
 
 
-class PullRequestManager(models.Manager["PullRequest"]):
-    def get_queryset(self) -> DiscussionQuerySet:
-        return DiscussionQuerySet(self.model, using=self._db).pull_requests()
-
-    def decide(self, pk: int, status: str, *, by: Any, merge_oid: str = "") -> bool:
-        return self.get_queryset().decide(pk, status, by=by, merge_oid=merge_oid)
-
-
 class Discussion(models.Model):
     repository = models.ForeignKey(
         "hub.Repository", on_delete=models.CASCADE, related_name="discussions"
@@ -111,15 +103,6 @@ class Discussion(models.Model):
 
     def get_absolute_url(self) -> str:
         return f"{self.repository.get_absolute_url()}/discussions/{self.number}"
-
-
-class PullRequest(Discussion):
-    """A discussion whose head is `refs/pr/N`."""
-
-    objects = PullRequestManager()  # type: ignore[assignment]
-
-    class Meta:
-        proxy = True
 
 
 class PatchSet(models.Model):

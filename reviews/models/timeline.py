@@ -8,6 +8,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from reviews.models.discussions import Discussion
+
 
 class TimelineKind(models.TextChoices):
     COMMENT = "comment"
@@ -19,7 +21,7 @@ class TimelineKind(models.TextChoices):
 
 class TimelineEventManager(models.Manager["TimelineEvent"]):
     def record(
-        self, discussion: models.Model, kind: TimelineKind, actor: Any, **data: Any
+        self, discussion: Discussion, kind: TimelineKind, actor: Any, **data: Any
     ) -> TimelineEvent:
         """Add one line to `discussion`."""
         return self.create(discussion=discussion, kind=kind, actor=actor, data=data)
