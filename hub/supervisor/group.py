@@ -54,7 +54,7 @@ class Group:
                     f"{slow.name} was not ready within {within_seconds:.0f} s; its log is "
                     f"{slow.log} and ends with:\n{log_tail(slow.log)}"
                 )
-            self.wait(0.02)
+            self.wait(0.05)
 
     def run(self) -> None:
         """Keep all children alive until somebody asks to stop (StopRequested)."""

@@ -12,9 +12,14 @@ import pytest
 import valkey
 
 from hub.supervisor import Services
-from tests.supervisor.conftest import ROOT, until
+from tests.supervisor.conftest import ROOT, Hub, until
 
 pytestmark = [pytest.mark.drill, pytest.mark.xdist_group("supervisor")]
+
+
+def until_replaced(hub: Hub, name: str, before: int) -> None:
+    """Wait for another process under that name, or for the hub to have given up."""
+    until(lambda: hub.process.poll() is not None or hub.pids().get(name) not in (None, before))
 
 
 @pytest.mark.parametrize("name", ["postgres", "valkey", "web", "nginx", "worker-cpu", "beat"])
@@ -22,7 +27,7 @@ def test_a_killed_child_is_started_again(standing_hub, name):
     before = standing_hub.pids()[name]
     os.kill(before, signal.SIGKILL)
     began = time.monotonic()
-    until(lambda: standing_hub.pids()[name] not in (None, before), 20)
+    until_replaced(standing_hub, name, before)
     until(lambda: standing_hub.get("/database") is not None, 20)
     sys.stdout.write(f"{name} back after {time.monotonic() - began:.2f} s\n")
     until(lambda: not psutil.pid_exists(before), 5)
@@ -112,9 +117,7 @@ def test_a_child_that_ends_again_and_again_stops_the_hub(make_hub):
     for _ in range(5):
         before = hub.pids()["beat"]
         os.kill(before, signal.SIGKILL)
-        until(
-            lambda: hub.process.poll() is not None or hub.pids().get("beat") not in (None, before)
-        )  # noqa: B023
+        until_replaced(hub, "beat", before)
     assert hub.process.wait(30) == 1
     assert "beat ended 5 times within a minute" in hub.said()
     assert hub.living() == []
