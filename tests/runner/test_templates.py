@@ -1,0 +1,62 @@
+"""Templates from users: what they may say, and what they may not do."""
+
+import pytest
+
+from training.runner.errors import BadDataError
+from training.runner.templates import Template
+
+ROW = {"text": "Hello", "label": "ham", "n": 3}
+
+
+def template(source: str) -> Template:
+    return Template(source, field="The prompt", error=BadDataError)
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("label", "ham"),
+        ("Say {{text}}!\n", "Say Hello!\n"),
+        ("{{ text | upper }} {% if n > 2 %}many{% endif %}", "HELLO many"),
+        ("{{ [text, label] }}", "['Hello', 'ham']"),
+        ("{{ '-' * 3 }}{{ n * 2 }}", "---6"),
+        ("<{{ text }}>", "<Hello>"),
+    ],
+)
+def test_columns_fill_a_template(source, text):
+    assert template(source).render(ROW) == text
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ ''.__class__.__mro__ }}",
+        "{{ text.__init__.__globals__ }}",
+        "{{ self._TemplateReference__context }}",
+        "{{ cycler.__init__ }}",
+        "{{ 'x' * 100000000 }}",
+        "{{ [0] * 100000000 }}",
+        "{{ 100000000 * 'x' }}",
+        "{{ 9 ** 9 ** 9 }}",
+        "{{ '%1000000000d' % 1 }}",
+        "{{ '{:>1000000000}'.format(1) }}",
+        "{{ range(1000000000) | list }}",
+        "{{ text | center(1000000000) }}",
+        "{% include '/etc/passwd' %}",
+        "{% for a in 'x' * 9999 %}{% for b in 'x' * 9999 %}.{% endfor %}{% endfor %}",
+    ],
+)
+def test_a_template_reaches_nothing_and_stays_small(source):
+    with pytest.raises(BadDataError):
+        template(source).render(ROW)
+
+
+@pytest.mark.parametrize("source", ["{{ text", "{% if %}", "x" * 20_000, "{{ text | no_filter }}"])
+def test_a_broken_template_is_refused_before_any_row(source):
+    with pytest.raises(BadDataError, match="The prompt"):
+        template(source)
+
+
+def test_an_unknown_column_is_named_with_those_there_are():
+    with pytest.raises(BadDataError, match=r"'body' is undefined.*text, label"):
+        template("{{ body }}").render(ROW)

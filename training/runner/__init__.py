@@ -1,0 +1,1 @@
+"""The sandboxed process of a run: `python -m training.runner job.json`. torch lives here."""

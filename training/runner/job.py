@@ -1,0 +1,108 @@
+"""The job file: what one run has to do, with every path as the sandbox shows it."""
+
+import json
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from training.runner.errors import BadJobError
+
+JOB_LIMIT_BYTES = 4 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Common:
+    """Settings of every kind of job."""
+
+    out: str = "/out"
+    threads: int = 1
+    device: str = "cpu"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinetuneJob(Common):
+    """Train a LoRA adapter. `adapter` None: go on with the one in the model's root, if any."""
+
+    model: str
+    data: list[str]
+    recipe: dict[str, Any]
+    adapter: str | None = None
+    base_model: str = ""
+    base_revision: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """A model to score. `adapters` None: the one in the model's root, if any; []: none."""
+
+    name: str
+    model: str
+    adapters: list[str] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Benchmark:
+    """Items and how to ask them, in lm-evaluation-harness field names."""
+
+    name: str
+    items: str
+    definition: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateJob(Common):
+    """Score every side on every benchmark. `done` holds SIDE/BENCHMARK.jsonl of earlier tries."""
+
+    sides: list[Side]
+    benchmarks: list[Benchmark]
+    dtype: str = "float32"
+    batch_tokens: int = 2048
+    done: str = "/in/done"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvertJob(Common):
+    """Turn a GGUF file into a safetensors model folder."""
+
+    gguf: str
+    dtype: str = "bfloat16"
+
+
+KINDS = {"finetune": FinetuneJob, "evaluate": EvaluateJob, "convert": ConvertJob}
+NESTED = {"sides": Side, "benchmarks": Benchmark}
+
+Job = FinetuneJob | EvaluateJob | ConvertJob
+
+
+def read_job(path: Path) -> Job:
+    """The job in file `path`.
+
+    Raises: BadJobError when it is too large, no JSON, of no known kind, or has other keys.
+    """
+    with path.open("rb") as file:
+        raw = file.read(JOB_LIMIT_BYTES + 1)
+    if len(raw) > JOB_LIMIT_BYTES:
+        raise BadJobError(f"The job file exceeds {JOB_LIMIT_BYTES} bytes; give fewer inputs.")
+    try:
+        values = json.loads(raw)
+    except ValueError as error:
+        raise BadJobError(f"The job file is no JSON ({error}); write it again.") from error
+    kind = KINDS.get(values.pop("kind", None)) if isinstance(values, dict) else None
+    if kind is None:
+        raise BadJobError(f"The job's kind is none of {', '.join(KINDS)}; name one of them.")
+    for name, part in NESTED.items():
+        if name in values:
+            values[name] = [_build(part, item) for item in values[name]]
+    return _build(kind, values)
+
+
+def _build(kind: type, values: Any) -> Any:
+    """`kind` made of `values`, refusing keys that it does not have."""
+    known = {item.name for item in fields(kind)}
+    if not isinstance(values, dict) or not values.keys() <= known:
+        extra = ", ".join(sorted(set(values) - known)) if isinstance(values, dict) else "no object"
+        raise BadJobError(f"{kind.__name__} does not know {extra}; its keys are {sorted(known)}.")
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise BadJobError(f"The job is not complete: {error}; add what is missing.") from error
