@@ -14,6 +14,7 @@ from training.actions.gates import weigh_proposed
 from training.actions.scores import merge_files
 from training.actions.standing import requirements, verdict
 from training.models import Run
+from training.web.panels import PANELS
 from training.web.tabs import TABS
 
 
@@ -24,6 +25,7 @@ def connect() -> None:
     registries.merge_files.append(merge_files)
     registries.pull_request_tabs.extend(TABS)
     registries.repository_tabs.append(runs_tab)
+    registries.repository_panels.extend(PANELS)
     events.change_proposed.connect(weigh, dispatch_uid="training.weigh")
 
 

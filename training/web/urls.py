@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
 from hub.http.routing import page
-from training.web import finetune, gates, runs
+from training.web import all_runs, finetune, gates, runs
 
 _ONE = "/runs/<int:number>"
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("-/runs", all_runs.all_runs, name="all-runs"),
     *page("/finetune", finetune.finetune, "finetune"),
     *page("/runs", runs.run_list, "run-list"),
     *page(_ONE, runs.run_detail, "run"),
