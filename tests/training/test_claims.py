@@ -1,0 +1,131 @@
+"""Who holds a run: claims, fencing numbers, one final state, the sweeper."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from tests.factories import actor
+from tests.training.factories import make_run
+from training.actions.runs import cancel_run
+from training.jobs import sweep
+from training.jobs.errors import LeaseLostError
+from training.jobs.finishing import finish
+from training.jobs.recorder import Recorder
+from training.models import Run, RunAttempt, RunStatus
+
+pytestmark = pytest.mark.django_db
+MINUTE = timedelta(minutes=1)
+
+
+def claim(run: Run, worker: str = "w1", lease: timedelta = MINUTE) -> Run | None:
+    return Run.objects.claim(run.pk, worker=worker, lease=lease)
+
+
+def test_a_second_message_finds_nothing_to_do():
+    run = make_run()
+    assert claim(run, "first") is not None
+    assert claim(run, "second") is None
+    run.refresh_from_db()
+    assert (run.worker, run.attempt, run.fence) == ("first", 1, 1)
+
+
+def test_an_abandoned_run_is_taken_over_and_the_lost_attempt_is_told():
+    run = make_run()
+    claim(run, "first", -MINUTE)
+    taken = claim(run, "second")
+    assert taken is not None
+    assert (taken.attempt, taken.fence) == (2, 2)
+    outcomes = list(run.attempts.values_list("worker", "outcome"))
+    assert outcomes == [("first", "lost"), ("second", "")]
+
+
+def test_a_worker_that_wakes_up_late_can_write_nothing():
+    run = make_run()
+    late = claim(run, "first", -MINUTE)
+    assert late is not None
+    recorder = Recorder(late)
+    held = claim(run, "second")
+    assert held is not None
+    recorder.line("too late")
+    recorder.metric(1, {"loss": 2.0})
+    with pytest.raises(LeaseLostError):
+        recorder.flush()
+    assert not Run.objects.renew(late.pk, late.fence, lease=MINUTE)
+    with pytest.raises(LeaseLostError):
+        finish(late, RunStatus.SUCCEEDED)
+    run.refresh_from_db()
+    assert run.status == RunStatus.RUNNING
+    assert run.log_lines.count() == run.metrics.count() == 0
+
+
+def test_a_run_ends_once():
+    run = make_run()
+    held = claim(run)
+    assert held is not None
+    finish(held, RunStatus.SUCCEEDED, result={"x": 1})
+    with pytest.raises(LeaseLostError):
+        finish(held, RunStatus.FAILED, error="again")
+    assert claim(run) is None
+    run.refresh_from_db()
+    assert (run.status, run.result, run.error) == (RunStatus.SUCCEEDED, {"x": 1}, "")
+    assert run.finished_at is not None
+    assert run.attempts.get().outcome == "succeeded"
+    assert run.repository.events.get(kind="run.finished").data["status"] == "succeeded"
+
+
+def test_the_sweeper_rings_for_waiting_and_abandoned_runs_alone():
+    waiting, abandoned, held, done = (make_run() for _ in range(4))
+    claim(abandoned, lease=-MINUTE)
+    claim(held)
+    ended = claim(done)
+    assert ended is not None
+    finish(ended, RunStatus.SUCCEEDED)
+    assert sweep.due() == [abandoned.pk, waiting.pk]
+
+
+def test_a_waiting_run_is_cancelled_at_once_and_never_claimed():
+    run = make_run()
+    cancel_run(run, actor(run.created_by))
+    run.refresh_from_db()
+    assert run.status == RunStatus.CANCELLED
+    assert claim(run) is None
+
+
+def test_a_cancelled_run_whose_worker_died_is_ended_by_the_sweeper():
+    run = make_run()
+    claim(run, lease=-MINUTE)
+    Run.objects.filter(pk=run.pk).update(cancel_requested_at=timezone.now())
+    assert claim(run) is None
+    assert sweep.due() == []
+    run.refresh_from_db()
+    assert run.status == RunStatus.CANCELLED
+    assert not RunAttempt.objects.filter(run=run, ended_at__isnull=True).exists()
+
+
+def test_points_of_a_resumed_run_replace_the_earlier_ones():
+    run = make_run()
+    held = claim(run)
+    assert held is not None
+    for value in (3.0, 2.5):
+        recorder = Recorder(held)
+        recorder.metric(1, {"loss": value, "odd name!": 1.0, "nan": float("nan")})
+        recorder.flush()
+    assert list(run.metrics.values_list("name", "step", "value")) == [("loss", 1, 2.5)]
+
+
+def test_a_log_is_bounded_and_holds_no_control_characters_or_tokens(settings):
+    settings.RUN_LOG_LIMIT_BYTES = 60
+    held = claim(make_run())
+    assert held is not None
+    recorder = Recorder(held)
+    recorder.line("a\x1b[31mred\u202e\x00 token wb_0123456789abcdefABCDEF")
+    for _ in range(20):
+        recorder.line("x" * 30)
+    recorder.flush()
+    lines = list(held.log_lines.values_list("text", flat=True))
+    assert lines[0] == "a[31mred token wb_***"
+    assert lines[-1].startswith("[The log is longer")
+    assert len(lines) <= 4
