@@ -13,6 +13,7 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.http.response import HttpResponseBase
 from django.urls import resolve
+from django.views.decorators.http import require_GET
 from rest_framework.request import Request
 
 from hub.api.views import HubView
@@ -111,6 +112,7 @@ class UploadView(HubView):
             raise BadInputError("The upload broke off. Send it again.") from None
 
 
+@require_GET
 def authorize_upload(request: HttpRequest) -> HttpResponseBase:
     """GET /-/internal/authorize-upload: what an upload's own view would say, its body unsent.
 
