@@ -18,6 +18,8 @@ from hub.supervisor.errors import DatabaseVersionError, SupervisorError
 from hub.supervisor.programs import postgres_program, unprivileged_prefix
 
 DATABASE = USER = "weighbridge"
+# Where an upgrade builds the new cluster, beside the old one.
+UPGRADED = "postgres.upgraded"
 SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
@@ -59,6 +61,9 @@ class Postgres:
 
     def prepare(self) -> None:
         """Create the cluster where there is none; refuse one of another major version."""
+        upgraded = self.folder.with_name(UPGRADED)
+        if upgraded.exists() and not self.folder.exists():
+            upgraded.rename(self.folder)  # the upgrade had succeeded and was cut short
         if not (self.folder / "PG_VERSION").exists():
             self._initialise()
             return

@@ -57,6 +57,8 @@ def _gunicorn(services: Services, application: Application) -> Process:
             *("--chdir", str(application.root), "--bind", bind, "--no-control-socket"),
             *("--worker-class", "gthread", "--workers", str(WEB_WORKERS)),
             *("--threads", str(WEB_THREADS), "--graceful-timeout", "8"),
+            # One import for all workers: less memory, and a killed worker is back at once.
+            "--preload",
             *("--limit-request-line", "8190", "--worker-tmp-dir", str(services.data.run)),
         ),
         environment=services.environment(),

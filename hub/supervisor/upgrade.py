@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from hub.supervisor.errors import SupervisorError
-from hub.supervisor.postgres import USER, initialise, program_major, run_program
+from hub.supervisor.postgres import UPGRADED, USER, initialise, program_major, run_program
 from hub.supervisor.programs import postgres_program
 from hub.supervisor.services import Services
 
@@ -47,9 +47,9 @@ def _install_old_programs(major: str, side: Path) -> Path:
 
 
 def _upgrade(folder: Path, old_programs: Path) -> None:
-    fresh = folder.with_name("postgres.new")
+    fresh, replaced = folder.with_name(UPGRADED), folder.with_name("postgres.replaced")
     work = folder.with_name("postgres.upgrade-log")
-    for leftover in (fresh, work):
+    for leftover in (fresh, replaced, work):
         shutil.rmtree(leftover, ignore_errors=True)
     work.mkdir(mode=0o700)
     initialise(fresh, *_checksums_as_in(folder, old_programs))
@@ -65,9 +65,10 @@ def _upgrade(folder: Path, old_programs: Path) -> None:
         *("--old-datadir", str(folder), "--new-datadir", str(fresh)),
         cwd=work,
     )
-    folder.rename(folder.with_name("postgres.old"))
+    # Between these two `Postgres.prepare` would find no cluster, and takes the upgraded one.
+    folder.rename(replaced)
     fresh.rename(folder)
-    shutil.rmtree(folder.with_name("postgres.old"))
+    shutil.rmtree(replaced)
     shutil.rmtree(work)
 
 

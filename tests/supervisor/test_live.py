@@ -130,3 +130,13 @@ def test_an_initialisation_cut_short_is_begun_again(tmp_path):
     services.prepare()
     assert Path(tmp_path / "postgres" / "PG_VERSION").exists()
     assert not draft.exists()
+
+
+def test_an_upgrade_cut_short_at_its_end_keeps_the_data(tmp_path):
+    with ensure_services(tmp_path, {}) as session:
+        url = session.environment["DATABASE_URL"]
+        with psycopg.connect(url) as connection:
+            connection.execute("CREATE TABLE kept AS SELECT 7 AS number")
+    (tmp_path / "postgres").rename(tmp_path / "postgres.upgraded")
+    with ensure_services(tmp_path, {}), psycopg.connect(url) as connection:
+        assert connection.execute("SELECT number FROM kept").fetchone() == (7,)
