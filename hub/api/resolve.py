@@ -78,6 +78,7 @@ class FileView(RepositoryView):
 
     follows_pointers = True
     commit_oid = ""
+    size_bytes = 0
 
     @extend_schema(summary="Download a file")
     def get(self, request: Request, repo: RepoId, revision: str, path: str) -> HttpResponseBase:
@@ -90,6 +91,7 @@ class FileView(RepositoryView):
         content = Content.of(self.repository, entry, follow=self.follows_pointers)
         if content.etag in request.headers.get("If-None-Match", ""):
             return self.described(HttpResponse(status=304), content)
+        self.size_bytes = content.size
         span = Span.asked(request.headers.get("Range", ""), content.size)
         if request.method == "GET":
             self._count_download(request, span)
@@ -120,7 +122,7 @@ class FileView(RepositoryView):
         if self.commit_oid:
             response["X-Repo-Commit"] = self.commit_oid
         if isinstance(exc, UnsatisfiableRangeError):
-            response["Content-Range"] = "bytes */*"
+            response["Content-Range"] = f"bytes */{self.size_bytes}"
         return response
 
     def _count_download(self, request: Request, span: Span | None) -> None:
@@ -182,14 +184,20 @@ class Content:
         return headers
 
     def response(self, span: Span | None) -> HttpResponseBase:
-        """The bytes, or a note to the proxy which file to send."""
+        """The bytes, or a note to the proxy which file to send. Raises: EntryNotFoundError."""
+        if self.is_large and self.repository.blobs().stat(self.etag) is None:
+            raise EntryNotFoundError("The bytes of this file are missing. Tell the operator.")
         if self.is_large and settings.FRONT == "nginx":
             place = self.repository.blobs().internal_path(self.etag)
-            if place is None:
-                raise EntryNotFoundError("The bytes of this file are missing. Tell the operator.")
             return HttpResponse(headers={"X-Accel-Redirect": f"/-/internal/objects/{place}"})
         start, end = (span.start, span.end) if span else (0, self.size)
-        return StreamingHttpResponse(_chunks(self._open(start, end), end - start))
+        return StreamingHttpResponse(self._chunks(start, end))
+
+    def _chunks(self, start: int, end: int) -> Iterator[bytes]:
+        # Opened at the first chunk: a client that is gone by then leaves nothing open.
+        with self._open(start, end) as file:
+            for size in _steps(end - start):
+                yield file.read(size)
 
     def _open(self, start: int, end: int) -> IO[bytes]:
         if self.is_large:
@@ -205,9 +213,3 @@ def _steps(length: int) -> Iterator[int]:
     yield from (CHUNK_BYTES for _ in range(whole))
     if rest:
         yield rest
-
-
-def _chunks(file: IO[bytes], length: int) -> Iterator[bytes]:
-    with file:
-        for size in _steps(length):
-            yield file.read(size)

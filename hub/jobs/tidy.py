@@ -27,10 +27,10 @@ def stray_folders(older_than: timedelta) -> Iterator[Path]:
             yield folder
 
 
-def remove_stray_folders(older_than: timedelta = KEEP) -> int:
+def remove_stray_folders() -> int:
     """The number of folders removed."""
     # A row is committed after its folder is made: what is a day old and has none never will.
-    stray = list(stray_folders(older_than))
+    stray = list(stray_folders(KEEP))
     for folder in stray:
         shutil.rmtree(folder, ignore_errors=True)
     return len(stray)

@@ -12,11 +12,8 @@ END
 $$;
 CREATE TRIGGER hub_audit_rows_stay BEFORE UPDATE OR DELETE ON hub_auditentry
     FOR EACH ROW EXECUTE FUNCTION hub_audit_append_only();
-CREATE TRIGGER hub_audit_table_stays BEFORE TRUNCATE ON hub_auditentry
-    FOR EACH STATEMENT EXECUTE FUNCTION hub_audit_append_only();
 """
 REMOVE = """
-DROP TRIGGER hub_audit_table_stays ON hub_auditentry;
 DROP TRIGGER hub_audit_rows_stay ON hub_auditentry;
 DROP FUNCTION hub_audit_append_only();
 """

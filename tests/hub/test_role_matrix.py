@@ -1,0 +1,172 @@
+"""Every URL pattern x method x role (threats section 1.1)."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.http.response import HttpResponseBase
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
+
+from hub.models import Access, AccessToken, Repository, TokenScope, Visibility
+from tests.factories import make_member, make_organization, make_repository, make_token, make_user
+from tests.role_matrix import TABLE, Need, Route, World
+
+pytestmark = pytest.mark.django_db
+
+HELD = {"reader": Access.READ, "writer": Access.WRITE, "admin": Access.ADMIN}
+PEOPLE = ("anonymous", "stranger", *HELD)
+# All of them tokens of the repository's admin.
+TOKENS = ("read token", "token for another repository", "revoked token", "expired token")
+
+
+def named_patterns(resolver: URLResolver, namespace: str = "") -> Iterator[tuple[str, URLPattern]]:
+    for pattern in resolver.url_patterns:
+        if isinstance(pattern, URLResolver):
+            inner = f"{pattern.namespace}:" if pattern.namespace else namespace
+            yield from named_patterns(pattern, inner)
+        else:
+            # A route without a name goes by its pattern; it needs a row all the same.
+            yield f"{namespace}{pattern.name or pattern.pattern}", pattern
+
+
+def methods_of(view: Any) -> set[str]:
+    """What a view answers to. A function that does not say is taken to answer GET and POST."""
+    view_class = getattr(view, "view_class", None) or getattr(view, "cls", None)
+    if view_class is not None:
+        names = {name for name in view_class.http_method_names if hasattr(view_class, name)}
+        return {name.upper() for name in names} - {"OPTIONS", "HEAD"}
+    while view is not None:
+        closure = inspect.getclosurevars(view).nonlocals
+        if "request_method_list" in closure:
+            return set(closure["request_method_list"]) - {"OPTIONS", "HEAD"}
+        view = getattr(view, "__wrapped__", None)
+    return {"GET", "POST"}
+
+
+def all_routes() -> set[tuple[str, str]]:
+    return {
+        (name, method)
+        for name, pattern in named_patterns(get_resolver())
+        for method in methods_of(pattern.callback)
+    }
+
+
+def test_every_route_has_a_row_in_the_matrix():
+    missing = sorted(all_routes() - set(TABLE))
+    assert not missing, f"add these to tests/role_matrix.py: {missing}"
+
+
+def test_no_row_of_the_matrix_is_of_a_route_that_is_gone():
+    assert not sorted(set(TABLE) - all_routes())
+
+
+def make_world(visibility: str) -> World:
+    organization = make_organization()
+    people = {role: make_member(organization, access=access) for role, access in HELD.items()}
+    people["stranger"] = make_user()
+    repository = make_repository(organization, visibility=visibility)
+    other = Repository.objects.create(namespace=organization, kind="model", name="other")
+    return World(repository, other, organization, people)
+
+
+def bearer(secret: str) -> Client:
+    return Client(headers={"authorization": f"Bearer {secret}"})
+
+
+def client_of(role: str, world: World, route: Route) -> Client:
+    admin = world.people["admin"]
+    if role == "anonymous":
+        return Client()
+    if role == "read token":
+        return bearer(make_token(admin, scope=TokenScope.READ))
+    if role in TOKENS:
+        secret = make_token(admin, scope=TokenScope.ADMIN)
+        token = AccessToken.objects.for_secret(secret)
+        assert token is not None
+        if role == "token for another repository":
+            token.repositories.add(world.other)
+        elif role == "revoked token":
+            AccessToken.objects.filter(pk=token.pk).update(revoked_at=timezone.now())
+        else:
+            AccessToken.objects.filter(pk=token.pk).update(expires_at=timezone.now())
+        return bearer(secret)
+    if route.takes_tokens:
+        return bearer(make_token(world.people[role], scope=TokenScope.ADMIN))
+    client = Client()
+    client.force_login(world.people[role])
+    return client
+
+
+def expected(need: Need, role: str, *, public: bool) -> str:
+    """`allowed`, `sign in`, `hidden` or `refused`."""
+    if need is Need.SEALED or role in {"revoked token", "expired token"}:
+        return "sign in"
+    if need is Need.OPEN:
+        return "allowed"
+    if need in {Need.PERSON, Need.PERSON_TO_WRITE}:
+        if role == "anonymous":
+            return "sign in"
+        writes = need is Need.PERSON_TO_WRITE
+        limited = role in {"read token", "token for another repository"}
+        return "refused" if writes and limited else "allowed"
+    if role == "token for another repository":
+        return "hidden"
+    if role in {"anonymous", "stranger"} and not public:
+        return "hidden"
+    if need is Need.READ:
+        return "allowed"
+    if role == "anonymous":
+        return "sign in"
+    if role == "read token":
+        return "refused"
+    if need is Need.PROPOSE:
+        return "allowed"
+    enough = {"writer", "admin"} if need is Need.WRITE else {"admin"}
+    return "allowed" if role in enough else "refused"
+
+
+def outcome(response: HttpResponseBase) -> str:
+    if response.streaming:
+        response.getvalue()  # as a client would: the files behind it are closed at the end
+    status, code = response.status_code, response.headers.get("X-Error-Code", "")
+    if code == "RepoNotFound":
+        return "hidden"
+    if status == 401 or (status == 302 and "/-/sign-in" in response["Location"]):
+        return "sign in"
+    if status == 403:
+        return "refused"
+    return "allowed" if status < 500 else f"a fault: {status}"
+
+
+def is_right(found: str, wanted: str, role: str) -> bool:
+    # Asked to sign in, an anonymous caller learns nothing either.
+    return found == wanted or (role == "anonymous" and {found, wanted} == {"hidden", "sign in"})
+
+
+@pytest.mark.parametrize("visibility", Visibility.values)
+@pytest.mark.parametrize("key", sorted(TABLE), ids=lambda key: f"{key[1]} {key[0]}")
+def test_a_route_answers_each_role_as_the_matrix_says(key, visibility):
+    name, method = key
+    route = TABLE[key]
+    wrong = []
+    world = None
+    for role in (*PEOPLE, *(TOKENS if route.takes_tokens else ())):
+        if world is None or method != "GET":  # what a call changed must not meet the next role
+            world = make_world(visibility)
+            route.prepare(world)
+        response = client_of(role, world, route).generic(
+            method,
+            reverse(name, kwargs=route.address(world)),
+            route.payload(world),
+            content_type=route.content_type,
+        )
+        wanted = expected(route.need, role, public=visibility == Visibility.PUBLIC)
+        found = outcome(response)
+        if not is_right(found, wanted, role):
+            wrong.append(f"{role}: {found} ({response.status_code}), not {wanted}")
+    assert not wrong

@@ -1,0 +1,199 @@
+"""Who may call which route: one row for every URL name and method of every app.
+
+`tests/hub/test_role_matrix.py` walks the URL patterns, fails when a row is missing, and calls
+each route as every role. Add the rows of new routes to `TABLE` here, or to a table of your app
+that is merged below.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from hub.models import Kind, Namespace, Repository, User
+
+
+class Need(Enum):
+    """What a caller must hold; each row of the matrix asks for one."""
+
+    OPEN = "anybody, whatever they hold"
+    PERSON = "an account; any token"
+    PERSON_TO_WRITE = "an account; a token that writes"
+    READ = "reading the repository"
+    PROPOSE = "reading the repository, an account, a token that writes"
+    WRITE = "writing to the repository"
+    ADMIN = "administering the repository"
+    SEALED = "an address or token that the hub sealed; a person's own token counts for nothing"
+
+
+@dataclass
+class World:
+    """What one call of the matrix acts on."""
+
+    repository: Repository
+    other: Repository
+    organization: Namespace
+    people: dict[str, User]
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+def repository_kwargs(world: World) -> dict[str, Any]:
+    return {
+        "kind": Kind(world.repository.kind),
+        "namespace": world.repository.namespace.slug,
+        "name": world.repository.name,
+    }
+
+
+@dataclass(frozen=True)
+class Route:
+    """One row: the need, and how to fill in the address and the body."""
+
+    need: Need
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    body: Callable[[World], Any] = lambda world: None
+    content_type: str = "application/json"
+    # Whether `kwargs` are those of a repository's route.
+    of_repository: bool = True
+    # Rows that this route needs before it can answer; may fill `world.extra`.
+    prepare: Callable[[World], None] = lambda world: None
+    # More keywords of the address, from what `prepare` made.
+    more_kwargs: Callable[[World], dict[str, Any]] = lambda world: {}
+    # A function view does not look at tokens: only browsers use it.
+    takes_tokens: bool = True
+
+    def address(self, world: World) -> dict[str, Any]:
+        own = repository_kwargs(world) if self.of_repository else {}
+        return own | self.kwargs | self.more_kwargs(world)
+
+    def payload(self, world: World) -> bytes:
+        value = self.body(world)
+        if isinstance(value, bytes):
+            return value
+        return b"" if value is None else json.dumps(value).encode()
+
+
+def _commit(world: World) -> bytes:
+    lines = [
+        {"key": "header", "value": {"summary": "Say more", "description": ""}},
+        {"key": "file", "value": {"path": "more.txt", "content": "bW9yZQ==", "encoding": "base64"}},
+    ]
+    return b"\n".join(json.dumps(line).encode() for line in lines)
+
+
+def _named(world: World) -> dict[str, Any]:
+    repository = world.repository
+    return {"organization": repository.namespace.slug, "name": repository.name, "type": "model"}
+
+
+def _new(world: World) -> dict[str, Any]:
+    return {"name": "matrix-new", "type": "model"}
+
+
+def _make_branch(world: World) -> None:
+    store = world.repository.store()
+    store.move_ref("refs/heads/extra", new=store.resolve("main"), old=None)
+
+
+def _make_tag(world: World) -> None:
+    store = world.repository.store()
+    store.move_ref("refs/tags/v1", new=store.resolve("main"), old=None)
+
+
+def _page(need: Need, **more: Any) -> Route:
+    return Route(need, of_repository=False, takes_tokens=False, **more)
+
+
+def _form(text: str) -> dict[str, Any]:
+    return {
+        "body": lambda world: text.encode(),
+        "content_type": "application/x-www-form-urlencoded",
+    }
+
+
+_MAIN = {"revision": "main"}
+_CARD = {"revision": "main", "path": "README.md"}
+_FILES = {"files": [{"path": "a.txt", "size": 1, "sample": "YQ=="}]}
+
+HUB: dict[tuple[str, str], Route] = {
+    ("hub:healthz", "GET"): _page(Need.OPEN),
+    ("hub:readyz", "GET"): _page(Need.OPEN),
+    ("hub:metrics", "GET"): _page(Need.OPEN),
+    ("hub:api-schema", "GET"): _page(Need.OPEN),
+    ("hub:set-language", "GET"): _page(Need.OPEN),
+    ("hub:set-language", "POST"): _page(Need.OPEN, **_form("language=en")),
+    ("hub:api-unknown", "GET"): _page(Need.OPEN),
+    ("hub:api-unknown", "POST"): _page(Need.OPEN),
+    ("hub:whoami", "GET"): Route(Need.PERSON, of_repository=False),
+    ("hub:user-overview", "GET"): Route(
+        Need.OPEN,
+        of_repository=False,
+        more_kwargs=lambda world: {"slug": world.people["reader"].username},
+    ),
+    ("hub:organization-overview", "GET"): Route(
+        Need.OPEN,
+        of_repository=False,
+        more_kwargs=lambda world: {"slug": world.organization.slug},
+    ),
+    ("hub:validate-yaml", "POST"): Route(
+        Need.OPEN, of_repository=False, body=lambda world: {"content": "# Hi", "repoType": "model"}
+    ),
+    ("hub:repository-list", "GET"): Route(Need.OPEN, {"kind": Kind.MODEL}, of_repository=False),
+    ("hub:repository-create", "POST"): Route(Need.PERSON_TO_WRITE, of_repository=False, body=_new),
+    ("hub:repository-delete", "DELETE"): Route(Need.ADMIN, of_repository=False, body=_named),
+    ("hub:repository-info", "GET"): Route(Need.READ),
+    ("hub:revision-info", "GET"): Route(Need.READ, _MAIN),
+    ("hub:repository-settings-api", "PUT"): Route(Need.ADMIN, body=lambda world: {"gated": "auto"}),
+    ("hub:auth-check", "GET"): Route(Need.READ),
+    ("hub:auth-check-write", "GET"): Route(Need.WRITE),
+    ("hub:tree-api", "GET"): Route(Need.READ, _MAIN),
+    ("hub:tree-path-api", "GET"): Route(Need.READ, _CARD),
+    ("hub:paths-info", "POST"): Route(Need.READ, _MAIN, **_form("paths=README.md")),
+    ("hub:refs-api", "GET"): Route(Need.READ),
+    ("hub:commits-api", "GET"): Route(Need.READ, _MAIN),
+    ("hub:branch-api", "POST"): Route(Need.WRITE, {"branch": "dev"}),
+    ("hub:branch-api", "DELETE"): Route(Need.WRITE, {"branch": "extra"}, prepare=_make_branch),
+    ("hub:tag-api", "POST"): Route(Need.WRITE, _MAIN, body=lambda world: {"tag": "v1"}),
+    ("hub:tag-api", "DELETE"): Route(Need.WRITE, {"revision": "v1"}, prepare=_make_tag),
+    ("hub:preupload", "POST"): Route(Need.WRITE, _MAIN, body=lambda world: _FILES),
+    ("hub:commit-api", "POST"): Route(
+        Need.WRITE, _MAIN, body=_commit, content_type="application/x-ndjson"
+    ),
+    ("hub:file-resolve", "GET"): Route(Need.READ, _CARD),
+    ("hub:file-raw", "GET"): Route(Need.READ, _CARD),
+}
+
+_OBJECT = {"oid": "ab" * 32}
+_CAS = {"scope": "public", "epoch": "1"}
+_HASH = {**_CAS, "hash": "ab" * 32}
+_UPLOAD = {"operation": "upload", "objects": [{"oid": "ab" * 32, "size": 1}]}
+
+
+def _sealed(kwargs: dict[str, Any], need: Need = Need.SEALED) -> Route:
+    return Route(need, kwargs, of_repository=False)
+
+
+TRANSFERS: dict[tuple[str, str], Route] = {
+    ("hub:authorize-upload", "GET"): _page(Need.OPEN),
+    ("hub:git-info-refs", "GET"): Route(Need.READ),
+    ("hub:git-upload-pack", "POST"): Route(Need.READ),
+    ("hub:git-receive-pack", "POST"): Route(Need.PROPOSE),
+    ("hub:lfs-batch", "POST"): Route(Need.PROPOSE, body=lambda world: _UPLOAD),
+    ("hub:lfs-locks-verify", "POST"): Route(Need.PROPOSE),
+    ("hub:lfs-object", "GET"): _sealed(_OBJECT),
+    ("hub:lfs-object", "PUT"): _sealed(_OBJECT),
+    ("hub:lfs-verify", "POST"): _sealed(_OBJECT),
+    ("hub:xet-write-token", "GET"): Route(Need.WRITE, _MAIN),
+    ("hub:xet-read-token", "GET"): Route(Need.READ, _MAIN),
+    ("hub:xet-xorb", "POST"): _sealed(_HASH),
+    ("hub:xet-shard", "POST"): _sealed(_CAS),
+    ("hub:xet-shard-frames", "POST"): _sealed(_CAS),
+    ("hub:xet-reconstruction", "GET"): _sealed(_HASH),
+    ("hub:xet-fetch", "GET"): _sealed(_HASH),
+    ("hub:xet-telemetry", "POST"): Route(Need.OPEN, _CAS, of_repository=False, takes_tokens=False),
+}
+
+TABLE: dict[tuple[str, str], Route] = {**HUB, **TRANSFERS}
