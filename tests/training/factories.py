@@ -90,9 +90,7 @@ def make_model(
         },
     )
     operations: list[Any] = [
-        AddFile(path.name, path.read_bytes())
-        for path in TINY.iterdir()
-        if path.suffix == ".json"
+        AddFile(path.name, path.read_bytes()) for path in TINY.iterdir() if path.suffix == ".json"
     ]
     weights = large(repository, "model.safetensors", (TINY / "model.safetensors").read_bytes())
     commit(repository, [*operations, weights])

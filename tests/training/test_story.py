@@ -157,7 +157,9 @@ def test_the_files_of_a_stranger_wait_for_a_maintainer(model, owner):
 
 
 def test_a_failed_fine_tune_says_why_and_can_be_had_again(model, owner):
-    recipe = b"dataset: {repo_id: %s/data, file: train.jsonl}\ncompletion: '{{nothing}}'\nmax_steps: 1"
+    recipe = (
+        b"dataset: {repo_id: %s/data, file: train.jsonl}\ncompletion: '{{nothing}}'\nmax_steps: 1"
+    )
     commit_recipe(model, recipe % model.namespace.slug.encode())
     run = submit_finetune(model, actor(owner), recipe_path="recipes/spam.yaml", title="x")
     execute(run.pk)
