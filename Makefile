@@ -36,7 +36,7 @@ check: setup-tests ## Format, lint, types, import contracts, migrations, transla
 	@$(RUN) deploy/check.py
 
 bench: setup-tests ## Measure beside the peers, into bench.json
-	@$(RUN) manage.py bench $(ARGS)
+	@$(RUN) -m bench $(ARGS)
 
 screenshots: setup-tests ## Every page as a picture, into screenshots/
-	@$(RUN) manage.py screenshots $(ARGS)
+	@$(RUN) -m tools.screenshots $(ARGS)

@@ -1,0 +1,175 @@
+"""`python -m tools.screenshots [WORD …]`: every page as a picture, into screenshots/.
+
+Starts a hub of its own and plays the little story in it, so that the pages are full. Words choose
+pages by name. Exit status 1 when a page is wider than its window or the browser complains.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from demo.console import Console
+from demo.server import Person
+from tests.server import running_hub
+from tools.chromium import launch_chromium
+from tools.little_hub import LittleStory
+
+FOLDER = Path(__file__).resolve().parents[1] / "screenshots"
+WIDTHS = (360, 1440)
+THEMES = ("light", "dark")
+LANGUAGES = ("en", "zh-hans")
+HEIGHT = 900
+
+
+@dataclass(frozen=True)
+class View:
+    """One way of looking: a window's width, a theme and a language."""
+
+    width: int
+    theme: str
+    language: str
+
+    def __str__(self) -> str:
+        return f"{self.width}-{self.theme}-{self.language}"
+
+    def open(self, browser: Browser, url: str) -> BrowserContext:
+        size = {"width": self.width, "height": HEIGHT}
+        context = browser.new_context(viewport=size, base_url=url)  # type: ignore[arg-type]
+        cookies = {"theme": self.theme, "language": self.language}
+        context.add_cookies([{"name": n, "value": v, "url": url} for n, v in cookies.items()])
+        return context
+
+
+VIEWS = [View(*each) for each in product(WIDTHS, THEMES, LANGUAGES)]
+
+
+def anonymous_pages(story: LittleStory) -> dict[str, str]:
+    """Pages as a visitor sees them: name and path."""
+    return {"welcome": "/", "sign-in": "/-/sign-in", "visitor-model": story.url}
+
+
+def member_pages(story: LittleStory) -> dict[str, str]:
+    """Pages as the owner sees them: name and path."""
+    model, good, bad = story.url, story.pull_path("good"), story.pull_path("too-hot")
+    return {
+        "home": "/",
+        "explore": "/-/explore",
+        "explore-datasets": "/-/explore?kind=dataset",
+        "new": "/-/new",
+        "tokens": "/-/settings/tokens",
+        "docs": "/-/docs",
+        "design": "/-/design",
+        "organisation": "/demo",
+        "person": "/owner",
+        "missing": "/demo/nothing-here",
+        "model": model,
+        "files": f"{model}/tree/main",
+        "file-card": f"{model}/blob/main/README.md",
+        "file-recipe": f"{model}/blob/main/recipes/good.yaml",
+        "file-tensors": f"{model}/blob/main/model.safetensors",
+        "history": f"{model}/commits/main",
+        "commit": f"{model}/commit/main",
+        "settings": f"{model}/settings",
+        "dataset": "/datasets/demo/sms_spam",
+        "dataset-file": "/datasets/demo/sms_spam/blob/main/test.jsonl",
+        "finetune": f"{model}/finetune",
+        "runs": f"{model}/runs",
+        "run-finetune": f"{model}/runs/2",
+        "run-gate": f"{model}/runs/3",
+        "discussions": f"{model}/discussions",
+        "discussions-closed": f"{model}/discussions?state=closed",
+        "discussion-new": f"{model}/discussions/new",
+        "pull-open": f"{model}/discussions/{story.first}",
+        "pull-open-files": f"{model}/discussions/{story.first}/files",
+        "pull-merged": good,
+        "pull-merged-files": f"{good}/files",
+        "pull-merged-benchmarks": f"{good}/benchmarks",
+        "pull-merged-commits": f"{good}/commits",
+        "pull-refused": bad,
+        "pull-refused-benchmarks": f"{bad}/benchmarks",
+        "pull-refused-examples": f"{bad}/examples",
+        "pull-refused-runs": f"{bad}/runs",
+    }
+
+
+def sign_in(context: BrowserContext, person: Person) -> None:
+    page = context.new_page()
+    page.goto("/-/sign-in")
+    page.fill("[name=username]", person.name)
+    page.fill("[name=password]", person.password)
+    page.click("main button.btn--main")
+    page.wait_for_url("**/")
+    page.close()
+
+
+def take(context: BrowserContext, pages: dict[str, str], view: View) -> Iterator[str]:
+    """Save a picture of each page; what is wrong with it, line by line."""
+    page = context.new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    for name, path in pages.items():
+        said.clear()
+        page.goto(path)
+        settle(page)
+        page.screenshot(path=FOLDER / f"{name}-{view}.png", full_page=True)
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        if wide > view.width:
+            yield f"{name} at {view}: {wide - view.width} px too wide"
+        # The browser itself reports the status of the missing page.
+        yield from (f"{name} at {view}: {text}" for text in said if name != "missing")
+    page.close()
+
+
+def settle(page: Page) -> None:
+    """Return once fonts and curves stand still."""
+    page.evaluate("document.fonts.ready")
+    if page.locator("[data-loss-chart]").count():
+        page.wait_for_selector("[data-loss-chart] canvas")
+
+
+def photograph(browser: Browser, story: LittleStory, words: list[str]) -> Iterator[str]:
+    """Every page in every view; what is wrong, line by line."""
+    FOLDER.mkdir(exist_ok=True)
+    cookies = None
+    for view in VIEWS:
+        visitor, member = view.open(browser, story.server.url), view.open(browser, story.server.url)
+        if cookies is None:
+            sign_in(member, story.owner)
+            cookies = [c for c in member.cookies() if c["name"].startswith("session")]
+        else:
+            member.add_cookies(cookies)  # type: ignore[arg-type]
+        yield from take(visitor, _chosen(anonymous_pages(story), words), view)
+        yield from take(member, _chosen(member_pages(story), words), view)
+        story.console.say(f"{view} done")
+        visitor.close()
+        member.close()
+
+
+def _chosen(pages: dict[str, str], words: list[str]) -> dict[str, str]:
+    return {n: p for n, p in pages.items() if not words or any(word in n for word in words)}
+
+
+def main() -> int:
+    console = Console()
+    with tempfile.TemporaryDirectory(prefix="weighbridge-") as folder:
+        with running_hub(Path(folder) / "data") as hub:
+            story = LittleStory(hub, console)
+            story.play()
+            with console.step("Pictures"), sync_playwright() as playwright:
+                faults = list(photograph(launch_chromium(playwright), story, sys.argv[1:]))
+    console.line(f"\n{len(list(FOLDER.glob('*.png')))} pictures in {FOLDER.name}/")
+    for fault in faults:
+        console.line(f"  ✗ {fault}")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
