@@ -14,7 +14,16 @@ from hub.errors import (
     UnauthenticatedError,
 )
 from hub.extensions import registries
-from hub.models import Access, AccessToken, Membership, Namespace, RepoId, Repository, TokenScope
+from hub.models import (
+    Access,
+    AccessToken,
+    Membership,
+    Namespace,
+    RepoId,
+    Repository,
+    TokenScope,
+    User,
+)
 
 if TYPE_CHECKING:
     from hub.models.repositories import Person, RepositoryQuerySet
@@ -30,6 +39,11 @@ class Actor:
     @property
     def is_signed_in(self) -> bool:
         return bool(self.user.is_authenticated)
+
+    @property
+    def person(self) -> User | None:
+        """The signed-in person."""
+        return self.user if isinstance(self.user, User) else None
 
     @property
     def ceiling(self) -> Access:

@@ -196,4 +196,44 @@ TRANSFERS: dict[tuple[str, str], Route] = {
     ("hub:xet-telemetry", "POST"): Route(Need.OPEN, _CAS, of_repository=False, takes_tokens=False),
 }
 
-TABLE: dict[tuple[str, str], Route] = {**HUB, **TRANSFERS}
+
+def _both(name: str, route: Route) -> dict[tuple[str, str], Route]:
+    """Rows of a page that does not say which methods it answers."""
+    return {(name, "GET"): route, (name, "POST"): route}
+
+
+def _repository_page(need: Need, **kwargs: str) -> Route:
+    return Route(need, dict(kwargs), takes_tokens=False, **_form(""))
+
+
+def _oid(world: World) -> dict[str, str]:
+    return {"oid": world.repository.store().resolve("main")}
+
+
+PAGES: dict[tuple[str, str], Route] = {
+    **_both("hub:home", _page(Need.OPEN)),
+    **_both("hub:design", _page(Need.OPEN)),
+    **_both("hub:docs", _page(Need.OPEN)),
+    **_both("hub:explore", _page(Need.OPEN)),
+    **_both("hub:sign-in", _page(Need.OPEN)),
+    ("hub:sign-out", "POST"): _page(Need.OPEN),
+    **_both("hub:repository-new", _page(Need.PERSON)),
+    **_both("hub:token-list", _page(Need.PERSON)),
+    ("hub:token-revoke", "POST"): _page(Need.PERSON, kwargs={"pk": 1}),
+    **{
+        ("hub:settings/tokens", method): _page(Need.OPEN)
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
+    },
+    **_both(
+        "hub:namespace",
+        _page(Need.OPEN, more_kwargs=lambda world: {"slug": world.organization.slug}),
+    ),
+    **_both("hub:repository", _repository_page(Need.READ)),
+    **_both("hub:folder", _repository_page(Need.READ, revision="main")),
+    **_both("hub:file", _repository_page(Need.READ, revision="main", path="README.md")),
+    **_both("hub:history", _repository_page(Need.READ, revision="main")),
+    **_both("hub:commit", Route(Need.READ, more_kwargs=_oid, takes_tokens=False)),
+    **_both("hub:repository-settings", _repository_page(Need.ADMIN)),
+}
+
+TABLE: dict[tuple[str, str], Route] = {**HUB, **TRANSFERS, **PAGES}

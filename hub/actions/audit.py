@@ -29,5 +29,5 @@ def announce(
     repository: Repository, actor: Actor | None, kind: str, *, path: str = "", **data: Any
 ) -> None:
     """Add a line to what people read on the repository's activity."""
-    user = actor.user if actor and actor.is_signed_in else None
+    user = actor.person if actor else None
     Event.objects.create(repository=repository, actor=user, kind=kind, path=path[:300], data=data)

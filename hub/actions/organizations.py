@@ -45,8 +45,8 @@ def create_organization(
                 full_name=full_name,
                 private_by_default=private_by_default,
             )
-            if by is not None:
-                Membership.objects.create(namespace=namespace, user=by.user, access=Access.ADMIN)
+            if by is not None and by.person is not None:
+                Membership.objects.create(namespace=namespace, user=by.person, access=Access.ADMIN)
             audit.record(by, "organization.create", slug)
     except IntegrityError:
         raise ConflictError(f"The name “{slug}” is taken: choose another.") from None

@@ -114,7 +114,7 @@ def _record(repository: Repository, actor: Actor | None, change: RefChange) -> N
         if not new:
             kind, path = ("revision.removed", "")
         audit.announce(repository, actor, kind, path=path, ref=change.ref, old=old, new=new)
-    user = actor.user if actor and actor.is_signed_in else None
+    user = actor.person if actor else None
     told = {"repository": repository, "ref": change.ref, "old": old, "new": new, "actor": user}
     transaction.on_commit(partial(events.revision_pushed.send_robust, Repository, **told))
 

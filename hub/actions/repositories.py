@@ -62,7 +62,7 @@ def create_repository(actor: Actor, repo: RepoId, *, visibility: str | None = No
         namespace=namespace,
         name=repo.name,
         visibility=_known_visibility(visibility or default),
-        created_by=actor.user,
+        created_by=actor.person,
     )
     _require_free(repo)
     try:

@@ -100,6 +100,8 @@ class UserOverviewView(NamespaceView):
     def get(self, request: Request, slug: str) -> Response:
         namespace = self.found(slug)
         user = namespace.owner
+        if user is None:  # the database's own constraint says that there is one
+            raise NotFoundError(f"There is no person “{slug}”.")
         return Response(
             {
                 "user": user.username,

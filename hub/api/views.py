@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from rest_framework.negotiation import BaseContentNegotiation
@@ -18,15 +18,16 @@ from hub.policies import Actor, get_repository
 class OneLanguage(BaseContentNegotiation):
     """JSON whatever `Accept` says: clients send all kinds and read JSON."""
 
-    def select_parser(self, request: Request, parsers: Sequence[Any]) -> Any:
+    def select_parser(self, request: Request, parsers: Iterable[Any]) -> Any:
         given = (request.content_type or "").partition(";")[0].strip().lower()
         matching = (parser for parser in parsers if parser.media_type in {given, "*/*"})
         return next(matching, None)
 
     def select_renderer(
-        self, request: Request, renderers: Sequence[Any], format_suffix: str | None = None
+        self, request: Request, renderers: Iterable[Any], format_suffix: str | None = None
     ) -> tuple[Any, str]:
-        return renderers[0], renderers[0].media_type
+        first = next(iter(renderers))
+        return first, first.media_type
 
 
 class HubView(APIView):

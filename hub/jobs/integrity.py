@@ -72,6 +72,9 @@ def _repository(repository: Repository) -> Iterator[Finding]:
     try:
         head = store.branch_head(repository.default_branch)
         if head != (repository.head_oid or None):
+            repository.refresh_from_db(fields=["head_oid"])  # it may just have moved
+            head = store.branch_head(repository.default_branch)
+        if head != (repository.head_oid or None):
             problem = f"the row says {repository.head_oid or 'nothing'}, git says {head}"
             yield Finding("head", subject, problem)
         yield from _pointers(repository, store, subject)
@@ -112,7 +115,7 @@ def _strays() -> Iterator[Finding]:
         for path in store.stray_files(STRAY_AFTER):
             yield Finding("stray", f"{root.name}/{path.name}", "left behind by a killed upload")
         for blob in store.iter_blobs():
-            path = store.path(blob.sha256)
-            is_new = path is None or path.stat().st_ctime > recent.timestamp()
+            place = store.path(blob.sha256)
+            is_new = place is None or place.stat().st_ctime > recent.timestamp()
             if (root.name, blob.sha256) not in known and not is_new:
                 yield Finding("stray", f"{root.name}/{blob.sha256}", "a file without a row")

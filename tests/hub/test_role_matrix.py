@@ -78,6 +78,13 @@ def bearer(secret: str) -> Client:
     return Client(headers={"authorization": f"Bearer {secret}"})
 
 
+def address_of(name: str, kwargs: dict[str, Any]) -> str:
+    """The address of a route; one without a name goes by its pattern."""
+    if "/" in name:
+        return "/" + name.partition(":")[2]
+    return reverse(name, kwargs=kwargs)
+
+
 def client_of(role: str, world: World, route: Route) -> Client:
     admin = world.people["admin"]
     if role == "anonymous":
@@ -161,7 +168,7 @@ def test_a_route_answers_each_role_as_the_matrix_says(key, visibility):
             route.prepare(world)
         response = client_of(role, world, route).generic(
             method,
-            reverse(name, kwargs=route.address(world)),
+            address_of(name, route.address(world)),
             route.payload(world),
             content_type=route.content_type,
         )
