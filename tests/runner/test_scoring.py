@@ -1,10 +1,12 @@
 """Log-likelihoods, checked by the plain way: one sentence, one full forward, one log-softmax."""
 
+import json
+
 import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from tests.runner.conftest import TINY, read_rows
+from tests.runner.conftest import DATA, TINY, read_rows
 from training.runner.encoding import encode_pair, prefix_token
 from training.runner.scoring import Ask, Scorer, batches
 
@@ -66,6 +68,17 @@ def test_choices_are_scored_after_their_prompt(scorer, tokenizer):
     for choice, number in zip(choices, numbers, strict=True):
         ids = tokenizer(prompt + choice, add_special_tokens=False)["input_ids"][len(context) :]
         assert number == pytest.approx(plainly(scorer.model, context, ids), abs=1e-4)
+
+
+def test_numbers_are_those_of_lm_evaluation_harness(scorer, tokenizer):
+    recorded = json.loads((DATA / "lm_eval_loglikelihoods.json").read_text())["requests"]
+    asks = [
+        Ask(n, (encode_pair(tokenizer, context, continuation),))
+        for n, (context, continuation, _) in enumerate(recorded)
+    ]
+    got = [number for (number,) in score_all(scorer, asks)]
+    assert len(got) == 80
+    assert got == pytest.approx([number for *_, number in recorded], abs=2e-3)
 
 
 def test_the_token_budget_does_not_change_a_score(scorer, tokenizer):
