@@ -60,6 +60,7 @@ def member_pages(story: LittleStory) -> dict[str, str]:
     model, good, bad = story.url, story.pull_path("good"), story.pull_path("too-hot")
     return {
         "home": "/",
+        "all-runs": "/-/runs",
         "explore": "/-/explore",
         "explore-datasets": "/-/explore?kind=dataset",
         "new": "/-/new",
@@ -159,12 +160,14 @@ def _chosen(pages: dict[str, str], words: list[str]) -> dict[str, str]:
 
 def main() -> int:
     console = Console()
-    with tempfile.TemporaryDirectory(prefix="weighbridge-") as folder:
-        with running_hub(Path(folder) / "data") as hub:
-            story = LittleStory(hub, console)
-            story.play()
-            with console.step("Pictures"), sync_playwright() as playwright:
-                faults = list(photograph(launch_chromium(playwright), story, sys.argv[1:]))
+    with (
+        tempfile.TemporaryDirectory(prefix="weighbridge-") as folder,
+        running_hub(Path(folder) / "data") as hub,
+    ):
+        story = LittleStory(hub, console)
+        story.play()
+        with console.step("Pictures"), sync_playwright() as playwright:
+            faults = list(photograph(launch_chromium(playwright), story, sys.argv[1:]))
     console.line(f"\n{len(list(FOLDER.glob('*.png')))} pictures in {FOLDER.name}/")
     for fault in faults:
         console.line(f"  ✗ {fault}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import quote
 
@@ -78,10 +79,14 @@ def snippets(repository: Repository) -> list[dict[str, str]]:
         code = f'from datasets import load_dataset\nload_dataset("{repo_id}")'
         download = f"hf download --repo-type dataset {repo_id}"
     else:
-        code = f'from transformers import pipeline\npipe = pipeline("text-generation", "{repo_id}")'
+        # What people copy into a shell holds nothing that a card's author could have made up.
+        is_task = re.fullmatch(r"[a-z0-9-]{1,64}", repository.pipeline_tag)
+        task = repository.pipeline_tag if is_task else "text-generation"
+        code = f'from transformers import pipeline\npipe = pipeline("{task}", "{repo_id}")'
         download = f"hf download {repo_id}"
+    here = f'import os\nos.environ["HF_ENDPOINT"] = "{settings.PUBLIC_URL}"'
     return [
-        {"key": "python", "label": "Python", "text": f"{endpoint}\n\n{code}"},
+        {"key": "python", "label": "Python", "text": f"{here}\n{code}"},
         {"key": "hf", "label": "hf", "text": f"{endpoint}\n{download}"},
         {"key": "git", "label": "git", "text": f"git clone {repository.public_url()}"},
     ]

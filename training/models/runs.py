@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import models, transaction
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 
@@ -164,6 +165,13 @@ class Run(models.Model):
 
     def __str__(self) -> str:
         return f"run {self.number}"
+
+    @property
+    def heading(self) -> str:
+        """The title in the reader's language, where the hub itself has made it."""
+        if self.kind == RunKind.COMPARE and self.pull_request_number:
+            return gettext("Gate of pull request %(number)s") % {"number": self.pull_request_number}
+        return self.title
 
     @property
     def seconds(self) -> float | None:

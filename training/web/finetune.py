@@ -33,7 +33,10 @@ def finetune(request: HttpRequest, repository: Repository) -> HttpResponse:
     mode = request.POST.get("mode", "")
     chosen = request.GET.get("recipe", "")
     recipe_form = RecipeForm(
-        paths, request.POST if mode == "recipe" else None, initial={"recipe_path": chosen}
+        paths,
+        request.POST if mode == "recipe" else None,
+        initial={"recipe_path": chosen},
+        auto_id="recipe-%s",  # both forms are on one page and have a title
     )
     values_form = ValuesForm(request.POST if mode == "values" else None)
     form = {"recipe": recipe_form, "values": values_form}.get(mode)

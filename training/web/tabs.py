@@ -53,9 +53,10 @@ def benchmarks(repository: Repository, change: Change, request: HttpRequest) -> 
 def _row(result: dict[str, Any], change: Change) -> dict[str, Any]:
     """One benchmark, with differences in points, as table and plot take it."""
     label = result.get("label")
+    role = _("target") if result["role"] == "target" else _("guard")
     return result | {
-        "label": f"{result['label_text']} · {result['metric']}",
-        "note": _("target") if result["role"] == "target" else _("guard"),
+        "label": result["label_text"],
+        "note": f"{role} · {result['metric']}",
         "delta": _points(result.get("delta")),
         "lower": _points(result.get("lower")),
         "upper": _points(result.get("upper")),
