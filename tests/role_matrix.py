@@ -236,4 +236,7 @@ PAGES: dict[tuple[str, str], Route] = {
     **_both("hub:repository-settings", _repository_page(Need.ADMIN)),
 }
 
-TABLE: dict[tuple[str, str], Route] = {**HUB, **TRANSFERS, **PAGES}
+from tests.reviews.routes import REVIEWS  # noqa: E402 - their rows are made of Route
+from tests.training.routes import TRAINING  # noqa: E402
+
+TABLE: dict[tuple[str, str], Route] = {**HUB, **TRANSFERS, **PAGES, **REVIEWS, **TRAINING}

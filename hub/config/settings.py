@@ -1,4 +1,4 @@
-"""Every setting, read from the environment once. A secret has no default and may come from a file."""
+"""Every setting, read from the environment once. Secrets have no default and may lie in a file."""
 
 from __future__ import annotations
 
@@ -34,6 +34,11 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[]) or [
     "[::1]",
 ]
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+if len(SECRET_KEY) < 32 or len(set(SECRET_KEY)) < 8 or SECRET_KEY.startswith("django-insecure-"):
+    raise ImproperlyConfigured(
+        "SECRET_KEY is short or an example, and whoever guesses it can sign anything: make one "
+        "with `python -c 'import secrets; print(secrets.token_urlsafe(48))'`."
+    )
 if DEBUG and HUB_BIND not in {"127.0.0.1", "localhost", "::1"}:
     raise ImproperlyConfigured("DEBUG shows secrets to strangers: bind to 127.0.0.1 or unset it.")
 if "*" in ALLOWED_HOSTS:

@@ -29,7 +29,7 @@ def check_text(text: str, what: str = "comment") -> str:
 
 
 def check_title(title: str) -> str:
-    title = " ".join(title.split())
+    title = " ".join(title.replace("\x00", "").split())
     if not title:
         raise BadInputError("The title is empty: say in a few words what this is about.")
     if len(title) > TITLE_LIMIT:

@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from hub.api.parsers import AnyJSONParser
 from hub.api.views import RepositoryView
 from hub.errors import BadInputError
+from hub.policies import require_files
 from reviews.actions import discussions, merging, pull_requests, timeline, verdicts
 from reviews.actions.requirements import checklist
 from reviews.api import serializers as shapes_in
@@ -95,6 +96,8 @@ class DiscussionView(_DiscussionView):
     )
     def get(self, request: Request, number: int, **path: Any) -> Response:
         with_diff = request.query_params.get("diff") in {"1", "true"}
+        if with_diff:
+            require_files(self.actor, self.repository)
         return Response(shapes.details(self.discussion(number), with_diff=with_diff))
 
 

@@ -8,11 +8,13 @@ from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
 
 from hub.extensions import registries
 from hub.http.authentication import actor_of
 from hub.http.pages import frame, repository_page
 from hub.models import Repository
+from hub.policies import require_files
 from reviews.actions import discussions
 from reviews.models import Discussion
 from reviews.policies import get_discussion, require_commenter
@@ -23,6 +25,7 @@ PAGE_SIZE = 25
 COMMITS_SHOWN = 100
 
 
+@require_safe
 @repository_page()
 def discussion_list(request: HttpRequest, repository: Repository) -> HttpResponse:
     """Open ones first; `?state=closed` shows the settled ones."""
@@ -46,6 +49,7 @@ def discussion_list(request: HttpRequest, repository: Repository) -> HttpRespons
     )
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
 @repository_page()
 def discussion_new(request: HttpRequest, repository: Repository) -> HttpResponse:
     """Start a discussion; proposing a change starts from the files or a client."""
@@ -59,6 +63,7 @@ def discussion_new(request: HttpRequest, repository: Repository) -> HttpResponse
     return render(request, "reviews/discussion_new.html", context)
 
 
+@require_safe
 @repository_page()
 def discussion_detail(request: HttpRequest, repository: Repository, number: int) -> HttpResponse:
     """A discussion, or the conversation of a pull request."""
@@ -71,15 +76,18 @@ def discussion_detail(request: HttpRequest, repository: Repository, number: int)
     return render(request, "reviews/pull_request.html", context)
 
 
+@require_safe
 @repository_page()
 def pull_request_files(request: HttpRequest, repository: Repository, number: int) -> HttpResponse:
     """What the proposal changes, file by file."""
+    require_files(actor_of(request), repository)
     row = _pull_request(repository, number)
     context = pull_request_context(request, row, "files")
     context["files"] = file_rows(row, context["change"])
     return render(request, "reviews/pull_request_files.html", context)
 
 
+@require_safe
 @repository_page()
 def pull_request_commits(request: HttpRequest, repository: Repository, number: int) -> HttpResponse:
     """The commits of the proposal and its patch sets."""
@@ -99,6 +107,7 @@ def pull_request_commits(request: HttpRequest, repository: Repository, number: i
     return render(request, "reviews/pull_request_commits.html", context)
 
 
+@require_safe
 @repository_page()
 def pull_request_feature(
     request: HttpRequest, repository: Repository, number: int, key: str
@@ -114,6 +123,7 @@ def pull_request_feature(
     return render(request, "reviews/pull_request_feature.html", context)
 
 
+@require_safe
 @repository_page()
 def pull_request_checklist(
     request: HttpRequest, repository: Repository, number: int

@@ -11,7 +11,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from hub.errors import HubError, UnauthenticatedError
+from hub.errors import ForbiddenError, HubError, UnauthenticatedError
 from hub.http.authentication import actor_of
 from hub.http.pages import repository_page
 from hub.models import Repository
@@ -24,7 +24,7 @@ Act = Callable[[Discussion, Actor, Any], str]
 
 
 def _post(fetch: Callable[[Repository, int], Discussion]) -> Callable[[Act], Any]:
-    """A refusal comes back as a message on the page; hidden rows stay a 404."""
+    """A refusal comes back as a message on the page; one for lack of rights as its own page."""
 
     def decorate(act: Act) -> Any:
         @require_POST
@@ -34,7 +34,7 @@ def _post(fetch: Callable[[Repository, int], Discussion]) -> Callable[[Act], Any
             try:
                 done = act(row, actor_of(request), request.POST)
                 messages.success(request, done)
-            except UnauthenticatedError:
+            except (UnauthenticatedError, ForbiddenError):
                 raise
             except HubError as error:
                 messages.error(request, str(error))

@@ -1,0 +1,95 @@
+"""Rows of the role matrix for the routes of reviews."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from hub.policies import Actor
+from reviews.actions.discussions import change_status
+from reviews.actions.timeline import add_comment
+from tests.reviews.factories import make_pull_request
+from tests.role_matrix import Need, Route, World
+
+NUMBER = {"number": 1}
+
+
+def _open(world: World) -> None:
+    world.extra["pull_request"] = make_pull_request(world.repository)
+
+
+def _draft(world: World) -> None:
+    make_pull_request(world.repository, draft=True)
+
+
+def _closed(world: World) -> None:
+    pull_request = make_pull_request(world.repository)
+    change_status(pull_request, Actor(pull_request.author), "closed")
+
+
+def _commented(world: World) -> None:
+    pull_request = make_pull_request(world.repository)
+    event = add_comment(pull_request, Actor(pull_request.author), "First.")
+    world.extra["event"] = f"{event.pk:x}"
+
+
+def _event(world: World) -> dict[str, Any]:
+    return {"event": world.extra["event"]}
+
+
+def _verdict(world: World) -> dict[str, str]:
+    return {"head": world.extra["pull_request"].head_oid, "verdict": "approve"}
+
+
+def _api(need: Need, body: Any = None, **more: Any) -> Route:
+    values = {"kwargs": NUMBER, "prepare": _open} | more
+    return Route(need, body=body if callable(body) else lambda world: body, **values)
+
+
+def _page(need: Need, **more: Any) -> Route:
+    values = {"kwargs": NUMBER, "prepare": _open} | more
+    return Route(need, takes_tokens=False, **values)
+
+
+def _form(need: Need, body: Any = None, **more: Any) -> Route:
+    """A form of a page: what it sends, encoded as browsers do."""
+
+    def encoded(world: World) -> bytes:
+        return urlencode(body(world) if callable(body) else body or {}).encode()
+
+    return _page(need, body=encoded, content_type="application/x-www-form-urlencoded", **more)
+
+
+_NEW = {"title": "Why?", "description": "", "pullRequest": False}
+_SAY = {"comment": "More."}
+
+REVIEWS: dict[tuple[str, str], Route] = {
+    ("reviews:api-discussion-list", "GET"): Route(Need.READ),
+    ("reviews:api-discussion-list", "POST"): Route(Need.PROPOSE, body=lambda world: _NEW),
+    ("reviews:api-discussion", "GET"): _api(Need.READ),
+    ("reviews:api-comment-add", "POST"): _api(Need.PROPOSE, _SAY),
+    ("reviews:api-comment-edit", "POST"): _api(
+        Need.ADMIN, {"content": "x"}, prepare=_commented, more_kwargs=_event
+    ),
+    ("reviews:api-comment-hide", "POST"): _api(Need.ADMIN, prepare=_commented, more_kwargs=_event),
+    ("reviews:api-discussion-title", "POST"): _api(Need.WRITE, {"title": "Other"}),
+    ("reviews:api-discussion-status", "POST"): _api(Need.WRITE, {"status": "closed"}),
+    ("reviews:api-pull-request-merge", "POST"): _api(Need.WRITE, {}),
+    ("reviews:api-pull-request-review", "POST"): _api(Need.WRITE, _verdict),
+    ("reviews:api-pull-request-requirements", "GET"): _api(Need.READ),
+    ("reviews:discussion-list", "GET"): _page(Need.READ, kwargs={}),
+    ("reviews:discussion-new", "GET"): _page(Need.PROPOSE, kwargs={}),
+    ("reviews:discussion-new", "POST"): _form(Need.PROPOSE, {"title": "Why?"}, kwargs={}),
+    ("reviews:discussion", "GET"): _page(Need.READ),
+    ("reviews:pull-request-files", "GET"): _page(Need.READ),
+    ("reviews:pull-request-commits", "GET"): _page(Need.READ),
+    ("reviews:pull-request-checklist", "GET"): _page(Need.READ),
+    ("reviews:pull-request-feature", "GET"): _page(Need.READ, kwargs=NUMBER | {"key": "runs"}),
+    ("reviews:comment-add", "POST"): _form(Need.PROPOSE, _SAY),
+    ("reviews:pull-request-review", "POST"): _form(Need.WRITE, _verdict),
+    ("reviews:pull-request-merge", "POST"): _form(Need.WRITE),
+    ("reviews:discussion-close", "POST"): _form(Need.WRITE),
+    ("reviews:discussion-reopen", "POST"): _form(Need.WRITE, prepare=_closed),
+    ("reviews:pull-request-publish", "POST"): _form(Need.WRITE, prepare=_draft),
+    ("reviews:discussion-title", "POST"): _form(Need.WRITE, {"title": "Other"}),
+}
