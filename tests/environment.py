@@ -23,11 +23,9 @@ def _start() -> None:
     valkey = _stack.enter_context(throwaway_valkey(folder / "valkey"))
     os.environ["BROKER_URL"], os.environ["CACHE_URL"] = valkey.broker_url, valkey.cache_url
     os.environ["DATA_DIR"] = str(folder / "data")
-    os.environ["SECRET_KEY"] = "only for tests"
+    os.environ["SECRET_KEY"] = "only for tests, never for a hub of anybody"
     os.environ["FREE_DISK_RESERVE_BYTES"] = "1"
-    os.environ["STATICFILES_STORAGE"] = (
-        "django.contrib.staticfiles.storage.StaticFilesStorage"
-    )
+    os.environ["STATICFILES_STORAGE"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
     os.environ["LOG_LEVEL"] = "WARNING"
 
 

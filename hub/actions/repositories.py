@@ -14,6 +14,7 @@ from django.db.models import ProtectedError
 from hub import events
 from hub.actions import audit
 from hub.actions.commits import author_of
+from hub.actions.tokens import end_tokens_limited_to
 from hub.errors import BadInputError, ConflictError, ForbiddenError
 from hub.gitstore import GitStore
 from hub.jobs.refresh import derive
@@ -115,6 +116,7 @@ def delete_repository(repository: Repository, actor: Actor) -> None:
     Raises: ConflictError when something that must be kept stands on it.
     """
     gone = copy.copy(repository)
+    end_tokens_limited_to(repository, actor)
     audit.record(actor, "repository.delete", f"{gone.kind} {gone.repo_id}", old=gone.head_oid)
     try:
         repository.delete()

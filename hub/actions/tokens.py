@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.db import transaction
+from django.db.models import Count
 from django.utils import timezone
 
 from hub.actions import audit
@@ -60,3 +61,15 @@ def revoke_token(user: User, pk: int, *, by: Actor | None = None) -> None:
         raise NotFoundError("There is no such token among yours.")
     if mine.filter(revoked_at__isnull=True).update(revoked_at=timezone.now()):
         audit.record(by, "token.revoke", f"{user.username}: {token.name}", old=token.hint)
+
+
+@transaction.atomic
+def end_tokens_limited_to(repository: Repository, by: Actor | None = None) -> None:
+    """Revoke the tokens that reach nothing but `repository`, which is about to go.
+
+    Without its last repository a token's list would be empty, which means no limit at all.
+    """
+    limited = AccessToken.objects.live().filter(repositories=repository).values("pk")
+    counted = AccessToken.objects.filter(pk__in=limited).annotate(reach=Count("repositories"))
+    for token in counted.filter(reach=1).select_related("user"):
+        revoke_token(token.user, token.pk, by=by)

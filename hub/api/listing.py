@@ -123,7 +123,8 @@ def _after(rows: RepositoryQuerySet, column: str, cursor: str | None) -> Reposit
         value, pk = json.loads(base64.urlsafe_b64decode(cursor[:256].encode()))
         value = datetime.fromisoformat(value) if isinstance(value, str) else int(value)
         pk = int(pk)
-        if isinstance(value, datetime) != column.endswith("_at"):
+        is_moment = isinstance(value, datetime) and value.tzinfo is not None
+        if is_moment != column.endswith("_at"):
             raise ValueError(column)
     except (ValueError, TypeError, binascii.Error):
         raise BadInputError("This cursor is not one of ours: start from the first page.") from None

@@ -4,6 +4,7 @@ Rules about names and numbers of refs are here; who may move which is the caller
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -84,7 +85,14 @@ def check_updates(store: "GitStore", updates: list[RefUpdate]) -> dict[str, str]
         reason = f"one push moves at most {REFS_PER_PUSH_LIMIT} refs"
         return dict.fromkeys((update.ref for update in updates), reason)
     taken = {ref.casefold(): ref for ref in store.repository.references if ref.startswith(VISIBLE)}
-    reasons = {update.ref: _problem(update, taken) for update in updates}
+    named = Counter(update.ref.casefold() for update in updates)
+    reasons = {
+        # git would carry out one after the other, the deletion of a ref before its new beginning.
+        update.ref: "one push names each ref once, in whatever case"
+        if named[update.ref.casefold()] > 1
+        else _problem(update, taken)
+        for update in updates
+    }
     made = sum(update.ref.casefold() not in taken for update in updates)
     if made and len(taken) + made > REFS_LIMIT:
         full = f"a repository holds at most {REFS_LIMIT} refs"

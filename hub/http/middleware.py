@@ -10,8 +10,8 @@ from urllib.parse import unquote
 import structlog
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 
-from hub.http.converters import SLASH
 from hub.errors import HubError
+from hub.http.converters import SLASH
 from hub.http.error_pages import refused, wants_json
 
 POLICY = (
@@ -47,6 +47,9 @@ class RawPathMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        # Neither Postgres nor a command line can hold a NUL.
+        if "\0" in request.path_info or "%00" in request.META.get("QUERY_STRING", ""):
+            return HttpResponseBadRequest("This address holds a control character.")
         raw = request.META.get("RAW_URI") or request.META.get("REQUEST_URI")
         if raw is None:
             return self.get_response(request)
@@ -87,4 +90,8 @@ class RefusalMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exc: Exception) -> HttpResponse | None:
-        return refused(request, exc, as_json=wants_json(request)) if isinstance(exc, HubError) else None
+        return (
+            refused(request, exc, as_json=wants_json(request))
+            if isinstance(exc, HubError)
+            else None
+        )

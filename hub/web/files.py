@@ -11,12 +11,15 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
+from hub.actions import large_files
 from hub.errors import HubError
 from hub.formats.card import parse_card
 from hub.formats.safetensors_header import read_header
 from hub.gitstore import Entry
+from hub.http.authentication import actor_of
 from hub.http.pages import frame, repository_page
 from hub.models import Repository
+from hub.policies import require_files
 from hub.rendering import code_lines, render_markdown
 
 SHOWN_LIMIT_BYTES = 1024 * 1024
@@ -110,6 +113,7 @@ def folder(
 @repository_page()
 def file(request: HttpRequest, repository: Repository, revision: str, path: str) -> HttpResponse:
     """One file: rendered or highlighted text, tensors of a checkpoint, or its facts."""
+    require_files(actor_of(request), repository)
     context = _place(repository, revision, path)
     entry = repository.store().entry(context["oid"], path)
     if entry.kind == "directory":
@@ -152,7 +156,8 @@ def _tensors(repository: Repository, oid: str, entry: Entry) -> dict[str, Any]:
     """The header of a safetensors file, or why it could not be read."""
     try:
         if entry.lfs is not None:
-            with repository.blobs().open(entry.lfs.sha256) as stream:
+            stored = large_files.require_link(repository, entry.lfs.sha256)
+            with repository.blobs().open(stored.sha256) as stream:
                 header = read_header(stream, file_bytes=entry.size)
         else:
             with repository.store().open_blob(entry.oid) as stream:
@@ -187,6 +192,7 @@ def history(
 @repository_page()
 def commit(request: HttpRequest, repository: Repository, oid: str) -> HttpResponse:
     """One commit and what it changed."""
+    require_files(actor_of(request), repository)
     store = repository.store()
     full = store.resolve(oid)
     info = store.commit_info(full)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from django import forms
+from django.conf import settings
 from django.contrib.auth import authenticate, login, logout
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
@@ -39,14 +42,37 @@ def safe_next(request: HttpRequest) -> str:
     return wanted if allowed else "/"
 
 
+def client_address(request: HttpRequest) -> str:
+    """Where a request comes from; nothing that a client can write itself is believed."""
+    if settings.FRONT == "nginx":  # it replaces this header, and comes by a socket itself
+        return str(request.headers.get("X-Forwarded-For", ""))
+    return str(request.META.get("REMOTE_ADDR", ""))
+
+
+def _keys(request: HttpRequest, username: str) -> tuple[str, str]:
+    return f"sign-in:name:{username.lower()}", f"sign-in:from:{client_address(request)}"
+
+
 def _throttled(request: HttpRequest, username: str) -> bool:
     """Count a try for the account and for the address; too many of either are refused."""
-    address = request.META.get("HTTP_X_REAL_IP") or request.META.get("REMOTE_ADDR", "")
-    for key in (f"sign-in:name:{username.lower()}", f"sign-in:from:{address}"):
-        cache.add(key, 0, TRIES_WINDOW_SECONDS)
-        if cache.incr(key) > TRIES:
-            return True
-    return False
+    counts = [_count(key) for key in _keys(request, username)]
+    return max(counts) > TRIES
+
+
+def _count(key: str) -> int:
+    cache.add(key, 0, TRIES_WINDOW_SECONDS)
+    try:
+        return cache.incr(key)
+    except ValueError:  # it has just run out
+        return 1
+
+
+def _forget_try(request: HttpRequest, username: str) -> None:
+    """A right password is no guess: only guesses are counted."""
+    name, address = _keys(request, username)
+    cache.delete(name)
+    with suppress(ValueError):
+        cache.decr(address)
 
 
 @sensitive_post_parameters("password")
@@ -63,7 +89,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
             user = authenticate(request, username=username, password=form.cleaned_data["password"])
             if user is not None:
                 login(request, user)
-                cache.delete(f"sign-in:name:{username.lower()}")
+                _forget_try(request, username)
                 return redirect(safe_next(request))
             form.add_error(None, _("This name and password do not belong together."))
             status = 422

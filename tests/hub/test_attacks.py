@@ -1,0 +1,206 @@
+"""What a stranger would try at the doors of the platform (threats sections 1, 3 and 5)."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from django.conf import settings as configured
+from django.core.cache import cache
+from django.test import Client
+
+from hub.actions.people import update_user
+from hub.actions.repositories import delete_repository
+from hub.gitstore.receive import RefUpdate, check_updates
+from hub.models import Access, AccessToken, Repository, Visibility
+from tests.factories import PASSWORD, actor, make_member, make_repository, make_user
+from tests.reviews.factories import make_pull_request
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_token_for_one_repository_reaches_none_once_that_is_gone(client):
+    repository = make_repository()
+    owner = make_member(repository.namespace, access=Access.ADMIN)
+    private = make_repository(repository.namespace, visibility=Visibility.PRIVATE)
+    token, secret = AccessToken.objects.issue(owner, name="ci", scope="write")
+    token.repositories.set([repository])
+    headers = {"authorization": f"Bearer {secret}"}
+    assert client.get(f"/{private.api_path}", headers=headers).status_code == 404
+    delete_repository(repository, actor(owner))
+    assert client.get(f"/{private.api_path}", headers=headers).status_code in {401, 404}
+    body = {"name": "made-by-it", "type": "model"}
+    made = client.post("/api/repos/create", body, content_type="application/json", headers=headers)
+    assert made.status_code in {401, 403}
+
+
+@pytest.fixture
+def no_tries() -> None:
+    cache.clear()
+
+
+def sign_in(name: str, password: str = "wrong password", **more: Any) -> int:  # noqa: S107
+    form = {"username": name, "password": password}
+    return Client(**more).post("/-/sign-in", form).status_code
+
+
+@pytest.mark.parametrize("front", ["none", "nginx"])
+def test_a_forged_address_does_not_outrun_the_throttle(no_tries, settings, front):
+    settings.FRONT = front
+    tries = [
+        sign_in(f"nobody{number}", headers={"x-real-ip": f"10.0.0.{number}"})
+        for number in range(11)
+    ]
+    assert tries == [422] * 10 + [429]
+
+
+def test_one_address_that_guesses_locks_out_no_other(no_tries, settings):
+    settings.FRONT = "nginx"  # which replaces X-Forwarded-For and comes by a socket
+    user = make_user()
+    guess = {"headers": {"x-forwarded-for": "192.0.2.1"}, "REMOTE_ADDR": ""}
+    assert [sign_in(f"nobody{number}", **guess) for number in range(11)][-1] == 429
+    other = {"headers": {"x-forwarded-for": "192.0.2.2"}, "REMOTE_ADDR": ""}
+    assert sign_in(user.username, PASSWORD, **other) == 302
+
+
+def test_signing_in_rightly_uses_up_no_tries(no_tries):
+    user = make_user()
+    assert [sign_in(user.username, PASSWORD) for _ in range(12)] == [302] * 12
+
+
+def test_a_new_password_ends_the_sessions_of_the_old_one(client):
+    user = make_user()
+    client.force_login(user)
+    assert client.get("/-/settings/tokens").status_code == 200
+    update_user(user, password="another long password")
+    assert client.get("/-/settings/tokens").status_code == 401
+
+
+@pytest.mark.parametrize("page", ["blob/main/config.json", "commit/main", "discussions/1/files"])
+def test_pages_show_no_content_of_a_gated_repository(client_for, page):
+    repository = make_repository(files={"config.json": b'{"secret": 1}'})
+    make_pull_request(repository, files={"config.json": b'{"secret": 2}'})
+    Repository.objects.filter(pk=repository.pk).update(gated="manual")
+    member = make_member(repository.namespace, access=Access.READ)
+    assert "secret" in client_for(member).get(f"/{repository.path}/{page}").content.decode()
+    answer = client_for(make_user()).get(f"/{repository.path}/{page}")
+    assert answer.status_code == 403
+    assert "secret" not in answer.content.decode()
+
+
+def test_the_api_shows_no_content_of_a_gated_repository(api_for):
+    repository = make_repository(files={"config.json": b'{"secret": 1}'})
+    make_pull_request(repository, files={"config.json": b'{"secret": 2}'})
+    Repository.objects.filter(pk=repository.pk).update(gated="manual")
+    answer = api_for(make_user()).get(f"/{repository.api_path}/discussions/1?diff=1")
+    assert "secret" not in answer.content.decode()
+
+
+NUL_ADDRESSES = [
+    "/-/explore?q=%00",
+    "/-/explore?tag=%00",
+    "/api/models?search=%00",
+    "/api/models?author=%00",
+    "/api/models?filter=%00",
+    "/api/models?pipeline_tag=%00",
+    "/api/models?cursor=WyJcdTAwMDAiLDFd",
+    "/REPO/resolve/main/a%00b",
+    "/REPO/resolve/%00/a",
+    "/REPO/blob/main/a%00b",
+    "/REPO/tree/main/a%00b",
+    "/REPO/commits/main/a%00b",
+    "/REPO/commit/%00",
+    "/api/models/REPO/tree/main/a%00b",
+    "/api/models/REPO/commits/%00",
+    "/api/models/REPO/discussions?author=%00",
+    "/api/models/REPO/discussions/99999999999999999999",
+    "/api/models/REPO/runs?kind=%00",
+    "/api/models/REPO/runs/99999999999999999999",
+    "/REPO/runs/99999999999999999999",
+    "/REPO/discussions/99999999999999999999",
+    "/api/models?cursor=WyIyMDI2LTAxLTAxIiwxXQ==&sort=createdAt",
+    "/api/models?cursor=WzEsOTk5OTk5OTk5OTk5OTk5OTk5OTk5OTld",
+]
+
+
+@pytest.mark.parametrize("address", NUL_ADDRESSES)
+def test_no_address_is_a_fault_of_the_server(client_for, address):
+    repository = make_repository()
+    path = address.replace("REPO", repository.repo_id)
+    for client in (client_for(), Client()):
+        assert client.get(path).status_code < 500
+
+
+@pytest.mark.parametrize("name", ["comment", "title", "merge", "review"])
+def test_no_form_is_a_fault_of_the_server(client_for, name):
+    repository = make_repository()
+    writer = make_member(repository.namespace, access=Access.WRITE)
+    pull_request = make_pull_request(repository)
+    form = {
+        "comment": "a\0b", "title": "a\0b", "message": "a\0b", "body": "a\0b",
+        "verdict": "approve", "head": pull_request.head_oid, "base": "",
+    }  # fmt: skip
+    url = f"{pull_request.get_absolute_url()}/{name}"
+    assert client_for(writer).post(url, form).status_code < 500
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("discussions", {"title": "a\0b", "description": "c"}),
+        ("discussions", {"title": "a", "description": "c\0d"}),
+        ("discussions/1/comment", {"comment": "a\0b"}),
+        ("discussions/1/title", {"title": "a\0b"}),
+        ("discussions/1/status", {"status": "closed", "comment": "a\0b"}),
+        ("discussions/1/merge", {"comment": "a\0b"}),
+        ("discussions/1/comment/ffffffffffffffffffffffff/edit", {"content": "a"}),
+        ("branch/dev", {"startingPoint": "a\0b"}),
+        ("tag/main", {"tag": "a\0b"}),
+        ("runs", {"recipe_path": "a\0b"}),
+        ("runs", {"recipe": {"description": "a\0b"}}),
+    ],
+)
+def test_no_body_is_a_fault_of_the_server(api_for, path, body):
+    repository = make_repository()
+    writer = make_member(repository.namespace, access=Access.WRITE)
+    make_pull_request(repository)
+    url = f"/{repository.api_path}/{path}"
+    answer = api_for(writer).post(url, body, content_type="application/json")
+    assert answer.status_code < 500, answer.content
+
+
+def test_one_push_names_each_ref_once():
+    pull_request = make_pull_request()
+    store, ref = pull_request.repository.store(), pull_request.ref
+    head = pull_request.head_oid
+    gone_and_back = [RefUpdate(ref, head, None), RefUpdate(ref, head, "1" * 40)]
+    assert ref in check_updates(store, gone_and_back)
+    twins = [RefUpdate("refs/heads/Dev", None, head), RefUpdate("refs/heads/dev", None, head)]
+    assert set(check_updates(store, twins)) == {"refs/heads/Dev", "refs/heads/dev"}
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"DEBUG": "1", "HUB_BIND": "0.0.0.0"}, "DEBUG"),  # noqa: S104
+        ({"ALLOWED_HOSTS": "*"}, "ALLOWED_HOSTS"),
+        ({"SECRET_KEY": "changeme"}, "SECRET_KEY"),
+        ({"SECRET_KEY": "django-insecure-" + "x" * 50}, "SECRET_KEY"),
+        ({"SECRET_KEY": "a" * 60}, "SECRET_KEY"),
+    ],
+)
+def test_an_unsafe_setting_keeps_the_server_from_starting(values, words):
+    environment = os.environ | {"SECRET_KEY": "k5Zt-0pQ_w8RmX2yB7nC4vD1sF6gH9jL3aE" * 2} | values
+    done = subprocess.run(
+        [sys.executable, "-c", "import django; django.setup()"],
+        env=environment | {"DJANGO_SETTINGS_MODULE": "hub.config.settings"},
+        cwd=configured.BASE_DIR,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode != 0
+    assert words in done.stderr.splitlines()[-1]
