@@ -48,7 +48,7 @@ def test_right_and_wrong_items_are_weighed_by_tango():
     assert found.delta == pytest.approx(-0.007)
     assert found.lower == pytest.approx(-0.0239224502, abs=1e-6)
     assert found.candidate_score - found.base_score == pytest.approx(-0.007)
-    assert found.parameters["items_needed"] == 1593
+    assert found.parameters["items_needed"] == 3769  # (z + z)² · 0.103 / (-0.007 + 0.02)²
     assert found.parameters["provable_margin"] == pytest.approx(0.025235, abs=1e-6)
 
 

@@ -109,7 +109,8 @@ def _loss(result: Result) -> str:
         "target": points(result["target"]) if result.get("target") is not None else "",
     }
     if result.get("target") is not None:
-        return _("%(name)s moved %(points)s points from %(target)s, allowed %(margin)s") % facts
+        told = _("%(name)s moved %(points)s points away from %(target)s, allowed %(margin)s")
+        return told % facts
     return _("%(name)s fell by %(points)s points, allowed %(margin)s") % facts
 
 
@@ -123,15 +124,12 @@ def _doubt(result: Result) -> str:
         "name": result["label_text"],
         "bound": points(min(0.0, result["lower"])),
         "margin": points(result["margin"]),
-        "items": (result.get("parameters") or {}).get("items_needed", "?"),
+        "items": (result.get("parameters") or {}).get("items_needed"),
     }
-    return (
-        _(
-            "%(name)s may be down by %(bound)s points, allowed %(margin)s (about %(items)s items "
-            "would decide)"
-        )
-        % facts
-    )
+    told = _("%(name)s may be down by %(bound)s points, allowed %(margin)s") % facts
+    if facts["items"]:
+        told += _(" (about %(items)s items would decide)") % facts
+    return told
 
 
 def _error(broken: Sequence[Result]) -> str:

@@ -180,11 +180,15 @@ def _parameters(
     n, error = len(pairs), interval.standard_error
     # With no change seen at all, one change in n is the least that could have been missed.
     variance = max(gains + losses, 1) / n if error is None else n * error**2
+    # Counted from the change that was seen, where it is a loss: planning from no change at all
+    # would promise too much.
+    delta = min(0.0, interval.delta) if rule.target is None else 0.0
+    needed = items_needed(variance, rule.margin, alpha=rule.alpha, delta=delta)
     parameters: dict[str, object] = {
         "changed_items": gains + losses,
         "p_value": mcnemar(gains, losses).two_sided,
         "provable_margin": provable_margin(variance, n, alpha=rule.alpha),
-        "items_needed": ceil(items_needed(variance, rule.margin, alpha=rule.alpha)),
+        "items_needed": ceil(needed) if isfinite(needed) else None,
     }
     if error is not None:
         parameters["standard_error"] = error
