@@ -33,6 +33,7 @@ from hub.api.views import HubView
 from hub.api.xet import CasAddress, cas_of, xet_store
 from hub.blobstore import Blob
 from hub.blobstore.xet.ingest import IngestedFile
+from hub.blobstore.xet.xorb import MAX_XORB_BYTES
 from hub.errors import (
     BadInputError,
     EntryNotFoundError,
@@ -44,7 +45,6 @@ from hub.errors import (
 from hub.models import Repository
 from hub.policies import require_files
 
-XORB_BODY_LIMIT_BYTES = 80 * 1024**2  # 64 MiB and what older clients append
 SHARD_LIMIT_BYTES = 64 * 1024**2
 FRAME_EVERY_SECONDS = 5.0
 WHOLE_FILE = "bytes=0-"
@@ -70,7 +70,7 @@ class CasUploadView(UploadView):
 class XorbView(CasUploadView):
     """POST …/v1/xorbs/{prefix}/{hash}"""
 
-    limit_bytes = XORB_BODY_LIMIT_BYTES
+    limit_bytes = MAX_XORB_BYTES
 
     @extend_schema(summary="Send a xorb")
     def post(self, request: Request, **path: Any) -> HttpResponseBase:

@@ -17,7 +17,8 @@ from hub.blobstore.landing import ByteStream
 from hub.blobstore.xet.hashing import chunk_hash, to_hex, xorb_hash
 from hub.errors import TooLargeError, UnprocessableError
 
-MAX_XORB_BYTES = 64 * 1024**2
+# 64 MiB of chunks, which may not compress at all, their frames, and an older client's footer.
+MAX_XORB_BYTES = 65 * 1024**2
 MAX_CHUNKS = 8192
 MAX_CHUNK_BYTES = 128 * 1024
 FRAME = struct.Struct("<BHBBHB")  # a u24 is read as u16 and u8
