@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ from rest_framework.request import Request
 
 from hub.api.views import HubView
 from hub.blobstore.landing import ByteStream
-from hub.errors import BadInputError, NotFoundError, StorageUnavailableError
+from hub.errors import BadInputError, HubError, NotFoundError, StorageUnavailableError
+from hub.gitstore.receive import DRAIN_LIMIT_BYTES, drain
 from hub.http.error_pages import refused
 from hub.models import Repository
 
@@ -98,18 +100,29 @@ class UploadView(HubView):
 
     def upload(self, request: Request, **path: Any) -> HttpResponseBase:
         sent = request._request
-        body = None if getattr(sent, "is_question", False) else Body.of(sent)
-        announced = body.size_bytes if body else announced_bytes(sent)
-        self.decide(request, announced, **path)
-        if body is None or body.path is None:  # what lies in the spool has its room already
-            self.repository.blobs().landing.require_room(announced or 0)
-        if body is None:
+        if getattr(sent, "is_question", False):
+            self._require(request, announced_bytes(sent), **path)
             return HttpResponse(status=204)
-        release_connection()
+        body = Body.of(sent)
         try:
+            if body.path:  # what lies in the spool has its room already
+                self.decide(request, body.size_bytes, **path)
+            else:
+                self._require(request, body.size_bytes, **path)
+            release_connection()
             return self.receive(body, **path)
         except UnreadablePostError:
             raise BadInputError("The upload broke off. Send it again.") from None
+        except HubError:
+            # Answered before its end, most clients see a broken connection and not the answer.
+            release_connection()
+            with suppress(UnreadablePostError):
+                drain(body.stream, DRAIN_LIMIT_BYTES)
+            raise
+
+    def _require(self, request: Request, announced: int | None, **path: Any) -> None:
+        self.decide(request, announced, **path)
+        self.repository.blobs().landing.require_room(announced or 0)
 
 
 @require_GET
