@@ -90,7 +90,7 @@ def test_a_fine_tune_comes_back_as_a_pull_request_that_is_weighed_and_merged(mod
     merged = parse_card(store.read(merge_oid, "README.md", limit_bytes=1 << 20), "model")
     (entry,) = merged.data["model-index"][0]["results"]
     assert entry["metrics"][0]["value"] == pytest.approx(result["candidate_score"], abs=1e-6)
-    (scores,) = [e for e in store.tree(merge_oid, ".eval_results")]
+    (scores,) = store.tree(merge_oid, ".eval_results")
     (written,) = load_eval_results(store.read(merge_oid, scores.path, limit_bytes=1 << 20))
     assert written.value == entry["metrics"][0]["value"]
 

@@ -87,8 +87,11 @@ class ValuesForm(TitledForm):
         min_value=1,
         help_text=_("The size of the adapter. 8 is a good start."),
     )
-    lora_alpha = forms.FloatField(
-        label=_("LoRA alpha"), initial=16, help_text=_("The adapter's weight is alpha / rank.")
+    lora_alpha = forms.IntegerField(
+        label=_("LoRA alpha"),
+        initial=16,
+        min_value=1,
+        help_text=_("The adapter's weight is alpha / rank."),
     )
     seed = forms.IntegerField(
         label=_("Seed"), initial=0, min_value=0, help_text=_("The same seed gives the same model.")

@@ -1,0 +1,233 @@
+"""Pages of runs, the Fine-tune form, and the gate's tabs."""
+
+from __future__ import annotations
+
+import pytest
+from django.utils import timezone
+
+from hub.models import Access, Kind, Visibility
+from tests.factories import actor, make_member, make_organization, make_repository, make_user
+from tests.reviews.factories import make_pull_request
+from tests.training.factories import make_model, make_run
+from tests.training.test_standing import record
+from training.actions.runs import submit_finetune
+from training.jobs.evaluations import keep
+from training.jobs.items import Item
+from training.models import LogLine, Metric, Run, RunStatus
+
+pytestmark = pytest.mark.django_db
+FORM = {
+    "mode": "values",
+    "title": "Spot spam",
+    "file": "train.jsonl",
+    "prompt": "{{text}}",
+    "completion": "{{label}}",
+    "max_steps": "3",
+    "per_device_train_batch_size": "2",
+    "max_length": "64",
+    "learning_rate": "0.003",
+    "r": "4",
+    "lora_alpha": "8",
+    "seed": "0",
+}
+
+
+@pytest.fixture
+def model():
+    return make_model()
+
+
+def url(model, rest: str = "") -> str:
+    return f"{model.get_absolute_url()}/{rest}"
+
+
+def test_the_list_shows_runs_newest_first_in_a_fixed_number_of_queries(
+    model, client_for, django_assert_max_num_queries
+):
+    person = make_user()
+    for _ in range(12):
+        make_run(model, by=person)
+    with django_assert_max_num_queries(8):
+        response = client_for().get(url(model, "runs"))
+    page = response.content.decode()
+    assert page.index("#12 ") < page.index("#1 ")
+    assert "Waiting" not in client_for().get(url(model, "runs?kind=compare")).content.decode()
+
+
+def test_a_run_shows_curve_log_inputs_and_attempts(
+    model, client_for, django_assert_max_num_queries
+):
+    user = make_user()
+    model.access = Access.READ
+    run = submit_finetune(model, actor(user), recipe_path="recipes/spam.yaml", title="Go")
+    Metric.objects.bulk_create(Metric(run=run, name="loss", step=s, value=3 - s) for s in (1, 2))
+    LogLine.objects.create(run=run, attempt=1, text="<script>alert(1)</script>")
+    with django_assert_max_num_queries(9):
+        response = client_for().get(url(model, "runs/1"))
+    page = response.content.decode()
+    assert "data-loss-chart" in page and "/runs/1/metrics" in page
+    assert "&lt;script&gt;alert(1)" in page and "<script>alert(1)" not in page
+    assert "model.safetensors" in page and "train.jsonl" in page
+    assert 'hx-get="' in page, "it follows the run while it is live"
+    assert "/runs/1/cancel" not in page, "only those who may stop it see the button"
+    assert "/runs/1/cancel" in client_for(user).get(url(model, "runs/1")).content.decode()
+
+
+def test_the_live_part_is_a_fragment(model, client_for):
+    make_run(model, progress={"done": 2, "total": 8, "unit": "steps"})
+    page = client_for().get(url(model, "runs/1?part=live")).content.decode()
+    assert "<html" not in page
+    assert "2 of 8 steps" in page
+
+
+def test_an_ended_run_tells_its_error_and_stops_asking(model, client_for):
+    make_run(
+        model,
+        status=RunStatus.FAILED,
+        error="The data set has no rows; add some.",
+        finished_at=timezone.now(),
+    )
+    page = client_for(make_user()).get(url(model, "runs/1")).content.decode()
+    assert "The data set has no rows" in page
+    assert "hx-get" not in page and "data-url" not in page
+    assert "/runs/1/again" in page
+
+
+def test_the_form_starts_a_run_and_commits_nothing(model, client_for):
+    user = make_user()
+    before = model.store().resolve("main")
+    form = FORM | {"dataset": f"{model.namespace.slug}/data"}
+    response = client_for(user).post(url(model, "finetune"), form)
+    assert response.status_code == 302, response.context["values_form"].errors
+    run = Run.objects.get()
+    assert (response.status_code, response["Location"]) == (302, run.get_absolute_url())
+    assert run.spec["recipe"]["lora"]["r"] == 4
+    assert model.store().resolve("main") == before
+    chosen = {"mode": "recipe", "recipe_path": "recipes/spam.yaml", "title": "Again"}
+    assert client_for(user).post(url(model, "finetune"), chosen).status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("dataset", "no/where", "There is no data set no/where"),
+        ("file", "no.jsonl", "has no file no.jsonl"),
+        ("learning_rate", "7", "learning_rate is 7.0; write a number"),
+        ("completion", "{{ x", "is not a valid template"),
+    ],
+)
+def test_a_refusal_stands_at_its_field(model, client_for, field, value, words):
+    form = FORM | {"dataset": f"{model.namespace.slug}/data", field: value}
+    response = client_for(make_user()).post(url(model, "finetune"), form)
+    assert response.status_code == 422
+    assert words in str(response.context["values_form"].errors[field])
+    assert not Run.objects.exists()
+
+
+def test_the_form_is_for_people_and_for_models(model, client_for):
+    response = client_for().get(url(model, "finetune"))
+    assert response.status_code == 302 and "/-/sign-in" in response["Location"]
+    data = make_repository(make_organization(), kind=Kind.DATASET)
+    assert client_for(make_user()).get(url(data, "finetune")).status_code == 403
+    page = client_for(make_user()).get(url(model, "finetune")).content.decode()
+    assert "recipes/spam.yaml" in page and "the first run will tell" in page
+
+
+def test_the_button_starts_the_gate_for_the_head_that_was_seen(model, client_for):
+    pull_request = make_pull_request(model, files={"generation_config.json": b"{}"})
+    maintainer = make_member(model.namespace, access=Access.WRITE)
+    start = url(model, f"discussions/{pull_request.number}/gate")
+    assert client_for(make_user()).post(start).status_code == 403
+    assert client_for(maintainer).post(f"{start}?head={'0' * 40}").status_code == 409
+    response = client_for(maintainer).post(f"{start}?head={pull_request.head_oid}")
+    assert response["Location"] == Run.objects.get().get_absolute_url()
+
+
+def weighed(model, pull_request, data):
+    """A verdict with stored items: 3 lost, 2 gained, 95 the same."""
+    found = record(pull_request)
+
+    def items(wrong):
+        return [
+            Item(f"{i:08d}", float(i not in wrong), 1 - (i not in wrong), 0, (-1.0, -2.0),
+                 prompt=f"question {i}", choices=("yes", "no"))
+            for i in range(100)
+        ]  # fmt: skip
+
+    found.run.spec = found.run.spec | {"settings_digest": "5" * 64}
+    stored = {}
+    for number, (side, wrong) in enumerate({"base": {0, 1}, "candidate": {2, 3, 4}}.items()):
+        stored[side] = keep(found.run, Named(side, str(number) * 64), Named("b", "9" * 64),
+                            items(wrong), 1.0)  # fmt: skip
+    found.results = [
+        {
+            "key": "words", "label_text": "words", "metric": "acc", "role": "guard", "n": 100,
+            "verdict": "pass", "label": "no_significant_change", "delta": -0.01, "lower": -0.05,
+            "upper": 0.03, "margin": 0.2, "alpha": 0.05, "method": "tango", "gains": 2,
+            "losses": 3, "base_score": 0.98, "candidate_score": 0.97,
+            "items_repository_id": data.pk, "items_commit": "0" * 40, "split": "test.jsonl",
+            "reference": "x/y:b.yaml", "base_evaluation": stored["base"].pk,
+            "candidate_evaluation": stored["candidate"].pk,
+        }
+    ]  # fmt: skip
+    found.sentence = {}
+    found.save()
+    return found
+
+
+class Named:
+    """What `keep` reads of a side and of a benchmark."""
+
+    def __init__(self, name: str, digest: str) -> None:
+        self.name = self.label = name
+        self.digest, self.revision = digest, "0" * 40
+
+
+@pytest.fixture
+def verdict(model):
+    pull_request = make_pull_request(model, files={"generation_config.json": b"{}"})
+    data = model.namespace.repositories.get(kind=Kind.DATASET)
+    weighed(model, pull_request, data)
+    return pull_request, data
+
+
+def test_benchmarks_show_intervals_numbers_and_method(
+    model, client_for, verdict, django_assert_max_num_queries
+):
+    pull_request, _data = verdict
+    with django_assert_max_num_queries(45):
+        page = client_for().get(url(model, f"discussions/{pull_request.number}/benchmarks"))
+    text = page.content.decode()
+    for shown in ("· acc", "98.0", "97.0", "Tango 1998", "No worse than allowed", "100"):
+        assert shown in text
+
+
+def test_examples_show_what_was_lost_first_and_can_be_filtered(model, client_for, verdict):
+    pull_request, _data = verdict
+    address = url(model, f"discussions/{pull_request.number}/examples")
+    page = client_for().get(address).content.decode()
+    assert page.count('class="flip"') == 5
+    assert page.index("question 2") < page.index("question 0")
+    assert "-1.000" in page
+    gained = client_for().get(f"{address}?direction=gained").content.decode()
+    assert "question 0" in gained and "question 2" not in gained
+    same = client_for().get(f"{address}?direction=same&benchmark=words").content.decode()
+    assert same.count('class="flip"') == 20 and "Page 1 of 5" in same
+
+
+def test_items_of_a_data_set_that_a_reader_may_not_see_stay_hidden(model, client_for, verdict):
+    pull_request, data = verdict
+    data.visibility = Visibility.PRIVATE
+    data.save()
+    address = url(model, f"discussions/{pull_request.number}/examples")
+    page = client_for(make_user()).get(address).content.decode()
+    assert "question" not in page
+    assert "you may not read their data set" in page
+    insider = make_member(model.namespace, access=Access.READ)
+    assert "question 2" in client_for(insider).get(address).content.decode()
+
+
+def test_runs_of_a_pull_request_are_listed(model, client_for, verdict):
+    pull_request, _data = verdict
+    page = client_for().get(url(model, f"discussions/{pull_request.number}/runs"))
+    assert f"{model.get_absolute_url()}/runs/1" in page.content.decode()
