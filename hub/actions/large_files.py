@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import BinaryIO
 
 from django.conf import settings
 from django.db import transaction
 
 from hub.blobstore import Blob
+from hub.blobstore.landing import ByteStream
 from hub.errors import (
     BadInputError,
     EntryNotFoundError,
@@ -65,7 +65,7 @@ def _require_same_scope(repository: Repository) -> None:
 
 def store(
     repository: Repository,
-    stream: BinaryIO,
+    stream: ByteStream,
     *,
     sha256: str | None = None,
     size_bytes: int | None = None,

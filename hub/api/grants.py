@@ -66,8 +66,8 @@ class Grant:
         found = _SEAL.fullmatch(seal)
         if found is None:
             raise InvalidCredentialsError("This address or token is not one that the hub gave out.")
-        numbers = (int(part) for part in found.groups()[:4])
-        grant = cls(act, *numbers, subject)
+        repository_id, user_id, token_id, expires_at = map(int, found.groups()[:4])
+        grant = cls(act, repository_id, user_id, token_id, expires_at, subject)
         if not constant_time_compare(found[5], grant._mac()):
             raise InvalidCredentialsError("This address or token was changed: ask for a new one.")
         if grant.expires_at < time.time():
