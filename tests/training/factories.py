@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from django.db import transaction
+
 from hub.actions import large_files
 from hub.gitstore import AddFile, AddPointer
 from hub.models import Kind, Namespace, Repository
@@ -110,7 +112,8 @@ def broken_weights() -> bytes:
 def make_run(repository: Repository | None = None, **overrides: Any) -> Run:
     """A queued run whose spec names nothing that exists."""
     repository = repository or make_repository()
-    number = Repository.objects.next_number(repository.pk, "last_run_number")
+    with transaction.atomic():
+        number = Repository.objects.next_number(repository.pk, "last_run_number")
     values: dict[str, Any] = {
         "number": number,
         "kind": RunKind.FINETUNE,

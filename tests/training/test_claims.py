@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import errno
+import time
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
-from tests.factories import actor
-from tests.training.factories import make_run
+from hub.models import Access, CommitStatus, StatusState
+from tests.factories import actor, make_repository, make_user
+from tests.reviews.factories import make_pull_request
+from tests.training.factories import make_model, make_run
+from training.actions.gates import start_gate
 from training.actions.runs import cancel_run
 from training.jobs import sweep
 from training.jobs.errors import LeaseLostError
+from training.jobs.execute import execute
 from training.jobs.finishing import finish
+from training.jobs.lease import Lease
 from training.jobs.recorder import Recorder
+from training.jobs.workspace import Workspace
 from training.models import Run, RunAttempt, RunStatus
 
 pytestmark = pytest.mark.django_db
@@ -129,3 +137,78 @@ def test_a_log_is_bounded_and_holds_no_control_characters_or_tokens(settings):
     assert lines[0] == "a[31mred token wb_***"
     assert lines[-1].startswith("[The log is longer")
     assert len(lines) <= 4
+
+
+def test_a_waiting_gate_that_is_cancelled_says_so_on_the_commit():
+    model = make_model()
+    model.access = Access.WRITE
+    pull_request = make_pull_request(model, files={"generation_config.json": b"{}"})
+    run = start_gate(model, pull_request.number, actor(make_user()))
+    status = CommitStatus.objects.get(repository=model, oid=pull_request.head_oid)
+    assert status.state == StatusState.PENDING
+    cancel_run(run, actor(run.created_by))
+    status.refresh_from_db()
+    assert (status.state, status.description) == (StatusState.ERROR, "The gate was cancelled.")
+
+
+def test_a_lease_ends_when_another_worker_has_the_run(real_commits):
+    run = make_run()
+    first = claim(run, "first")
+    assert first is not None
+    with Lease(first, lease=MINUTE, every=timedelta(0)) as lease:
+        Run.objects.filter(pk=run.pk).update(lease_ends_at=timezone.now() - MINUTE)
+        second = claim(run, "second")
+        assert second is not None
+        deadline = time.monotonic() + 10
+        while not lease.must_stop and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert lease.lost
+        with pytest.raises(LeaseLostError):
+            lease.check()
+
+
+def test_a_disk_that_fills_up_is_said_in_one_sentence(monkeypatch):
+    run = make_run()
+
+    def full(*_args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Workspace, "prepare", full)
+    execute(run.pk)
+    run.refresh_from_db()
+    assert (run.status, run.attempt) == (RunStatus.FAILED, 1)
+    assert run.error.startswith("The worker's disk is full")
+
+
+def test_a_run_whose_libraries_are_not_here_is_not_worked_on():
+    run = make_run(spec={"inputs": [], "versions": {"torch": "0.0.1"}})
+    execute(run.pk)
+    run.refresh_from_db()
+    assert run.status == RunStatus.FAILED
+    assert "made for torch 0.0.1" in run.error
+
+
+def test_a_person_who_lost_access_gets_no_run():
+    run = make_run(make_repository(visibility="private"))
+    execute(run.pk)
+    run.refresh_from_db()
+    assert run.status == RunStatus.FAILED
+    assert "may no longer use" in run.error
+
+
+def test_a_run_that_keeps_killing_its_worker_is_given_up():
+    run = make_run(attempt=5)
+    execute(run.pk)
+    run.refresh_from_db()
+    assert run.status == RunStatus.FAILED
+    assert "lost 5 times" in run.error
+
+
+def test_a_person_has_so_many_runs_at_work_and_the_others_wait(settings):
+    settings.RUN_RUNNING_LIMIT_PER_USER = 1
+    person = make_user()
+    claim(make_run(by=person))
+    waiting = make_run(by=person)
+    execute(waiting.pk)
+    waiting.refresh_from_db()
+    assert (waiting.status, waiting.attempt) == (RunStatus.QUEUED, 0)

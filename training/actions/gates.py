@@ -18,11 +18,12 @@ from hub.errors import (
     TooLargeError,
 )
 from hub.extensions import Change, registries
-from hub.models import Access, Repository, User
+from hub.models import Access, Repository, StatusState, User
 from hub.policies import Actor, access_of
 from training.actions.submitting import given, submit
 from training.jobs.benchmarks import DEFINITION_LIMIT_BYTES, Benchmark
 from training.jobs.environment import library_versions, thread_count
+from training.jobs.gate import set_status
 from training.jobs.inputs import (
     PinnedFile,
     model_digest,
@@ -43,11 +44,16 @@ BATCH_TOKENS = 2048
 
 
 def rule_at(repository: Repository, base_oid: str) -> bytes | None:
-    """The gate's rule on the base commit, as it is written there; None when there is none."""
+    """The gate's rule on the base commit, as it is written there; None when there is none.
+
+    One that is too large is empty: a rule that cannot be read is no leave to merge.
+    """
     try:
         return repository.store().read(base_oid, GATE_PATH, limit_bytes=GATE_LIMIT_BYTES)
-    except (EntryNotFoundError, TooLargeError):
+    except EntryNotFoundError:
         return None
+    except TooLargeError:
+        return b""
 
 
 def rule_digest(rule: bytes) -> str:
@@ -91,7 +97,7 @@ def submit_gate(repository: Repository, change: Change, actor: Actor) -> Run:
         Repository.objects.select_for_update(no_key=True).only("pk").get(pk=repository.pk)
         if (live := live_gate(repository, change)) is not None:
             return live
-        return submit(
+        run = submit(
             repository,
             kind=RunKind.COMPARE,
             by=actor.user,  # type: ignore[arg-type]
@@ -99,6 +105,8 @@ def submit_gate(repository: Repository, change: Change, actor: Actor) -> Run:
             spec=spec,
             pull_request_number=change.number,
         )
+        set_status(run, StatusState.PENDING, "The gate waits for a worker.")
+        return run
 
 
 def live_gate(repository: Repository, change: Change) -> Run | None:

@@ -19,6 +19,7 @@ from hub.models import Repository
 from hub.policies import Actor
 from training.actions.gates import start_gate
 from training.actions.submitting import given, submit
+from training.jobs import sweep
 from training.jobs.environment import library_versions, thread_count
 from training.jobs.inputs import model_digest, model_files, pin_file
 from training.models import Run, RunKind
@@ -157,7 +158,7 @@ def cancel_run(run: Run, actor: Actor) -> None:
     live = Run.objects.filter(pk=run.pk).live()
     if live.update(cancel_requested_at=timezone.now()) != 1:
         raise ConflictError(f"Run {run.number} has ended already.")
-    Run.objects.filter(pk=run.pk).settle_cancelled()
+    sweep.settle_cancelled(Run.objects.filter(pk=run.pk))
 
 
 def run_again(run: Run, actor: Actor) -> Run:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from collections.abc import Callable
@@ -76,14 +77,20 @@ def _attempt(run: Run, lease: Lease) -> None:
         raise
     except HubError as error:
         _end(run, recorder, RunStatus.FAILED, error=str(error))
-    except Exception:
+    except Exception as fault:
         log.exception("run.broken", run_id=run.pk)
-        sentence = (
-            f"The server made a mistake and has logged it under run {run.pk}, attempt "
-            f"{run.attempt}: run it again, or tell an operator."
-        )
-        _end(run, recorder, RunStatus.FAILED, error=sentence)
+        _end(run, recorder, RunStatus.FAILED, error=_sentence_of(run, fault))
     workspace.remove()
+
+
+def _sentence_of(run: Run, fault: Exception) -> str:
+    """What to tell a person about a fault that is none of theirs."""
+    if isinstance(fault, OSError) and fault.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "The worker's disk is full: ask an operator to free space, then run it again."
+    return (
+        f"The server made a mistake and has logged it under run {run.pk}, attempt {run.attempt}: "
+        "run it again, or tell an operator."
+    )
 
 
 def _check(run: Run) -> None:

@@ -19,6 +19,12 @@ def finish(run: Run, status: RunStatus, **facts: Any) -> None:
     """Settle `run` in the caller's transaction. Raises: LeaseLostError; nothing is written then."""
     if not Run.objects.finish(run.pk, run.fence, status, **facts):
         raise LeaseLostError
+    announce(run, status)
+    log.info("run.ended", run_id=run.pk, status=str(status), error=facts.get("error", ""))
+
+
+def announce(run: Run, status: RunStatus) -> None:
+    """One line in the repository's activity."""
     Event.objects.create(
         repository=run.repository,
         actor=run.created_by,
@@ -26,4 +32,3 @@ def finish(run: Run, status: RunStatus, **facts: Any) -> None:
         path=run.get_absolute_url(),
         data={"number": run.number, "kind": run.kind, "status": str(status), "title": run.title},
     )
-    log.info("run.ended", run_id=run.pk, status=str(status), error=facts.get("error", ""))

@@ -58,6 +58,7 @@ class RunnerJob:
         workspace, limits = self.workspace, _limits(job["threads"])
         (workspace.inputs / "job.json").write_text(json.dumps(dict(job), ensure_ascii=False))
         workspace.show_inputs()
+        workspace.drop_earlier()
         shown = [ReadOnly(workspace.inputs, "/in")]
         shown += [ReadOnly(path, target) for target, path in sorted(mounts.items())]
         sandbox = Sandbox(

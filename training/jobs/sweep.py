@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import structlog
+from django.db import transaction
 
-from training.models import Run
+from training.jobs import gate
+from training.jobs.finishing import announce
+from training.models import Run, RunKind, RunStatus
+from training.models.runs import RunQuerySet
 
 log = structlog.get_logger(__name__)
 # Any free worker takes the run that waits longest: ringing for more would only pile up messages.
@@ -13,9 +17,20 @@ RUNG_AT_ONCE = 8
 
 def due() -> list[int]:
     """Settle what was cancelled while nobody held it; the runs whose doorbell must ring again."""
-    cancelled = Run.objects.settle_cancelled()
+    cancelled = settle_cancelled(Run.objects.all())
     abandoned = list(Run.objects.abandoned().values_list("pk", flat=True))
     waiting = list(Run.objects.waiting().values_list("pk", flat=True)[:RUNG_AT_ONCE])
     if cancelled or abandoned:
         log.info("runs.swept", cancelled=cancelled, abandoned=abandoned)
     return [*abandoned, *waiting]
+
+
+@transaction.atomic
+def settle_cancelled(rows: RunQuerySet) -> list[int]:
+    """End those of `rows` that are to stop and that no worker holds; their keys."""
+    ended = rows.settle_cancelled()
+    for run in ended:
+        announce(run, RunStatus.CANCELLED)
+        if run.kind == RunKind.COMPARE:
+            gate.settle_unweighed(run, "")
+    return [run.pk for run in ended]

@@ -87,8 +87,8 @@ class RunQuerySet(models.QuerySet["Run"]):
                 )
         return ended == 1
 
-    def settle_cancelled(self) -> int:
-        """End the live runs that were asked to stop and that no worker holds."""
+    def settle_cancelled(self) -> list[Run]:
+        """End the live runs that were asked to stop and that no worker holds; those runs."""
         now = timezone.now()
         unheld = Q(status=RunStatus.QUEUED) | Q(status=RunStatus.RUNNING, lease_ends_at__lt=now)
         asked = self.filter(unheld, cancel_requested_at__isnull=False)
@@ -97,12 +97,14 @@ class RunQuerySet(models.QuerySet["Run"]):
             RunAttempt.objects.filter(run__in=ended, ended_at__isnull=True).update(
                 ended_at=now, outcome=RunStatus.CANCELLED
             )
-            return self.filter(pk__in=ended).update(
+            rows = self.model.objects.filter(pk__in=ended)
+            rows.update(
                 status=RunStatus.CANCELLED,
                 finished_at=now,
                 lease_ends_at=None,
                 fence=F("fence") + 1,
             )
+            return list(rows.select_related("repository__namespace", "created_by"))
 
 
 class Run(models.Model):

@@ -71,7 +71,7 @@ class SideRun:
                 Path(self.side.model), self.side.adapters,
                 dtype=dtype_named(self.job.dtype), scratch=Path(scratch),
             )  # fmt: skip
-        scorer = Scorer(model.to(self.job.device))
+        scorer = Scorer(model, self.job.device)
         seconds = {"load": round(time.monotonic() - started, 3)}
         for name, asked in questions.items():
             started = time.monotonic()
@@ -116,7 +116,7 @@ def _requests(tokenizer: Any, question: Question) -> tuple[Any, ...]:
 
 def _check_names(job: EvaluateJob) -> None:
     for kind, things in (("side", job.sides), ("benchmark", job.benchmarks)):
-        names = [thing.name for thing in things]  # type: ignore[attr-defined]
+        names = [thing.name for thing in things]
         wrong = [name for name in names if not NAME.fullmatch(name)]
         if wrong or not names or len(set(names)) < len(names):
             raise BadJobError(

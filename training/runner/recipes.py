@@ -43,7 +43,7 @@ def training_arguments(recipe: dict[str, Any], *, folder: Path, device: str) -> 
     if recipe.get("warmup_ratio"):  # transformers 5 reads a share from warmup_steps
         values["warmup_steps"] = recipe["warmup_ratio"]
     values.setdefault("logging_steps", 1)
-    fixed = {
+    fixed: dict[str, Any] = {
         "output_dir": str(folder), "report_to": "none", "use_cpu": device == "cpu",
         "remove_unused_columns": False, "disable_tqdm": True, "dataloader_pin_memory": False,
         "logging_nan_inf_filter": False, "save_strategy": "steps", "eval_strategy": "no",

@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from training.runner.encoding import Request
 
@@ -57,8 +57,9 @@ def batches(asks: Iterable[Ask], batch_tokens: int) -> Iterator[list[Ask]]:
 class Scorer:
     """Scores batches with one model, which stays in evaluation mode on one device."""
 
-    def __init__(self, model: "PreTrainedModel") -> None:
-        self.model = _with_float32_head(model)
+    def __init__(self, model: "PreTrainedModel", device: str = "cpu") -> None:
+        self.model: Any = _with_float32_head(model)
+        self.model.to(device)
         accepted = inspect.signature(model.forward).parameters
         self.keeps_some_logits = "logits_to_keep" in accepted
 

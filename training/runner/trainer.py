@@ -96,7 +96,7 @@ class Reporter(TrainerCallback):
         return control
 
     def on_log(
-        self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None,
+        self, args: Any, state: Any, control: Any, logs: Any = None,
         **kwargs: Any,
     ) -> None:  # fmt: skip
         values = {key: logs[key] for key in ("loss", "grad_norm", "learning_rate") if key in logs}
