@@ -81,14 +81,18 @@ class BranchMovedError(ConflictError):
 
 
 class MergeConflictError(ConflictError):
-    """Both sides changed the same lines of `paths`; nothing has moved."""
+    """Both sides changed the same lines of `paths`; nothing has moved.
+
+    Without paths the two histories share no commit.
+    """
 
     code = "MergeConflict"
 
     def __init__(self, paths: list[str]) -> None:
         self.paths = paths
         shown = ", ".join(paths[:5]) + (" …" if len(paths) > 5 else "")
-        super().__init__(f"Both sides changed {shown}. Bring the proposal up to date, then retry.")
+        cause = f"Both sides changed {shown}." if paths else "The two branches share no commit."
+        super().__init__(f"{cause} Bring the proposal up to date, then retry.")
 
 
 class AlreadyDecidedError(ConflictError):

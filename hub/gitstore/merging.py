@@ -11,12 +11,12 @@ from hub.gitstore.process import run_git
 def merge_trees(git_dir: Path, ours: str, theirs: str) -> str:
     """The oid of the tree in which both commits' changes are one.
 
-    Raises: MergeConflictError naming the paths; ConflictError when the histories share nothing.
+    Raises: MergeConflictError naming the paths, none when the histories share nothing.
     """
     arguments = ["--write-tree", "-z", "--name-only", "--no-messages", "--end-of-options"]
     done = run_git(git_dir, "merge-tree", *arguments, ours, theirs, accepted=(0, 1, 128))
     if done.returncode == 128 and "unrelated histories" in done.stderr:
-        raise ConflictError("The two branches share no commit, so they cannot be merged.")
+        raise MergeConflictError([])
     tree, *paths = done.stdout.decode("utf-8", "replace").rstrip("\0").split("\0")
     if done.returncode == 1:
         raise MergeConflictError(sorted(filter(None, set(paths))))

@@ -65,6 +65,8 @@ def change_status(
     current = Discussion.objects.select_for_update().get(pk=discussion.pk)
     if current.status == DiscussionStatus.MERGED:
         raise AlreadyDecidedError(f"Number {current.number} is merged: open a new one.")
+    if current.is_being_merged:
+        raise AlreadyDecidedError(f"Number {current.number} is being merged.")
     if current.status == status:
         raise ConflictError(f"Number {current.number} is already {status}.")
     closed = status == DiscussionStatus.CLOSED

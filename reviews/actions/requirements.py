@@ -73,7 +73,9 @@ def _content(pull_request: Discussion, change: Change) -> Requirement:
     label = _("Merges cleanly")
     tree, conflicts = merge_tree(pull_request, change.base_oid, change.head_oid)
     if tree is None:
-        detail = _("Both sides changed %(paths)s.") % {"paths": ", ".join(conflicts[:5])}
+        detail = _("The two branches share no commit: start again from the target branch.")
+        if conflicts:
+            detail = _("Both sides changed %(paths)s.") % {"paths": ", ".join(conflicts[:5])}
         return Requirement("conflicts", label, RequirementState.FAILED, detail)
     if pull_request.repository.store().is_ancestor(change.head_oid, change.base_oid):
         detail = _("Nothing to merge yet: commit to %(ref)s.") % {"ref": pull_request.ref}

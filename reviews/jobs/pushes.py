@@ -16,6 +16,7 @@ def record_push(repository: Repository, number: int, *, by: Any) -> None:
     """Bring the row in step with `refs/pr/number`: a new head is a new patch set.
 
     Safe to repeat: the ref is the truth, and a head that is already recorded changes nothing.
+    While a merge is under way its head stays; the next reconciliation looks again.
     """
     head_oid = repository.store().resolve(f"refs/pr/{number}")
     with transaction.atomic():
@@ -25,7 +26,7 @@ def record_push(repository: Repository, number: int, *, by: Any) -> None:
             .filter(repository=repository, number=number)
             .first()
         )
-        if row is None or row.head_oid == head_oid or row.is_decided:
+        if row is None or row.head_oid == head_oid or row.is_decided or row.is_being_merged:
             return
         count = row.patch_sets.count()
         PatchSet.objects.create(pull_request=row, number=count + 1, head_oid=head_oid, pushed_by=by)

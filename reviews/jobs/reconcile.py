@@ -9,7 +9,6 @@ from django.db.models import Q
 from django.utils import timezone
 
 from hub.actions import refs
-from hub.errors import HubError
 from hub.policies import Actor
 from reviews.jobs.pushes import record_push
 from reviews.jobs.settling import drop, finish
@@ -34,19 +33,18 @@ def reconcile_merges() -> int:
     for merge in Merge.objects.filter(unsettled).select_related(
         "by", "pull_request__repository__namespace"
     ):
-        settled += _settle(merge, give_up=merge.created_at < now - PATIENCE)
+        try:
+            settled += _settle(merge, give_up=merge.created_at < now - PATIENCE)
+        except Exception:  # whatever is wrong with one, the others go on
+            log.exception("merge.unsettled", merge_id=merge.pk)
     return settled
 
 
 def _settle(merge: Merge, *, give_up: bool) -> bool:
     pull_request = merge.pull_request
     store = pull_request.repository.store()
-    try:
-        head = store.branch_head(pull_request.target_branch)
-        landed = head is not None and store.is_ancestor(merge.merge_oid, head)
-    except HubError:
-        log.exception("merge.unreadable", merge_id=merge.pk)
-        return False
+    head = store.branch_head(pull_request.target_branch)
+    landed = head is not None and store.is_ancestor(merge.merge_oid, head)
     if landed:
         _record_move(merge)
         finish(merge)
@@ -73,6 +71,8 @@ def reconcile_heads() -> None:
     """Record pushes whose request died between moving `refs/pr/N` and writing the row."""
     rows = Discussion.objects.pull_requests().open().select_related("repository__namespace")
     for row in rows.iterator():
-        heads = {ref.name: ref.oid for ref in row.repository.store().refs()}
-        if heads.get(row.ref) not in {None, row.head_oid}:
-            record_push(row.repository, row.number, by=None)
+        try:
+            if row.repository.store().ref_oid(row.ref) not in {None, row.head_oid}:
+                record_push(row.repository, row.number, by=None)
+        except Exception:  # whatever is wrong with one, the others go on
+            log.exception("pull_request.unreadable", discussion_id=row.pk)

@@ -53,7 +53,7 @@ def finish(merge: Merge, *, token_hint: str = "") -> None:
             actor_name=merge.by.username,
             token_hint=token_hint,
             action="pull_request.merge",
-            subject=f"{repository.path}#{row.number} into {row.target_branch}",
+            subject=f"{repository.path}#{row.number} into {row.target_branch}"[:300],
             old=merge.base_oid,
             new=merge.merge_oid,
         )

@@ -56,7 +56,7 @@ class Discussion(models.Model):
     decided_at = models.DateTimeField(null=True, blank=True)
     # Only of pull requests:
     is_pull_request = models.BooleanField(default=False)
-    target_branch = models.CharField(max_length=200, blank=True)
+    target_branch = models.CharField(max_length=201, blank=True)
     head_oid = models.CharField(max_length=40, blank=True, help_text="Where refs/pr/N stands.")
     opened_on_oid = models.CharField(
         max_length=40, blank=True, help_text="The head of the target branch when it was opened."
@@ -100,6 +100,11 @@ class Discussion(models.Model):
     @property
     def is_draft(self) -> bool:
         return self.status == DiscussionStatus.DRAFT
+
+    @property
+    def is_being_merged(self) -> bool:
+        """Whether a merge is written down whose outcome is not; ask under the row's lock."""
+        return self.merges.filter(state="intended").exists()
 
     def get_absolute_url(self) -> str:
         return f"{self.repository.get_absolute_url()}/discussions/{self.number}"
