@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('decided_at', models.DateTimeField(blank=True, null=True)),
                 ('is_pull_request', models.BooleanField(default=False)),
-                ('target_branch', models.CharField(blank=True, max_length=200)),
+                ('target_branch', models.CharField(blank=True, max_length=201)),
                 ('head_oid', models.CharField(blank=True, help_text='Where refs/pr/N stands.', max_length=40)),
                 ('opened_on_oid', models.CharField(blank=True, help_text='The head of the target branch when it was opened.', max_length=40)),
                 ('merge_oid', models.CharField(blank=True, max_length=40)),
