@@ -93,7 +93,7 @@ class Definition:
         return Template(source, field=f"{field} of {self.name}", error=BadBenchmarkError)
 
     def _choices(self, doc: dict[str, Any], item: str) -> tuple[str, ...]:
-        value = self.choice
+        value: Any = self.choice
         if isinstance(value, Template):
             value = doc[value.source] if value.source in doc else _literal(value.render(doc))
         sound = isinstance(value, list) and 2 <= len(value) <= CHOICE_LIMIT

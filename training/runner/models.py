@@ -28,8 +28,9 @@ def load_model(view: Path, dtype: "torch.dtype") -> "PreTrainedModel":
     """
     from transformers import AutoModelForCausalLM
 
+    loader: Any = AutoModelForCausalLM
     try:
-        model, info = AutoModelForCausalLM.from_pretrained(
+        model, info = loader.from_pretrained(
             view, dtype=dtype, use_safetensors=True, local_files_only=True,
             trust_remote_code=False, output_loading_info=True,
         )  # fmt: skip
@@ -85,7 +86,7 @@ def load_side(
     view = show_model(model, scratch / "model")
     if adapters is None:
         adapters = [str(model)] if has_adapter(model) else []
-    loaded = load_model(view, torch.float32 if adapters else dtype)
+    loaded: Any = load_model(view, torch.float32 if adapters else dtype)
     for number, folder in enumerate(adapters):
         adapter = show_adapter(Path(folder), scratch / f"adapter-{number}")
         loaded = attach_adapter(loaded, adapter).merge_and_unload()

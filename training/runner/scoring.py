@@ -9,7 +9,6 @@ from training.runner.encoding import Request
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedModel
 
 ROWS_A_BATCH = 64
 
@@ -57,9 +56,8 @@ def batches(asks: Iterable[Ask], batch_tokens: int) -> Iterator[list[Ask]]:
 class Scorer:
     """Scores batches with one model, which stays in evaluation mode on one device."""
 
-    def __init__(self, model: "PreTrainedModel", device: str = "cpu") -> None:
-        self.model: Any = _with_float32_head(model)
-        self.model.to(device)
+    def __init__(self, model: Any, device: str = "cpu") -> None:
+        self.model = _with_float32_head(model).to(device)
         accepted = inspect.signature(model.forward).parameters
         self.keeps_some_logits = "logits_to_keep" in accepted
 
@@ -95,7 +93,7 @@ class Scorer:
         return self.model(input_ids=padded, use_cache=False, logits_to_keep=keep).logits
 
 
-def _with_float32_head(model: "PreTrainedModel") -> "PreTrainedModel":
+def _with_float32_head(model: Any) -> Any:
     """`model`, its output layer in float32: bfloat16 logits near 20 lie 0.125 apart and tie."""
     import torch
 

@@ -61,12 +61,13 @@ class AdapterTrainer(Trainer):
 
     def summary(self) -> dict[str, Any]:
         """Steps, losses, tokens and seeds of the training."""
+        model: Any = self.model
         losses = [entry["loss"] for entry in self.state.log_history if "loss" in entry]
         return {
             "steps": self.state.global_step, "first_loss": losses[0] if losses else None,
             "final_loss": losses[-1] if losses else None, "tokens": self.seen_tokens,
             "trained_tokens": self.trained_tokens, "seed": self.args.seed,
-            "trainable_parameters": self.model.num_parameters(only_trainable=True),
+            "trainable_parameters": model.num_parameters(only_trainable=True),
         }  # fmt: skip
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
