@@ -44,6 +44,11 @@ def _names(results: list[Result]) -> dict[int, str]:
     return {row.pk: row.repo_id for row in rows.select_related("namespace")}
 
 
+def _dataset(result: Result, names: dict[int, str]) -> str:
+    """The data set with the items; the benchmark's own name when it is gone."""
+    return names.get(result["items_repository_id"]) or str(result["reference"])
+
+
 def _card(
     repository: Repository, tree: str, results: list[Result], record: GateRecord, names: Any
 ) -> bytes | None:
@@ -65,10 +70,9 @@ def _card(
 
 
 def _index_result(result: Result, record: GateRecord, names: dict[int, str]) -> ModelIndexResult:
-    dataset = names.get(result["items_repository_id"], result["reference"])
     return ModelIndexResult(
-        task_type="text-classification",
-        dataset_type=dataset,
+        task_type="text-generation",
+        dataset_type=_dataset(result, names),
         dataset_name=result["label_text"],
         dataset_split=result["split"].rpartition("/")[2].partition(".")[0],
         dataset_revision=result["items_commit"],
@@ -82,7 +86,7 @@ def _index_result(result: Result, record: GateRecord, names: dict[int, str]) -> 
 
 def _entry(result: Result, record: GateRecord, names: dict[int, str]) -> EvalResultEntry:
     return EvalResultEntry(
-        dataset_id=names.get(result["items_repository_id"], result["reference"]),
+        dataset_id=_dataset(result, names),
         task_id=result["label_text"],
         value=round(result["candidate_score"], 6),
         dataset_revision=result["items_commit"],

@@ -13,7 +13,7 @@ class FinetuneSerializer(serializers.Serializer[Any]):
     """What a fine-tune is asked with: one of `recipe_path` and `recipe`."""
 
     recipe_path = serializers.CharField(required=False, default="", max_length=1024)
-    recipe = serializers.DictField(required=False, default=None, allow_null=True)  # type: ignore[assignment]
+    recipe = serializers.DictField(required=False, default=None, allow_null=True)
     revision = serializers.CharField(required=False, default="", max_length=250, allow_blank=True)
     title = serializers.CharField(required=False, default="", max_length=256, allow_blank=True)
 

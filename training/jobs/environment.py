@@ -50,5 +50,5 @@ def thread_count() -> int:
 
 def _pinned() -> dict[str, str]:
     lines = (settings.BASE_DIR / "requirements.txt").read_text().splitlines()
-    pins = dict(match.groups() for line in lines if (match := _PIN.match(line)))
+    pins = {match[1]: match[2] for line in lines if (match := _PIN.match(line))}
     return {name: pins[name] for name in LIBRARIES if name in pins}

@@ -88,10 +88,9 @@ class Scoring:
         runner = RunnerJob(self.lease, self.workspace, self.recorder)
         runner.on_item = self._take
         with ExitStack() as stack:
-            for side, benchmark in self._pairs():
-                place = self._items_file(side, benchmark)
-                opened = place.open("a", encoding="utf-8", buffering=1)
-                self.files[side, benchmark] = stack.enter_context(opened)
+            for pair in self._pairs():
+                opened = self._items_file(*pair).open("a", encoding="utf-8", buffering=1)
+                self.files[pair] = stack.enter_context(opened)
             result = runner.run(self._job(), mounts)
         seconds = result.get("seconds")
         return seconds if isinstance(seconds, dict) else {}
