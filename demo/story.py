@@ -198,12 +198,12 @@ class Story:
             if losses:
                 step, loss = losses[-1]
                 word += f", step {step}, loss {loss:.3f}"
+            if run["status"] == "succeeded":
+                self.console.say(word)
+                return run
             if word != shown:
                 self.console.progress(word)
                 shown = word
-            if run["status"] == "succeeded":
-                self.console.line(f"    {word}")
-                return run
             check(run["status"] in {"queued", "running"}, f"run {number}: {run.get('error')}")
             time.sleep(1)
         raise StepFailedError(f"run {number} did not end in {RUN_LIMIT_SECONDS} s")
