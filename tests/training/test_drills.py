@@ -24,7 +24,7 @@ from training.jobs import sweep
 from training.jobs.execute import execute
 from training.models import Run, RunStatus
 
-pytestmark = [pytest.mark.drill, pytest.mark.usefixtures("real_commits")]
+pytestmark = [pytest.mark.drill, pytest.mark.usefixtures("transactional_db")]
 WORKER = (
     "import sys, django; django.setup(); "
     "from training.jobs.execute import execute; execute(int(sys.argv[1]))"

@@ -20,7 +20,7 @@ from training.jobs.execute import execute
 from training.jobs.items import read_items
 from training.models import Evaluation, GateRecord, Run, RunStatus
 
-pytestmark = pytest.mark.usefixtures("real_commits")
+pytestmark = pytest.mark.usefixtures("transactional_db")
 
 
 @pytest.fixture
