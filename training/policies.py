@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from django.db.models import Q
 
-from hub.errors import ForbiddenError, NotFoundError, RepositoryNotFoundError
+from hub.errors import (
+    ForbiddenError,
+    GatedRepositoryError,
+    NotFoundError,
+    RepositoryNotFoundError,
+)
 from hub.models import Access, Kind, RepoId, Repository, TokenScope
-from hub.policies import Actor, access_of, may_propose, require_person, visible_repositories
-from training.models import Run
+from hub.policies import (
+    Actor,
+    access_of,
+    may_propose,
+    require_files,
+    require_person,
+    visible_repositories,
+)
+from training.models import Run, RunKind
 
 if TYPE_CHECKING:
     from hub.models import User
@@ -33,12 +46,16 @@ def may_finetune(actor: Actor, repository: Repository) -> bool:
 
 
 def require_finetune(actor: Actor, repository: Repository) -> User:
-    """The person who may start a fine-tune here. Raises: UnauthenticatedError, ForbiddenError."""
+    """The person who may start a fine-tune here.
+
+    Raises: UnauthenticatedError, ForbiddenError, GatedRepositoryError.
+    """
     user: User = require_person(actor, scope=TokenScope.WRITE)
     if repository.kind != Kind.MODEL:
         raise ForbiddenError("Only models can be fine-tuned: open a model and start there.")
     if not may_finetune(actor, repository):
         raise ForbiddenError(f"You may not propose changes to {repository.repo_id}.")
+    require_files(actor, repository)
     return user
 
 
@@ -74,9 +91,9 @@ def get_data(actor: Actor, repo_id: str, *, named_by: Repository | None = None) 
 
     `named_by`: a repository whose own rule names the data set. Its maintainers may then use
     those of their namespace, although the author of a proposal cannot read them (threat M5).
-    Raises: RepositoryNotFoundError, BadInputError.
+    Raises: RepositoryNotFoundError, GatedRepositoryError, BadInputError.
     """
-    rows = Repository.objects.named(RepoId.parse(Kind.DATASET, repo_id))
+    rows = Repository.objects.with_access(actor.user).named(RepoId.parse(Kind.DATASET, repo_id))
     allowed = Q(pk__in=visible_repositories(actor).values("pk"))
     if named_by is not None:
         allowed |= Q(namespace=named_by.namespace_id)
@@ -85,19 +102,53 @@ def get_data(actor: Actor, repo_id: str, *, named_by: Repository | None = None) 
         raise RepositoryNotFoundError(
             f"There is no data set {repo_id}, or you may not see it. Create it or correct the name."
         )
+    if named_by is None or found.namespace_id != named_by.namespace_id:
+        require_files(actor, found)
     return found
 
 
 def still_allowed(run: Run) -> bool:
-    """Whether the person who asked for `run` may still have it: asked again when it starts."""
+    """Whether the person who asked for `run` may still have it: asked again when it starts.
+
+    That holds for every repository it reads, and for running somebody's files (threats D6, J3).
+    """
     if not run.created_by.is_active:
         return False
-    return access_of(run.created_by, run.repository) >= Access.READ
+    need = Access.WRITE if _runs_a_candidate(run) else Access.READ
+    return access_of(run.created_by, run.repository) >= need and _may_read_inputs(run)
+
+
+def _runs_a_candidate(run: Run) -> bool:
+    sides = {given["digest"] for role in ("base", "candidate") for given in run.inputs(role)}
+    return len(sides) > 1
+
+
+def _may_read_inputs(run: Run) -> bool:
+    wanted = {given["repository_id"] for given in run.spec["inputs"]}
+    readable = readable_repositories(Actor(run.created_by), wanted)
+    if run.kind == RunKind.COMPARE:  # named by the model's own rule: see `get_data`
+        own = Repository.objects.filter(pk__in=wanted, namespace=run.repository.namespace_id)
+        readable |= set(own.values_list("pk", flat=True))
+    return wanted <= readable
+
+
+def readable_repositories(actor: Actor, wanted: Iterable[int]) -> set[int]:
+    """Those of the repositories `wanted` whose files `actor` may read."""
+    rows = visible_repositories(actor).filter(pk__in=set(wanted))
+    return {row.pk for row in rows if _may_read_files(actor, row)}
+
+
+def _may_read_files(actor: Actor, repository: Repository) -> bool:
+    try:
+        require_files(actor, repository)
+    except GatedRepositoryError:
+        return False
+    return True
 
 
 def may_read_items(actor: Actor, repository_id: int) -> bool:
     """Whether `actor` may see the items of a benchmark that lies in this data set."""
-    return visible_repositories(actor).filter(pk=repository_id).exists()
+    return bool(readable_repositories(actor, [repository_id]))
 
 
 def running_of(user_id: int) -> int:

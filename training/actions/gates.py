@@ -186,23 +186,43 @@ def _spec(repository: Repository, change: Change, rule: bytes, actor: Actor) -> 
         "versions": versions,
     }
     if base_digest != candidate_digest:
+        _require_own_base(repository, candidate)
         # Only now: a rule that cannot be read must not stop the change that mends it.
         _pin_benchmarks(repository, parse_gate(rule), actor, spec)
     return spec
 
 
+def _require_own_base(repository: Repository, files: list[PinnedFile]) -> None:
+    """Refuse an adapter on another base: loaders follow that name, the gate weighs this model.
+
+    Raises: BadInputError.
+    """
+    named = _json(repository, files, "adapter_config.json").get("base_model_name_or_path")
+    if named and str(named).lower() != repository.repo_id.lower():
+        raise BadInputError(
+            f"adapter_config.json names the base {str(named)[:100]!r}, which would be loaded in "
+            f"place of what is weighed: set base_model_name_or_path to {repository.repo_id}."
+        )
+
+
 def _dtype(repository: Repository, files: list[PinnedFile]) -> str:
     """The precision the base's weights are stored in, by its config."""
-    config = next((file for file in files if file.path == "config.json"), None)
-    if config is None or config.size_bytes > DEFINITION_LIMIT_BYTES:
-        return "float32"
-    with open_pinned(repository, config) as stream:
+    values = _json(repository, files, "config.json")
+    said = values.get("dtype") or values.get("torch_dtype")
+    return "bfloat16" if said == "bfloat16" else "float32"
+
+
+def _json(repository: Repository, files: list[PinnedFile], path: str) -> dict[str, Any]:
+    """The object in a small JSON file of a model; empty when there is none to be read."""
+    file = next((file for file in files if file.path == path), None)
+    if file is None or file.size_bytes > DEFINITION_LIMIT_BYTES:
+        return {}
+    with open_pinned(repository, file) as stream:
         try:
             values = json.loads(stream.read())
-        except ValueError:
-            return "float32"
-    said = (values.get("dtype") or values.get("torch_dtype")) if isinstance(values, dict) else None
-    return "bfloat16" if said == "bfloat16" else "float32"
+        except (ValueError, RecursionError):
+            return {}
+    return values if isinstance(values, dict) else {}
 
 
 def _unweighed(repository: Repository, base_oid: str, tree: str) -> list[str]:

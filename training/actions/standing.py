@@ -13,6 +13,7 @@ from hub.models import BranchProtection, Repository
 from training.actions.gates import rule_at, rule_digest
 from training.jobs.sentences import detail_of, sentence_of
 from training.models import GateRecord, GateVerdict, Run, RunKind, RunStatus
+from training.specs.gate import GATE_PATH
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,12 @@ def is_exact(record: GateRecord, change: Change, digest: str) -> bool:
 
 
 def requirements(repository: Repository, change: Change) -> Iterable[Requirement]:
-    """The gate's line of the checklist, where the target branch has a rule and wants it met."""
+    """The gate's lines of the checklist, where the target branch has a rule and wants it met."""
+    if changes_rule_among_others(repository, change):
+        told = _("%(path)s changes together with other files: propose the new rule alone.") % {
+            "path": GATE_PATH
+        }
+        yield Requirement("gate-rule", _("Gate rule"), RequirementState.FAILED, told)
     protection = BranchProtection.objects.filter(
         repository=repository.pk, branch=change.target_branch
     ).first()
@@ -76,6 +82,16 @@ def requirements(repository: Repository, change: Change) -> Iterable[Requirement
     standing = standing_of(repository, change)
     if standing is not None:
         yield requirement_of(standing)
+
+
+def changes_rule_among_others(repository: Repository, change: Change) -> bool:
+    """Whether the gate's rule changes, and not alone: such a change judges itself (threat M3)."""
+    if change.merge_tree is None:
+        return False
+    paths = repository.store().changed_paths(change.base_oid, change.merge_tree)
+    return len(paths) > 1 and any(
+        path.startswith(f"{GATE_PATH}/") or path == GATE_PATH for path in paths
+    )
 
 
 def requirement_of(standing: Standing) -> Requirement:

@@ -24,8 +24,8 @@ class GateSerializer(serializers.Serializer[Any]):
     head = serializers.CharField(required=False, default="", max_length=40, allow_blank=True)
 
 
-def run_shape(run: Run, *, full: bool = False) -> dict[str, Any]:
-    """A run as the API tells it; the spec and the result only when asked for one run."""
+def run_shape(run: Run, *, spec: dict[str, Any] | None = None) -> dict[str, Any]:
+    """A run as the API tells it; with `spec`, as its reader may see it, all that there is."""
     shape: dict[str, Any] = {
         "number": run.number,
         "kind": run.kind,
@@ -42,9 +42,9 @@ def run_shape(run: Run, *, full: bool = False) -> dict[str, Any]:
         "error": run.error or None,
         "url": run.get_absolute_url(),
     }
-    if full:
+    if spec is not None:
         shape |= {
-            "spec": run.spec,
+            "spec": spec,
             "result": run.result,
             "cpuSeconds": run.cpu_seconds,
             "peakMemoryBytes": run.peak_memory_bytes,

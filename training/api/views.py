@@ -16,6 +16,7 @@ from hub.api.views import RepositoryView
 from hub.errors import BadInputError
 from training.actions.curves import curves
 from training.actions.runs import cancel_run, run_again, submit_finetune
+from training.actions.specs import shown_spec
 from training.api.serializers import FinetuneSerializer, run_shape
 from training.models import LogLine, Run, RunKind
 from training.policies import get_run
@@ -72,7 +73,8 @@ class RunView(RepositoryView):
 
     @extend_schema(responses=OpenApiTypes.OBJECT)
     def get(self, request: Request, number: int, **path: Any) -> Response:
-        return Response(run_shape(get_run(self.repository, number), full=True))
+        run = get_run(self.repository, number)
+        return Response(run_shape(run, spec=shown_spec(run, self.actor)))
 
 
 class RunMetricsView(RepositoryView):

@@ -18,7 +18,7 @@ from training.jobs.environment import require_same_libraries
 from training.jobs.errors import LeaseLostError, RunCancelledError, RunFailedError
 from training.jobs.finishing import finish
 from training.jobs.lease import Lease
-from training.jobs.recorder import Recorder
+from training.jobs.recorder import Recorder, printable
 from training.jobs.workspace import Workspace
 from training.models import Run, RunAttempt, RunKind, RunStatus
 from training.policies import running_of, still_allowed
@@ -61,14 +61,23 @@ def _has_to_wait(pk: int) -> bool:
 
 
 def _attempt(run: Run, lease: Lease) -> None:
+    """Work, and clean up: but leave the folder alone when another worker has the run by now."""
     workspace, recorder = Workspace(run), Recorder(run)
+    try:
+        _carry_out(run, lease, workspace, recorder)
+    except LeaseLostError:
+        log.warning("run.lease_lost", run_id=run.pk, fence=run.fence)
+        return
+    workspace.remove()
+
+
+def _carry_out(run: Run, lease: Lease, workspace: Workspace, recorder: Recorder) -> None:
     try:
         _check(run)
         _resume(run, workspace, recorder)
         JOBS[run.kind](lease, workspace, recorder)
     except LeaseLostError:
-        log.warning("run.lease_lost", run_id=run.pk, fence=run.fence)
-        return
+        raise
     except RunCancelledError:
         _end(run, recorder, RunStatus.CANCELLED)
     except DatabaseError:
@@ -80,7 +89,6 @@ def _attempt(run: Run, lease: Lease) -> None:
     except Exception as fault:
         log.exception("run.broken", run_id=run.pk)
         _end(run, recorder, RunStatus.FAILED, error=_sentence_of(run, fault))
-    workspace.remove()
 
 
 def _sentence_of(run: Run, fault: Exception) -> str:
@@ -102,8 +110,8 @@ def _check(run: Run) -> None:
         )
     if not still_allowed(run):
         raise RunFailedError(
-            f"{run.created_by.username} may no longer use {run.repository.repo_id}: "
-            "let someone who may start the run again."
+            f"{run.created_by.username} may no longer use {run.repository.repo_id} or the data "
+            "that this run reads: let someone who may start it again."
         )
     require_same_libraries(run.spec)
 
@@ -118,14 +126,12 @@ def _resume(run: Run, workspace: Workspace, recorder: Recorder) -> None:
 
 
 def _end(run: Run, recorder: Recorder, status: RunStatus, error: str = "") -> None:
-    """Write how a run ended that did not succeed."""
+    """Write how a run ended that did not succeed. Raises: LeaseLostError."""
+    error = printable(error)  # it may quote what people wrote
     if error:
         recorder.line(error)
-    try:
-        recorder.flush()
-        with transaction.atomic():
-            finish(run, status, error=error)
-            if run.kind == RunKind.COMPARE:
-                gate.settle_unweighed(run, error)
-    except LeaseLostError:
-        log.warning("run.lease_lost", run_id=run.pk, fence=run.fence)
+    recorder.flush()
+    with transaction.atomic():
+        finish(run, status, error=error)
+        if run.kind == RunKind.COMPARE:
+            gate.settle_unweighed(run, error)

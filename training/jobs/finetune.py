@@ -21,7 +21,7 @@ from hub.gitstore import AddFile, AddPointer, Operation
 from hub.models import Repository
 from hub.policies import Actor
 from training.jobs.cards import FinetuneFacts, with_finetune
-from training.jobs.errors import LeaseLostError
+from training.jobs.errors import LeaseLostError, RunFailedError
 from training.jobs.finishing import finish
 from training.jobs.inputs import files_of, lay_out, open_pinned
 from training.jobs.lease import Lease
@@ -29,6 +29,7 @@ from training.jobs.recorder import Recorder
 from training.jobs.sandboxed import RunnerJob
 from training.jobs.workspace import Workspace
 from training.models import Run, RunStatus
+from training.policies import still_allowed
 from training.sandbox import OutputRefusedError, open_output
 from training.specs.recipe import Recipe, read_recipe
 from training.specs.sampling import read_json_lines, select_rows
@@ -186,6 +187,11 @@ def _propose(run: Run, head_oid: str, result: dict[str, Any]) -> None:
     held = Run.objects.held(run.pk, run.fence).select_for_update().first()
     if held is None:
         raise LeaseLostError
+    if not still_allowed(run):
+        raise RunFailedError(
+            f"{run.created_by.username} may no longer propose this, or read its data: let someone "
+            "who may start the run again."
+        )
     number = held.pull_request_number
     if number is None:
         proposal = extensions.propose(

@@ -39,7 +39,8 @@ def carry_out(lease: Lease, workspace: Workspace, recorder: Recorder) -> None:
     _require_same_merge(run)
     sides = [_side(run, name) for name in ("base", "candidate")]
     if sides[0].digest == sides[1].digest:
-        return settle(run, GateVerdict.PASS, [], "no_model_change")
+        reason = "not_weighable" if run.spec.get("unweighed") else "no_model_change"
+        return settle(run, GateVerdict.PASS, [], reason)
     benchmarks, gate = benchmarks_of(run.spec), gate_of(run.spec)
     issued = issue(benchmarks, gate)
     try:

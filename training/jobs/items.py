@@ -103,9 +103,10 @@ def check_items(items: Iterable[Item], issued: Iterable[IssuedItem]) -> list[Ite
     return [replace(found[each.id], group=each.group, cluster=each.cluster) for each in order]
 
 
-def with_questions(items: Iterable[Item], questions: Path) -> list[Item]:
+def with_questions(items: Iterable[Item], questions: Path | None) -> list[Item]:
     """`items` with the prompt and choices that the runner says it showed, where it does."""
-    shown = {str(row.get("id")): row for row in read_lines(questions)}
+    rows = read_lines(questions) if questions else ()
+    shown = {str(row.get("id")): row for row in rows}
     return [_shown(item, shown.get(item.id, {})) for item in items]
 
 

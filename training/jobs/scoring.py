@@ -23,8 +23,10 @@ from training.jobs.recorder import Recorder
 from training.jobs.sandboxed import Event, RunnerJob
 from training.jobs.workspace import Workspace
 from training.models import Evaluation, Run
+from training.sandbox import collect
 from training.specs.items import Item as IssuedItem
 
+QUESTIONS_LIMIT_BYTES = 512 * 1024**2
 Pair = tuple[str, str]  # the side's name and the benchmark's key
 
 
@@ -143,8 +145,9 @@ class Scoring:
 
     def _collected(self, side: str, benchmark: str) -> list[Item]:
         items = [read_item(row) for row in read_lines(self._items_file(side, benchmark))]
-        questions = self.workspace.result / f"questions-{benchmark}.jsonl"
-        return with_questions(check_items(items, self.issued[benchmark]), questions)
+        name = f"result/questions-{benchmark}.jsonl"
+        left = collect(self.workspace.out, {name: QUESTIONS_LIMIT_BYTES})
+        return with_questions(check_items(items, self.issued[benchmark]), left.get(name))
 
     def _keep(
         self, side: str, benchmark: str, items: list[Item], seconds: dict[str, Any]

@@ -33,6 +33,8 @@ def sentence_of(verdict: str, results: Sequence[Result], reason: str = "") -> st
     """What the gate found, in one sentence."""
     if reason == "no_model_change":
         return _("No model file changed: there is nothing to weigh.")
+    if reason == "not_weighable":
+        return _("Nothing that can be weighed changed, but other weights did: look at them.")
     named: dict[str, list[Result]] = {}
     for result in results:
         named.setdefault(result["verdict"], []).append(result)

@@ -66,7 +66,9 @@ class Workspace:
 
     def _checkpoints(self) -> list[Path]:
         """Whole checkpoints of earlier attempts: the runner renames them into place when done."""
-        places = [place for f in self._earlier() for place in (f / "out/checkpoints").glob("*")]
+        kept = [f / "out" / "checkpoints" for f in self._earlier()]
+        # What the sandbox made may be a link to anywhere.
+        places = [place for folder in kept if not folder.is_symlink() for place in folder.glob("*")]
         return [p for p in places if _CHECKPOINT.fullmatch(p.name) and not p.is_symlink()]
 
 

@@ -210,15 +210,6 @@ class Run(models.Model):
         units = {"steps": _("steps"), "items": _("items")}
         return str(units.get(self.progress.get("unit"), ""))
 
-    @property
-    def input_files(self) -> list[dict[str, Any]]:
-        """Every file the run reads, each with the repository and commit it is from."""
-        return [
-            {**file, "source": given["source"], "commit": given["commit"]}
-            for given in self.spec.get("inputs", [])
-            for file in given["files"]
-        ]
-
     def inputs(self, role: str) -> list[dict[str, Any]]:
         """The inputs of one role: model, data, base, candidate, benchmark."""
         return [given for given in self.spec["inputs"] if given["role"] == role]

@@ -17,6 +17,7 @@ from hub.models import Repository
 from hub.policies import Actor
 from training.actions.curves import curves
 from training.actions.runs import cancel_run, run_again
+from training.actions.specs import input_files, shown_spec
 from training.models import LogLine, Run, RunKind
 from training.policies import get_run, may_finetune, may_stop
 
@@ -56,6 +57,7 @@ def run_detail(request: HttpRequest, repository: Repository, number: int) -> Htt
         response = render(request, f"training/run.html#{part}", context)
         response["Cache-Control"] = "no-store"
         return response
+    context["input_files"] = input_files(shown_spec(run, actor_of(request)))
     return render(request, "training/run.html", frame(repository, "runs") | context)
 
 
