@@ -123,6 +123,7 @@ HUB: dict[tuple[str, str], Route] = {
     ("hub:readyz", "GET"): _page(Need.OPEN),
     ("hub:metrics", "GET"): _page(Need.OPEN),
     ("hub:api-schema", "GET"): _page(Need.OPEN),
+    ("hub:static", "GET"): _page(Need.OPEN, kwargs={"path": "css/base.css"}),
     ("hub:set-language", "GET"): _page(Need.OPEN),
     ("hub:set-language", "POST"): _page(Need.OPEN, **_form("language=en")),
     ("hub:api-unknown", "GET"): _page(Need.OPEN),

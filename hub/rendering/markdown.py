@@ -29,8 +29,8 @@ NESTING_LIMIT = 300
 ID_PREFIX = "user-content-"
 TAG_NAMES = (
     "a abbr b blockquote br caption center cite code col colgroup dd del details dfn div dl dt em "
-    "figcaption figure h1 h2 h3 h4 h5 h6 hr i img input ins kbd li mark ol p picture pre q s samp "
-    "section small span strong sub summary sup table tbody td tfoot th thead tr tt u ul var"
+    "figcaption figure h1 h2 h3 h4 h5 h6 hr i img input ins kbd label li mark ol p picture pre q s "
+    "samp section small span strong sub summary sup table tbody td tfoot th thead tr tt u ul var"
 )
 ATTRIBUTES = {
     "*": {"id", "title", "lang", "dir", "align"},
@@ -72,6 +72,9 @@ def render_markdown(text: str, *, link: LinkMaker | None = None, folder: str = "
         set_tag_attribute_values={
             "input": {"type": "checkbox", "disabled": ""},
             "img": {"loading": "lazy"},
+            # What scrolls sideways on a phone scrolls by keyboard too.
+            "pre": {"tabindex": "0"},
+            "table": {"tabindex": "0"},
         },
         url_schemes=set(SCHEMES),
         link_rel="nofollow ugc noopener noreferrer",
@@ -94,7 +97,7 @@ def _depth(html: str) -> int:
 def _parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": True, "highlight": _highlight})
     parser.enable(["table", "strikethrough"])
-    parser.use(footnote_plugin).use(tasklists_plugin)
+    parser.use(footnote_plugin).use(tasklists_plugin, label=True)
     parser.core.ruler.push("align_cells", _align_cells)
     parser.core.ruler.push("name_headings", _name_headings)
     return parser

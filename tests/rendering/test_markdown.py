@@ -97,7 +97,7 @@ def link(path: str, is_image: bool) -> str:
 @pytest.mark.parametrize("payload", PAYLOADS)
 def test_no_payload_leaves_anything_that_acts(payload):
     page = Reader(render_markdown(f"before\n\n{payload}\n\nafter", link=link))
-    written = {"rel", "loading", "type", "disabled", "class"}
+    written = {"rel", "loading", "type", "disabled", "class", "tabindex"}
     for tag, attributes in page.tags:
         assert tag in TAG_NAMES.split() and tag not in FORBIDDEN
         allowed = ATTRIBUTES["*"] | ATTRIBUTES.get(tag, set()) | written
