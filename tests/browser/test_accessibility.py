@@ -1,0 +1,54 @@
+"""No WCAG 2.2 A or AA violation that axe-core finds, on the main pages, in both themes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+AXE = Path(__file__).parents[1] / "data" / "axe" / "axe.min.js"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+PAGES = {
+    "home": "/",
+    "explore": "/-/explore",
+    "sign in": "/-/sign-in",
+    "new": "/-/new",
+    "tokens": "/-/settings/tokens",
+    "runs everywhere": "/-/runs",
+    "model": "{model}",
+    "files": "{model}/tree/main",
+    "card file": "{model}/blob/main/README.md",
+    "tensors": "{model}/blob/main/model.safetensors",
+    "history": "{model}/commits/main",
+    "settings": "{model}/settings",
+    "fine-tune": "{model}/finetune",
+    "runs": "{model}/runs",
+    "run": "{model}/runs/2",
+    "discussions": "{model}/discussions",
+    "conversation": "{pull}",
+    "changed files": "{pull}/files",
+    "benchmarks": "{pull}/benchmarks",
+    "examples": "{pull}/examples",
+    "design": "/-/design",
+}
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(
+    ("theme", "width", "language"),
+    [("light", 1440, "en"), ("dark", 1440, "en"), ("light", 360, "zh-hans")],
+)
+def test_pages_keep_to_wcag_aa(open_window, told, theme, width, language):
+    window = open_window(theme=theme, width=width, bypass_csp=True)
+    window.sign_in(told.owner)
+    cookie = {"name": "language", "value": language, "url": window.url}
+    window.context.add_cookies([cookie])
+    found = {}
+    for name, path in PAGES.items():
+        page = window.goto(path.format(model=told.url, pull=told.pull_path("good")))
+        page.add_script_tag(path=AXE)
+        result = page.evaluate("rules => axe.run({runOnly: rules})", RULES)
+        for violation in result["violations"]:
+            places = [node["target"][0] for node in violation["nodes"][:3]]
+            found[f"{name}: {violation['id']}"] = places
+    assert found == {}

@@ -1,0 +1,72 @@
+"""The same hub on servers that others run, and without a proxy in front."""
+
+from __future__ import annotations
+
+import json
+
+import psycopg
+import pytest
+import requests
+from huggingface_hub import HfApi
+
+from demo.files import hf, sha256_of
+from tests.server import HubServer, running_hub
+from tools.little_hub import TINY, LittleStory
+
+OWN = {"web", "worker-cpu", "worker-gpu", "beat"}
+WEIGHTS = "model.safetensors"
+
+
+def process_names(hub: HubServer) -> set[str]:
+    status = json.loads((hub.data_dir / "run" / "status.json").read_text())
+    return {row["name"] for row in status}
+
+
+@pytest.mark.timeout(600)
+def test_a_run_goes_through_an_external_database_and_broker(tmp_path, database_url, broker):
+    with running_hub(tmp_path / "data", DATABASE_URL=database_url, **broker) as hub:
+        assert process_names(hub) == OWN | {"nginx"}
+        story = LittleStory(hub)
+        try:
+            story.begin()
+            gate = story._wait_for_gate(story.first)
+        finally:
+            story.end()
+        assert gate["verdict"] == "pass"
+    assert not (tmp_path / "data" / "postgres").exists()
+    with psycopg.connect(database_url) as connection:
+        found = connection.execute("SELECT status, worker FROM training_run").fetchall()
+    assert [status for status, _worker in found] == ["succeeded"]
+    assert found[0][1]
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("xet", [True, False], ids=["xet", "lfs"])
+def test_without_a_front_files_go_up_and_down(tmp_path, database_url, xet):
+    with running_hub(tmp_path / "data", DATABASE_URL=database_url, FRONT="none") as hub:
+        assert "nginx" not in process_names(hub)
+        token = hub.person("owner")
+        HfApi(hub.url, token=token).create_repo("owner/tiny")
+        access = {"url": hub.url, "token": token, "cache": tmp_path / "home", "xet": xet}
+        hf("upload", "owner/tiny", str(TINY), ".", **access)
+        hf("download", "owner/tiny", "--local-dir", str(tmp_path / "down"), **access)
+        assert sha256_of(tmp_path / "down" / WEIGHTS) == sha256_of(TINY / WEIGHTS)
+        assert read_range(hub, token, 100, 199) == (TINY / WEIGHTS).read_bytes()[100:200]
+        assert b"@layer" in style_sheet(hub)
+
+
+def read_range(hub: HubServer, token: str, first: int, last: int) -> bytes:
+    answer = requests.get(
+        f"{hub.url}/owner/tiny/resolve/main/{WEIGHTS}",
+        headers={"Authorization": f"Bearer {token}", "Range": f"bytes={first}-{last}"},
+        timeout=30,
+    )
+    assert answer.status_code == 206
+    return answer.content
+
+
+def style_sheet(hub: HubServer) -> bytes:
+    """The first style sheet that the home page names: pages have their look without nginx too."""
+    page = requests.get(f"{hub.url}/", timeout=30).text
+    path = page.partition('rel="stylesheet" href="')[2].partition('"')[0]
+    return requests.get(f"{hub.url}{path}", timeout=30).content
