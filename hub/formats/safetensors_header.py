@@ -8,7 +8,7 @@ touches the tensors themselves.
 from collections import Counter
 from dataclasses import dataclass
 from math import prod
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from hub.formats.bounded_json import load_json
 from hub.formats.errors import JsonError, SafetensorsError
@@ -79,7 +79,7 @@ def header_length(first_bytes: bytes, *, file_bytes: int) -> int:
     return length
 
 
-def read_header(file: BinaryIO, *, file_bytes: int) -> SafetensorsHeader:
+def read_header(file: IO[bytes], *, file_bytes: int) -> SafetensorsHeader:
     """The header of the safetensors file that `file`, at its start, reads.
 
     Raises:

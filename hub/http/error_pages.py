@@ -10,8 +10,8 @@ from django.shortcuts import redirect, render
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
-from hub.http.refusals import fault, header_text, refusal
 from hub.errors import BadInputError, ForbiddenError, HubError, NotFoundError, UnauthenticatedError
+from hub.http.refusals import fault, header_text, refusal
 
 log = structlog.get_logger(__name__)
 
@@ -70,5 +70,3 @@ def server_error(request: HttpRequest) -> HttpResponse:
         return fault(request)
     context: dict[str, Any] = {"request_id": getattr(request, "request_id", "-")}
     return render(request, "errors/fault.html", context, status=500)
-
-

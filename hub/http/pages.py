@@ -25,9 +25,7 @@ def repository_page(
         def fetched(
             request: HttpRequest, kind: Kind, namespace: str, name: str, **rest: Any
         ) -> HttpResponse:
-            repository = get_repository(
-                actor_of(request), RepoId(kind, namespace, name), need=need
-            )
+            repository = get_repository(actor_of(request), RepoId(kind, namespace, name), need=need)
             return view(request, repository, **rest)
 
         return fetched

@@ -33,7 +33,9 @@ def refusal_status(error: HubError, *, signed_in: bool) -> int:
     return error.http_status
 
 
-def refusal(error: HubError, *, signed_in: bool, extra: dict[str, Any] | None = None) -> HttpResponse:
+def refusal(
+    error: HubError, *, signed_in: bool, extra: dict[str, Any] | None = None
+) -> HttpResponse:
     """The JSON response of a refusal; HEAD requests are served by its headers."""
     response = JsonResponse(
         {"error": str(error), **(extra or {})}, status=refusal_status(error, signed_in=signed_in)

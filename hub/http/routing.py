@@ -7,7 +7,12 @@ from typing import Any
 
 from django.urls import URLPattern, path, register_converter
 
-from hub.http.converters import PathConverter, PluralKindConverter, RevisionConverter, SegmentConverter
+from hub.http.converters import (
+    PathConverter,
+    PluralKindConverter,
+    RevisionConverter,
+    SegmentConverter,
+)
 from hub.models import Kind
 
 register_converter(SegmentConverter, "segment")

@@ -16,7 +16,7 @@ _HASHED = re.compile(r"\.[0-9a-f]{8,}\.[a-z0-9.]+$")
 @require_safe
 def static_file(request: HttpRequest, path: str) -> HttpResponseBase:
     """A collected file; one whose name holds a hash of its content may be kept for ever."""
-    response = serve(request, path, document_root=settings.STATIC_ROOT)
+    response = serve(request, path, document_root=str(settings.STATIC_ROOT))
     kept = "public, max-age=31536000, immutable" if _HASHED.search(path) else "no-cache"
     response["Cache-Control"] = kept
     return response

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from hub.extensions import Change, Requirement, RequirementState, registries
 from hub.models import Access, BranchProtection, Membership
@@ -103,7 +103,7 @@ def _approvals(pull_request: Discussion, change: Change, needed: int) -> Require
         told = _("%(name)s requests changes.") % {"name": against[0].reviewer.username}
         return Requirement("approvals", label, RequirementState.FAILED, told, *action)
     given = sum(r.verdict == ReviewVerdict.APPROVE for r in reviews)
-    detail = ngettext_lazy(
+    detail = ngettext(
         "%(given)d of %(count)d approval of this version",
         "%(given)d of %(count)d approvals of this version",
         "count",

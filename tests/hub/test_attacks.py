@@ -42,7 +42,7 @@ def no_tries() -> None:
     cache.clear()
 
 
-def sign_in(name: str, password: str = "wrong password", **more: Any) -> int:  # noqa: S107
+def sign_in(name: str, password: str = "wrong password", **more: Any) -> int:
     form = {"username": name, "password": password}
     return Client(**more).post("/-/sign-in", form).status_code
 

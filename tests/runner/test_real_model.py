@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from demo.files import cache_folder
 from tests.runner.conftest import DATA, read_rows, write_rows
 from training.runner import evaluate, finetune
 from training.runner.job import Benchmark, EvaluateJob, FinetuneJob, Side
-from demo.files import cache_folder
 from training.runner.smollm2 import make_model
 
 pytestmark = [
