@@ -106,7 +106,7 @@ def _approvals(pull_request: Discussion, change: Change, needed: int) -> Require
     detail = ngettext(
         "%(given)d of %(count)d approval of this version",
         "%(given)d of %(count)d approvals of this version",
-        "count",
+        needed,
     ) % {"given": given, "count": needed}
     if given >= needed:
         return Requirement("approvals", label, RequirementState.MET, detail)
