@@ -10,6 +10,7 @@ from django.conf import settings
 
 from hub import extensions
 from hub.actions import large_files, refs
+from hub.actions.room import require_room
 from hub.errors import (
     BadInputError,
     BranchMovedError,
@@ -94,6 +95,7 @@ def commit_files(
         require_proposer(repository, actor, ref)
     else:
         refs.require_writable(repository, actor, ref)
+    require_room()
     _check(repository, operations, title, parent)
     message = f"{title.strip()}\n\n{description}".strip()
     draft = _Draft(operations, message, author_of(actor))

@@ -15,6 +15,7 @@ from django.db import transaction
 
 from hub import events
 from hub.actions import audit
+from hub.actions.room import require_room
 from hub.errors import (
     BadInputError,
     ConflictError,
@@ -144,6 +145,7 @@ def create_tag(repository: Repository, actor: Actor, name: str, *, revision: str
 
 def _create(repository: Repository, actor: Actor, ref: str, revision: str) -> str:
     require_writable(repository, actor, ref)
+    require_room()
     store = repository.store()
     oid = store.resolve(revision)
     # Names that differ in case only would collide on some of our users' disks (threat G1).

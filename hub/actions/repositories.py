@@ -14,6 +14,7 @@ from django.db.models import ProtectedError
 from hub import events
 from hub.actions import audit
 from hub.actions.commits import author_of
+from hub.actions.room import require_room
 from hub.actions.tokens import end_tokens_limited_to
 from hub.errors import BadInputError, ConflictError, ForbiddenError
 from hub.gitstore import GitStore
@@ -66,6 +67,7 @@ def create_repository(actor: Actor, repo: RepoId, *, visibility: str | None = No
         created_by=actor.person,
     )
     _require_free(repo)
+    require_room()
     try:
         with transaction.atomic():
             _save_with_folder(repository, actor)

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from hub.actions import commits, large_files, refs
 from hub.actions.refs import RefChange
+from hub.actions.room import require_room
 from hub.api.uploads import release_connection, stream_of
 from hub.errors import BadInputError, ForbiddenError, HubError, UnauthenticatedError
 from hub.gitstore import GitStore, Pointer
@@ -101,6 +102,7 @@ def upload_pack(request: HttpRequest, actor: Actor, repository: Repository) -> H
 def receive_pack(request: HttpRequest, actor: Actor, repository: Repository) -> HttpResponseBase:
     """POST /[datasets/]{namespace}/{name}[.git]/git-receive-pack: pushes."""
     _require_right(RECEIVE_PACK, actor, repository)
+    require_room()
     encoding = request.headers.get("Content-Encoding", "")
     updates, body = read_commands(request_body(stream_of(request), content_encoding=encoding))
     store = repository.store()

@@ -95,10 +95,7 @@ class Landing:
 
     def require_room(self, expected_bytes: int) -> None:
         """Raises: StorageFullError when `expected_bytes` more would eat into the reserve."""
-        usage = shutil.disk_usage(self._folder)
-        reserve_bytes = min(self._reserve_bytes, int(usage.total * RESERVED_SHARE))
-        if usage.free < expected_bytes + reserve_bytes:
-            raise StorageFullError(FULL_MESSAGE)
+        require_room(self._folder, expected_bytes, reserve_bytes=self._reserve_bytes)
 
     def stray_files(self, older_than: timedelta) -> Iterator[Path]:
         """What killed uploads left behind, untouched for `older_than`."""
@@ -115,6 +112,13 @@ class Landing:
         for path in stray:
             path.unlink(missing_ok=True)
         return len(stray)
+
+
+def require_room(folder: Path, expected_bytes: int = 0, *, reserve_bytes: int) -> None:
+    """Raises: StorageFullError when `expected_bytes` more would eat into the disk's reserve."""
+    usage = shutil.disk_usage(folder)
+    if usage.free < expected_bytes + min(reserve_bytes, int(usage.total * RESERVED_SHARE)):
+        raise StorageFullError(FULL_MESSAGE)
 
 
 def link_if_absent(source: Path, place: Path) -> bool:

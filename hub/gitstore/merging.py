@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pygit2
 
-from hub.errors import ConflictError, MergeConflictError
-from hub.gitstore.process import run_git
+from hub.errors import MergeConflictError
+from hub.gitstore.process import GitFailedError, run_git
 
 
 def merge_trees(git_dir: Path, ours: str, theirs: str) -> str:
@@ -21,7 +21,7 @@ def merge_trees(git_dir: Path, ours: str, theirs: str) -> str:
     if done.returncode == 1:
         raise MergeConflictError(sorted(filter(None, set(paths))))
     if done.returncode != 0:
-        raise ConflictError(f"git could not merge: {done.stderr}")
+        raise GitFailedError("git could not merge.", done.stderr)
     return tree.strip()
 
 

@@ -13,6 +13,7 @@ from hub.gitstore import diffing, history, merging, reading, refs, writing
 from hub.gitstore.creation import new_repository
 from hub.gitstore.libgit import open_repository
 from hub.gitstore.operations import AddFile, Operation
+from hub.gitstore.room import full_disk_refused
 from hub.gitstore.values import Author, CommitInfo, Entry, FileDiff, Ref
 
 MIB = 1024**2
@@ -41,7 +42,11 @@ class GitStore:
 
         Raises: ConflictError when `path` is taken.
         """
-        with new_repository(path, default_branch=default_branch) as aside:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with (
+            full_disk_refused(path.parent),
+            new_repository(path, default_branch=default_branch) as aside,
+        ):
             cls(aside).commit(
                 ref=f"refs/heads/{default_branch}",
                 parent=None,
@@ -83,7 +88,8 @@ class GitStore:
         Raises: BranchMovedError; ConflictError when the ref exists already; BadInputError.
         """
         leaves = ref.startswith("refs/pr/") and old is not None and not self.is_ancestor(old, new)
-        refs.move_ref(self.path, ref, new=new, old=old, keep=leaves)
+        with full_disk_refused(self.path):
+            refs.move_ref(self.path, ref, new=new, old=old, keep=leaves)
 
     def delete_ref(self, ref: str, *, old: str) -> None:
         """Remove a branch or tag that names `old` now. Raises BranchMovedError, ForbiddenError."""
@@ -178,7 +184,8 @@ class GitStore:
 
     def write_tree_on(self, base: str | None, operations: Sequence[Operation]) -> str:
         """The oid of the tree that `operations` make of `base`, a commit or tree. No ref moves."""
-        return writing.write_tree_on(self.repository, base, operations)
+        with full_disk_refused(self.path):
+            return writing.write_tree_on(self.repository, base, operations)
 
     def commit_tree(
         self,
@@ -205,6 +212,7 @@ class GitStore:
 
     def merge_tree(self, ours: str, theirs: str) -> str:
         """The tree of the three-way merge of two commits. Raises MergeConflictError(paths)."""
-        return merging.merge_trees(
-            self.path, self.commit_info(ours).oid, self.commit_info(theirs).oid
-        )
+        with full_disk_refused(self.path):
+            return merging.merge_trees(
+                self.path, self.commit_info(ours).oid, self.commit_info(theirs).oid
+            )

@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from pathlib import Path
 
 import pygit2
 from pygit2.enums import FileMode, ObjectType
@@ -26,6 +27,7 @@ from hub.gitstore.operations import (
 from hub.gitstore.paths import check_path
 from hub.gitstore.pointers import format_pointer
 from hub.gitstore.reading import tree_of
+from hub.gitstore.room import full_disk_refused
 from hub.gitstore.values import Author
 
 BLOB_LIMIT_BYTES = 10 * 1024**2
@@ -70,7 +72,19 @@ class _Folder:
             return None
         if len(written) > FOLDER_LIMIT:
             raise TooLargeError(f"A folder holds at most {FOLDER_LIMIT} entries; use subfolders.")
-        return self.repository.odb.write(ObjectType.TREE, _serialise(written))
+        return landed(
+            self.repository, self.repository.odb.write(ObjectType.TREE, _serialise(written))
+        )
+
+
+def landed(repository: pygit2.Repository, oid: pygit2.Oid) -> pygit2.Oid:
+    """`oid`, when its object is there: on a full disk libgit2 1.9 names what it never wrote.
+
+    Raises: pygit2.GitError.
+    """
+    if oid not in repository:
+        raise pygit2.GitError(f"{oid} did not reach the disk")
+    return oid
 
 
 def _serialise(entries: list[tuple[bytes, int, pygit2.Oid]]) -> bytes:
@@ -90,7 +104,7 @@ def write_tree_on(
     root = _Folder(repository, tree_of(repository, base) if base else None)
     for operation in operations:
         _apply(repository, root, base, operation)
-    oid = root.write() or repository.odb.write(ObjectType.TREE, b"")
+    oid = root.write() or landed(repository, repository.odb.write(ObjectType.TREE, b""))
     if count_files(repository, oid, {}) > FILES_LIMIT:
         raise TooLargeError(f"A repository holds at most {FILES_LIMIT} files.")
     return str(oid)
@@ -106,9 +120,10 @@ def _apply(
                     f"{path} is {len(content)} bytes: files above {BLOB_LIMIT_BYTES} bytes are "
                     "uploaded as large files (LFS)."
                 )
-            _put(root, path, repository.create_blob(content), None)
+            _put(root, path, landed(repository, repository.create_blob(content)), None)
         case AddPointer(path, sha256, size_bytes):
-            _put(root, path, repository.create_blob(_pointer(sha256, size_bytes)), None)
+            pointer = repository.create_blob(_pointer(sha256, size_bytes))
+            _put(root, path, landed(repository, pointer), None)
         case CopyPath(source_path, source_oid, path):
             mode, oid = _source(repository, source_oid or base, source_path)
             _put(root, path, oid, mode)
@@ -213,7 +228,9 @@ def commit_tree(
     by = pygit2.Signature(_clean(author.name), _clean(author.email), seconds, 0, "utf-8")
     text = message.encode("utf-8", "replace").decode()
     try:
-        oid = repository.create_commit(None, by, by, text, pygit2.Oid(hex=tree), list(parents))
+        with full_disk_refused(Path(repository.path)):
+            made = repository.create_commit(None, by, by, text, pygit2.Oid(hex=tree), list(parents))
+            oid = landed(repository, made)
     except (KeyError, ValueError, pygit2.GitError) as error:
         raise RevisionNotFoundError("The tree or a parent of this commit is not here.") from error
     return str(oid)

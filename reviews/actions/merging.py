@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 
 from hub.actions import refs
 from hub.actions.commits import author_of
+from hub.actions.room import require_room
 from hub.errors import (
     AlreadyDecidedError,
     BranchMovedError,
@@ -49,6 +50,7 @@ def merge_pull_request(
     repository = pull_request.repository
     if not repository.may(Access.WRITE):
         raise ForbiddenError(f"Merging needs write access to {repository.repo_id}.")
+    require_room()
     record_push(repository, pull_request.number, by=user)
     merge = _intend(pull_request, actor, user, expected_head, expected_base, message)
     try:
