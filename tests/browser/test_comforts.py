@@ -39,7 +39,7 @@ def test_the_language_is_switched_and_switched_back(open_window, story):
     page = window.goto(story.url)
     page.get_by_role("button", name="中文").click()
     expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
-    expect(page.get_by_role("navigation", name="分区").get_by_role("link").first).to_have_text(
+    expect(page.get_by_role("navigation", name="页面部分").get_by_role("link").first).to_have_text(
         "模型"
     )
     page.goto(f"{window.url}{story.url}/tree/main")
@@ -108,7 +108,7 @@ def test_a_bad_recipe_is_refused_at_its_field(open_window, story, label, value, 
     form.get_by_label("Completion").fill("{{label}}")
     form.get_by_label(label, exact=label == "File").fill(value)
     form.get_by_role("button", name="Start").click()
-    field = page.locator(".field", has=form.get_by_label(label, exact=label == "File"))
+    field = form.locator(".field", has=page.get_by_label(label, exact=label == "File"))
     expect(field.get_by_role("alert")).to_contain_text(sentence)
 
 
@@ -128,7 +128,7 @@ def test_a_recipe_with_an_unknown_key_is_refused_at_its_field(open_window, story
     form.get_by_label("Recipe").select_option("recipes/odd.yaml")
     form.get_by_label("What this should teach").fill("Odd")
     form.get_by_role("button", name="Start").click()
-    field = page.locator(".field", has=form.get_by_label("Recipe"))
+    field = form.locator(".field", has=page.get_by_label("Recipe"))
     expect(field.get_by_role("alert")).to_contain_text("learning_rat")
 
 
