@@ -1,0 +1,1 @@
+"""Measurements beside a named peer, both taken in the same run on the same machine."""
