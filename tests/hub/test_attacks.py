@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from html.parser import HTMLParser
 from typing import Any
 
 import pytest
@@ -17,7 +18,9 @@ from hub.actions.repositories import delete_repository
 from hub.gitstore.receive import RefUpdate, check_updates
 from hub.models import Access, AccessToken, Repository, Visibility
 from tests.factories import PASSWORD, actor, make_member, make_repository, make_user
+from tests.hub.test_role_matrix import address_of, make_world
 from tests.reviews.factories import make_pull_request
+from tests.role_matrix import TABLE
 
 pytestmark = pytest.mark.django_db
 
@@ -204,3 +207,60 @@ def test_an_unsafe_setting_keeps_the_server_from_starting(values, words):
     )
     assert done.returncode != 0
     assert words in done.stderr.splitlines()[-1]
+
+
+PAGES = sorted(
+    name
+    for (name, method), route in TABLE.items()
+    if method == "GET" and not route.takes_tokens and "/" not in name
+)
+
+
+class Inline(HTMLParser):
+    """Scripts, handlers and styles that stand in a page itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        names = dict(attrs)
+        data = names.get("type", "") in {"application/json"}
+        if (tag == "script" and "src" not in names and not data) or tag == "style":
+            self.found.append(tag)
+        self.found += [name for name in names if name.startswith("on") or name == "style"]
+        address = (names.get("href") or names.get("action") or "").strip().lower()
+        if address.startswith(("javascript:", "data:")):
+            self.found.append(address)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_has_the_headers_and_nothing_inline(name):
+    world, route = make_world(Visibility.PUBLIC), TABLE[(name, "GET")]
+    route.prepare(world)
+    client = Client(headers={"accept": "text/html"})
+    client.force_login(world.people["admin"])
+    answer = client.get(address_of(name, route.address(world)), follow=True)
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    if not answer["Content-Type"].startswith("text/html"):
+        return
+    policy = answer["Content-Security-Policy"]
+    for rule in ("script-src 'self'", "object-src 'none'", "base-uri 'none'"):
+        assert rule in policy
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert answer["Referrer-Policy"] == "same-origin"
+    inline = Inline()
+    inline.feed(answer.content.decode())
+    assert inline.found == []
+
+
+@pytest.mark.parametrize(
+    "wanted", ["//evil.example", "/\\evil.example", "https://evil.example/", "javascript:alert(1)"]
+)
+def test_signing_in_leads_to_no_other_server(no_tries, wanted):
+    user, client = make_user(), Client()
+    form = {"username": user.username, "password": PASSWORD, "next": wanted}
+    assert client.post("/-/sign-in", form)["Location"] == "/"
+    language = client.post("/-/language", {"language": "en", "next": wanted})
+    assert "evil" not in language["Location"]
