@@ -24,6 +24,7 @@ def sweep_runs() -> None:
     """Ring again for every run that waits or was abandoned."""
     for run_id in sweep.due():
         execute_run.apply_async((run_id,), expires=RING_LIFETIME_SECONDS)
+    sweep.remove_left_folders()
 
 
 def ring(run_id: int) -> None:

@@ -52,5 +52,6 @@ def announce(pull_request: Discussion, by: Any) -> None:
             repository=pull_request.repository,
             change=change_of(pull_request),
             actor=by,
-        )
+        ),
+        robust=True,  # the proposal stands, whatever comes of telling
     )

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from hub.errors import BadInputError, ConflictError, GatedRepositoryError, HubError
 from hub.extensions import RequirementState
@@ -28,6 +29,7 @@ from tests.training.factories import (
 from training.actions.gates import rule_at, start_gate
 from training.actions.runs import submit_finetune
 from training.jobs import execute as execution
+from training.jobs import sweep
 from training.jobs.errors import RunFailedError
 from training.jobs.execute import execute
 from training.jobs.scoring import Scoring
@@ -252,3 +254,17 @@ def test_checkpoints_are_not_taken_through_a_link(tmp_path):
     (first.out / "checkpoints").symlink_to(elsewhere)
     run.attempt = 2
     assert Workspace(run).prepare() is None
+
+
+def test_nothing_stays_of_a_run_that_ended_without_its_worker(settings):
+    """The inputs of a run may be private, and its repository may be gone."""
+    live, ended_run, gone = make_run(), make_run(), make_run()
+    folders = [Workspace(run).folder for run in (live, ended_run, gone)]
+    for folder in folders:
+        folder.mkdir(parents=True)
+    Run.objects.filter(pk=ended_run.pk).update(
+        status=RunStatus.CANCELLED, finished_at=timezone.now()
+    )
+    gone.delete()
+    sweep.remove_left_folders()
+    assert [folder.is_dir() for folder in folders] == [True, False, False]

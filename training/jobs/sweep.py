@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+
 import structlog
+from django.conf import settings
 from django.db import transaction
 
 from training.jobs import gate
@@ -34,3 +37,16 @@ def settle_cancelled(rows: RunQuerySet) -> list[int]:
         if run.kind == RunKind.COMPARE:
             gate.settle_unweighed(run, "")
     return [run.pk for run in ended]
+
+
+def remove_left_folders() -> int:
+    """The number of folders removed that ended runs left: their worker died first, or the
+    repository went, and with it the row, while they worked."""
+    if not settings.RUNS_DIR.is_dir():
+        return 0
+    folders = {int(f.name): f for f in settings.RUNS_DIR.iterdir() if f.name.isdecimal()}
+    live = Run.objects.live().filter(pk__in=folders).values_list("pk", flat=True)
+    left = folders.keys() - set(live)
+    for pk in left:
+        shutil.rmtree(folders[pk], ignore_errors=True)
+    return len(left)
