@@ -153,6 +153,8 @@ def update_settings(
     Raises: BadInputError.
     """
     row = Repository.objects.select_for_update(no_key=True).get(pk=repository.pk)
+    # What this request has fetched may be older than another's change.
+    repository.visibility, repository.gated = row.visibility, row.gated
     if visibility is not None and _known_visibility(visibility) != row.visibility:
         _change_visibility(repository, row, visibility)
         audit.record(

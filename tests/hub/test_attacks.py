@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import base64
 import os
+import pickle
 import subprocess
 import sys
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from celery import current_app
 from django.conf import settings as configured
 from django.core.cache import cache
 from django.test import Client
+from django.urls import get_resolver, reverse
+from kombu.exceptions import ContentDisallowed
+from kombu.message import Message
 
 from hub.actions.people import update_user
-from hub.actions.repositories import delete_repository
+from hub.actions.repositories import delete_repository, update_settings
 from hub.gitstore.receive import RefUpdate, check_updates
-from hub.models import Access, AccessToken, Repository, Visibility
+from hub.models import Access, AccessToken, BranchProtection, Kind, Repository, Visibility
 from tests.factories import PASSWORD, actor, make_member, make_repository, make_user
-from tests.hub.test_role_matrix import address_of, make_world
+from tests.hub.test_role_matrix import address_of, make_world, named_patterns
+from tests.hub.wire import commit, file, send_json, stored
 from tests.reviews.factories import make_pull_request
 from tests.role_matrix import TABLE
 
@@ -264,3 +271,82 @@ def test_signing_in_leads_to_no_other_server(no_tries, wanted):
     assert client.post("/-/sign-in", form)["Location"] == "/"
     language = client.post("/-/language", {"language": "en", "next": wanted})
     assert "evil" not in language["Location"]
+
+
+def test_a_stale_request_does_not_make_a_private_repository_public():
+    repository = make_repository()
+    stored(repository, b"weights")
+    owner = actor(make_member(repository.namespace, access=Access.ADMIN))
+    stale = Repository.objects.select_related("namespace").get(pk=repository.pk)
+    update_settings(repository, owner, visibility="private")
+    update_settings(stale, owner, gated="auto")
+    row = Repository.objects.get(pk=repository.pk)
+    assert (row.visibility, row.gated) == ("private", "auto")
+    assert row.object_links.get().stored_object.scope == row.scope
+
+
+def test_a_flip_to_private_closes_every_door_at_once(api_for, client_for):
+    repository = make_repository(files={"config.json": b"{}"})
+    blob = stored(repository, b"weights")
+    make_pull_request(repository)
+    owner, stranger = make_member(repository.namespace, access=Access.ADMIN), make_user()
+    kwargs = {
+        "kind": Kind(repository.kind),
+        **dict(zip(("namespace", "name"), repository.repo_id.split("/"), strict=True)),
+    }
+    more = {"revision": "main", "path": "config.json", "number": 1, "branch": "main"}
+    more |= {"key": "benchmarks", "oid": repository.store().resolve("main"), "event": "1"}
+    update_settings(repository, actor(owner), visibility="private")
+    asked = 0
+    for name, pattern in named_patterns(get_resolver()):
+        wanted = set(pattern.pattern.converters)
+        if not {"namespace", "name"} <= wanted or pattern.name is None:
+            continue
+        address = reverse(
+            name,
+            kwargs={
+                k: v for k, v in (kwargs | more).items() if k in wanted | set(pattern.default_args)
+            },
+        )
+        for client in (api_for(stranger), client_for(stranger)):
+            answer = client.get(address)
+            assert answer.status_code in {401, 403, 404, 405}, (address, answer.status_code)
+            if answer.status_code != 405:
+                assert answer["X-Error-Code"] == "RepoNotFound", address
+        asked += 1
+    assert asked > 40
+    assert blob.sha256 not in str(api_for(stranger).get("/api/models").content)
+
+
+@pytest.mark.parametrize("person", [Access.WRITE, Access.ADMIN])
+def test_no_door_moves_a_protected_branch(api_for, person):
+    repository = make_repository()
+    BranchProtection.objects.create(repository=repository, branch="main")
+    BranchProtection.objects.create(repository=repository, branch="kept")
+    store = repository.store()
+    store.move_ref("refs/heads/kept", new=store.resolve("main"), old=None)
+    before = [(ref.name, ref.oid) for ref in store.refs()]
+    writer = make_member(repository.namespace, access=person)
+    client = api_for(writer, scope="admin")
+    more = file("more.txt", b"more")
+    for revision in ("main", "refs%2Fheads%2Fmain", "kept"):
+        assert commit(client, repository, more, revision=revision).status_code == 403
+    for branch in ("main", "kept", "refs%2Fheads%2Fkept"):
+        gone = send_json(client, "DELETE", f"/{repository.api_path}/branch/{branch}")
+        assert gone.status_code == 403
+    assert send_json(client, "POST", f"/{repository.api_path}/branch/main", {}).status_code == 403
+    for branch in ("MAIN", "Kept"):
+        made = send_json(client, "POST", f"/{repository.api_path}/branch/{branch}", {})
+        assert made.status_code == 409
+    assert [(ref.name, ref.oid) for ref in repository.store().refs()] == before
+
+
+def test_a_pickled_message_is_no_task():
+    message = Message(
+        body=base64.b64encode(pickle.dumps({"id": 1})),
+        content_type="application/x-python-serialize",
+        content_encoding="binary",
+        accept=current_app.conf.accept_content,
+    )
+    with pytest.raises(ContentDisallowed):
+        message.decode()
