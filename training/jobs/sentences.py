@@ -122,16 +122,31 @@ def _inconclusive(open_ones: Sequence[Result]) -> str:
 
 
 def _doubt(result: Result) -> str:
+    target = result.get("target")
     facts = {
         "name": result["label_text"],
-        "bound": points(min(0.0, result["lower"])),
+        "bound": points(min(0.0, result["lower"]) if target is None else _drift(result)),
         "margin": points(result["margin"]),
+        "target": points(target or 0.0),
         "items": (result.get("parameters") or {}).get("items_needed"),
     }
-    told = _("%(name)s may be down by %(bound)s points, allowed %(margin)s") % facts
+    if target is None:
+        told = _("%(name)s may be down by %(bound)s points, allowed %(margin)s") % facts
+    else:
+        told = (
+            _("%(name)s may lie %(bound)s points further from %(target)s, allowed %(margin)s")
+            % facts
+        )
     if facts["items"]:
         told += _(" (about %(items)s items would decide)") % facts
     return told
+
+
+def _drift(result: Result) -> float:
+    """How much further from its target a score may be, at the interval's far end."""
+    base, target = result["base_score"], result["target"]
+    ends = (base + result["lower"], base + result["upper"])
+    return float(max(abs(end - target) for end in ends) - abs(base - target))
 
 
 def _error(broken: Sequence[Result]) -> str:

@@ -132,7 +132,9 @@ def _weigh(pairs: Sequence[Pair], rule: Rule) -> Comparison:
         losses=losses,
         method=interval.method,
         label=label_of(interval.lower, interval.upper, allowance),
-        parameters=_parameters(pairs, interval, gains, losses, rule),
+        parameters=_parameters(
+            pairs, interval, gains, losses, rule, worse=_worse(rule, base, candidate, interval)
+        ),
     )
 
 
@@ -173,8 +175,21 @@ def _allowance(rule: Rule, base: float) -> Allowance:
     return closer_is_better(base, rule.target, rule.margin)
 
 
+def _worse(rule: Rule, base: float, candidate: float, interval: Interval) -> float:
+    """How much worse the candidate was seen to be, 0 or more, in score units."""
+    if rule.target is None:
+        return max(0.0, -interval.delta)
+    return max(0.0, abs(candidate - rule.target) - abs(base - rule.target))
+
+
 def _parameters(
-    pairs: Sequence[Pair], interval: Interval, gains: int, losses: int, rule: Rule
+    pairs: Sequence[Pair],
+    interval: Interval,
+    gains: int,
+    losses: int,
+    rule: Rule,
+    *,
+    worse: float,
 ) -> dict[str, object]:
     """What a reader needs beside the interval: p-value, provable margin m*, items for `margin`."""
     n, error = len(pairs), interval.standard_error
@@ -182,8 +197,7 @@ def _parameters(
     variance = max(gains + losses, 1) / n if error is None else n * error**2
     # Counted from the change that was seen, where it is a loss: planning from no change at all
     # would promise too much.
-    delta = min(0.0, interval.delta) if rule.target is None else 0.0
-    needed = items_needed(variance, rule.margin, alpha=rule.alpha, delta=delta)
+    needed = items_needed(variance, rule.margin, alpha=rule.alpha, delta=-worse)
     parameters: dict[str, object] = {
         "changed_items": gains + losses,
         "p_value": mcnemar(gains, losses).two_sided,
