@@ -17,7 +17,7 @@ from bench.rows import Absent, Bar, Row
 
 FILE_BYTES = 1024**3
 CHUNK_BYTES = 1024**2
-ROUNDS = 3
+UPLOADS, DOWNLOADS = 2, 5
 ROOM_BYTES = 6 * FILE_BYTES
 REPO_ID = "bench/big"
 
@@ -28,23 +28,26 @@ def measure(hub: BenchHub) -> Iterator[Row | Absent]:
         yield Absent("wire", "1 GiB up and down", f"needs {ROOM_BYTES / MB:,.0f} MB of free disk")
         return
     source = hub.folder / "big.bin"
-    sha256 = write_random(source)
     hub.session.post(f"{hub.url}/api/repos/create", json={"name": "big"}).raise_for_status()
-    with hub.watched_web_memory() as growth:
-        up_seconds = put(hub, source, sha256)
+    # Turn by turn, so that both sides meet the same moods of the machine; the best one counts.
+    up, disk, down, direct = [], [], [], []
+    with hub.watched_web_memory() as growth, plain_nginx(hub.folder) as plain:
+        for _ in range(UPLOADS):
+            sha256 = write_random(source)
+            up.append(FILE_BYTES / MB / put(hub, source, sha256))
+            disk.append(FILE_BYTES / MB / plain_write(source, hub.folder / "copy.bin"))
         commit(hub, sha256)
         address = resolved(hub)
-        down = [FILE_BYTES / MB / get(address) for _ in range(ROUNDS)]
-    disk_seconds = min(plain_write(source, hub.folder / "copy.bin") for _ in range(2))
-    with plain_nginx(hub.folder) as url:
-        direct = [FILE_BYTES / MB / get(f"{url}/big.bin") for _ in range(ROUNDS)]
+        for _ in range(DOWNLOADS):
+            down.append(FILE_BYTES / MB / get(address))
+            direct.append(FILE_BYTES / MB / get(f"{plain}/big.bin"))
     yield Row(
         "wire", "GET of 1 GiB", "MB/s", max(down), Bar("ratio", ">=", 0.9),
         max(direct), "the same nginx, serving the file without a hub",
     )  # fmt: skip
     yield Row(
-        "wire", "LFS PUT of 1 GiB, verified and durable", "MB/s", FILE_BYTES / MB / up_seconds,
-        Bar("ratio", ">=", 0.5), FILE_BYTES / MB / disk_seconds, "write + sha256 + fsync, no HTTP",
+        "wire", "LFS PUT of 1 GiB, verified and durable", "MB/s", max(up),
+        Bar("ratio", ">=", 0.5), max(disk), "write + sha256 + fsync, no HTTP",
     )  # fmt: skip
     yield Row(
         "wire", "growth of a web process, 1 GiB up and down", "MB", growth[0] / MB,
