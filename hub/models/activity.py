@@ -9,7 +9,9 @@ from django.db import models
 class Event(models.Model):
     """One line of a repository's activity."""
 
-    repository = models.ForeignKey("hub.Repository", on_delete=models.CASCADE, related_name="events")
+    repository = models.ForeignKey(
+        "hub.Repository", on_delete=models.CASCADE, related_name="events"
+    )
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )

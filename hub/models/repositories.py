@@ -65,7 +65,9 @@ class RepoId:
         if not slash or not namespace or not name or "/" in name:
             raise BadInputError(f"“{repo_id}” is no repository id: write namespace/name.")
         if kind not in Kind.values:
-            raise BadInputError(f"There is no repository kind “{kind}”: use {', '.join(Kind.values)}.")
+            raise BadInputError(
+                f"There is no repository kind “{kind}”: use {', '.join(Kind.values)}."
+            )
         return cls(Kind(kind), namespace, name)
 
 
@@ -146,7 +148,9 @@ class Repository(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint("kind", "namespace", Lower("name"), name="repository_id_unique"),
+            models.UniqueConstraint(
+                "kind", "namespace", Lower("name"), name="repository_id_unique"
+            ),
             models.CheckConstraint(condition=Q(kind__in=Kind.values), name="repository_kind_known"),
             models.CheckConstraint(
                 condition=Q(visibility__in=Visibility.values), name="repository_visibility_known"
