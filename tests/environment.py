@@ -33,7 +33,9 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
     _start()
     atexit.register(_stack.close)
 else:
-    # Each worker keeps its own repositories, objects and runs, as it has its own database.
-    os.environ["DATA_DIR"] += "-" + os.environ["PYTEST_XDIST_WORKER"]
+    # Each worker keeps its own repositories, objects, runs and cache, as it has its own database.
+    _worker = os.environ["PYTEST_XDIST_WORKER"]
+    os.environ["DATA_DIR"] += f"-{_worker}"
+    os.environ["CACHE_URL"] = os.environ["CACHE_URL"].replace("db=1", f"db={2 + int(_worker[2:])}")
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # Playwright runs a loop in the tests' thread

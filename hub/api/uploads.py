@@ -141,7 +141,12 @@ def authorize_upload(request: HttpRequest) -> HttpResponseBase:
     response: HttpResponseBase = match.func(
         _question(request, target, query), *match.args, **match.kwargs
     )
-    if response.status_code == 204 and request.headers.get("X-Upload-Refused"):
+    is_refusal = bool(request.headers.get("X-Upload-Refused"))
+    if is_refusal and not request.headers.get("X-Original-Expect"):
+        release_connection()
+        with suppress(UnreadablePostError):
+            drain(stream_of(request), DRAIN_LIMIT_BYTES)
+    if response.status_code == 204 and is_refusal:
         error = StorageUnavailableError("The upload was refused a moment ago: send it again.")
         return refused(request, error, as_json=True)
     return response

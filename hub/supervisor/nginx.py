@@ -94,7 +94,9 @@ def render(services: Services) -> str:
         "spool_upload": SPOOL_UPLOAD
         + _headers(services, no_body | {"X-Body-File": "$request_body_file"}),
         "ask_headers": _headers(services, no_body | asked),
-        "refusal_headers": _headers(services, asked | {"X-Upload-Refused": "1"}),
+        "refusal_headers": _headers(
+            services, asked | {"X-Upload-Refused": "1", "X-Original-Expect": "$http_expect"}
+        ),
         "error_codes": _error_map(0),
         "error_waits": _error_map(1),
         "error_messages": _error_map(2),

@@ -43,6 +43,9 @@ def application(environ: dict[str, Any], start_response: Start) -> Iterable[byte
 
 def _authorise(environ: dict[str, Any], start_response: Start) -> Iterable[bytes]:
     """Permit who has the token and no more than the limit; refuse with a status nginx cannot."""
+    if environ.get("HTTP_X_UPLOAD_REFUSED") and not environ.get("HTTP_X_ORIGINAL_EXPECT"):
+        while environ["wsgi.input"].read(64 * 1024):
+            pass  # as the hub does: a client that did not wait is read to its end
     if environ.get("HTTP_AUTHORIZATION") != "Bearer good":
         return _answer(start_response, "401 Unauthorized", {"error": "no token"}, "Unauthenticated")
     if int(environ.get("HTTP_X_ORIGINAL_LENGTH") or 0) > UPLOAD_LIMIT_BYTES:

@@ -105,6 +105,7 @@ class Watch:
         self.cpu_seconds = 0.0
         self.started_at = time.monotonic()
         self.asked_at = self.disk_at = 0.0
+        self.told = False
 
     def follow(self) -> Exit:
         """Read and look until everything is closed and the process is gone."""
@@ -166,9 +167,11 @@ class Watch:
             self._end("disk")
         elif self.asked_at and now - self.asked_at > GRACE_SECONDS:
             self._kill()
+        elif self.asked_at and not self.told:
+            self.told = self._tell()
         elif not self.asked_at and self.should_stop():
             self.asked_at, self.reason = now, "stopped"
-            self._ask()
+            self.told = self._tell()
 
     def _disk_is_full(self) -> bool:
         self.disk_at = time.monotonic()
@@ -179,14 +182,17 @@ class Watch:
         self.reason = self.reason or reason
         self._kill()
 
-    def _ask(self) -> None:
-        """SIGTERM to the program: the child of process 1 of the pid namespace."""
+    def _tell(self) -> bool:
+        """SIGTERM to the program: the child of process 1 of the pid namespace. False: not yet.
+
+        Killing bwrap while it is still setting up would leave what it has just forked behind.
+        """
         descendants = tree(self.process.pid)
         if len(descendants) < 3:
-            self._kill()
-            return
+            return False
         with suppress(ProcessLookupError):
             os.kill(descendants[2], signal.SIGTERM)
+        return True
 
     def _kill(self) -> None:
         """End bwrap, and by its pid namespace all that is inside.

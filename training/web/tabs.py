@@ -54,17 +54,30 @@ def _row(result: dict[str, Any], change: Change) -> dict[str, Any]:
     """One benchmark, with differences in points, as table and plot take it."""
     label = result.get("label")
     role = _("target") if result["role"] == "target" else _("guard")
+    note = f"{role} · {result['metric']}"
+    if result.get("target") is not None:
+        note += " · " + _("ideal %(share)g %%") % {"share": 100 * result["target"]}
+    delta, lower, upper = _oriented(result)
     return result | {
         "label": result["label_text"],
-        "note": f"{role} · {result['metric']}",
-        "delta": _points(result.get("delta")),
-        "lower": _points(result.get("lower")),
-        "upper": _points(result.get("upper")),
+        "note": note,
+        "delta": _points(delta),
+        "lower": _points(lower),
+        "upper": _points(upper),
         "margin": _points(result.get("margin")),
         "verdict_label": LABELS.get(label) if label else None,
         "method_text": METHODS.get(str(result.get("method")), result.get("method") or ""),
         "url": f"{change.path}/examples?benchmark={result['key']}",
     }
+
+
+def _oriented(result: dict[str, Any]) -> tuple[float | None, float | None, float | None]:
+    """Change and bounds with right as better: towards its target, where a score has one."""
+    delta, lower, upper = (result.get(key) for key in ("delta", "lower", "upper"))
+    target = result.get("target")
+    if target is None or delta is None or result["base_score"] < target:
+        return delta, lower, upper
+    return -delta, -upper, -lower  # type: ignore[operator]
 
 
 def _points(value: float | None) -> float | None:
