@@ -42,7 +42,8 @@ class Example:
 def examples_of(
     repository: Repository, record: GateRecord, actor: Actor, *, benchmark: str, direction: str
 ) -> tuple[list[Example], list[str]]:
-    """Examples in order (lost, gained, same), and the benchmarks whose items may not be seen.
+    """Examples, those of failing benchmarks first, then lost, gained, same; and the benchmarks
+    whose items may not be seen.
 
     `direction` empty: those that changed.
     """
@@ -56,7 +57,9 @@ def examples_of(
             continue
         wanted = (direction,) if direction else DIRECTIONS[:2]
         found += [e for e in _compared(repository, result) if e.direction in wanted]
-    return sorted(found, key=lambda example: DIRECTIONS.index(example.direction)), hidden
+    failing = {r["label_text"] for r in record.results if r["verdict"] == "fail"}
+    found.sort(key=lambda e: (e.benchmark not in failing, DIRECTIONS.index(e.direction)))
+    return found, hidden
 
 
 def _compared(repository: Repository, result: dict[str, Any]) -> Iterator[Example]:
