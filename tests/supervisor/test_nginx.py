@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from hub.supervisor import Services
 from tests.supervisor.conftest import Hub, until
 from tests.supervisor.standin import UPLOAD_LIMIT_BYTES
 
@@ -251,7 +252,7 @@ def test_a_request_keeps_its_harmless_id(standing_hub):
 def test_while_the_web_is_away_everyone_is_told_in_his_form(make_hub):
     hub = make_hub()
     hub.start()
-    (hub.data_dir / "run" / "web.sock").unlink()
+    (Services(hub.data_dir, {}).data.sockets / "web.sock").unlink()
     for path, form in (("/api/models", "application/json"), ("/models", "text/html")):
         answer = ask(hub, path)
         assert (answer.status, answer.headers["Content-Type"]) == (502, form)
