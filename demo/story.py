@@ -149,10 +149,12 @@ class Story:
     def contribute(self) -> None:
         """A pull request by somebody who cannot write."""
         with self.console.step("The contributor proposes a change with create_pr=True"):
-            card = ModelCard((self.scratch / "spam-guard" / "README.md").read_text())
-            card.text += "\n## Contact\n\nOpen a discussion on this page.\n"
+            card = (self.scratch / "spam-guard" / "README.md").read_text()
+            said = "without forgetting its English.\n"
+            check(said in card, "the card of the example does not say what it is for")
+            card = card.replace(said, f"{said}\nQuestions? Open a discussion on this page.\n", 1)
             opened = self._api(self.contributor).upload_file(
-                path_or_fileobj=str(card).encode(),
+                path_or_fileobj=card.encode(),
                 path_in_repo="README.md",
                 repo_id=self.repo_id,
                 create_pr=True,

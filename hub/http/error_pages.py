@@ -5,15 +5,32 @@ from __future__ import annotations
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.http import urlencode
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
 from hub.errors import BadInputError, ForbiddenError, HubError, NotFoundError, UnauthenticatedError
 from hub.http.refusals import fault, header_text, refusal
 
 log = structlog.get_logger(__name__)
+
+
+IN_WORDS = {
+    "RepoNotFound": gettext_lazy("There is no such repository here, or you may not see it."),
+    "RevisionNotFound": gettext_lazy("The repository has no such branch, tag or commit."),
+    "EntryNotFound": gettext_lazy("There is no such file or folder at this version."),
+    "NotFound": gettext_lazy("There is nothing at this address, or you may not see it."),
+    "Forbidden": gettext_lazy("You may not do this. Ask an owner for access."),
+    "GatedRepo": gettext_lazy("The files of this repository are for those who were let in."),
+    "BadRequest": gettext_lazy("What was sent could not be accepted."),
+    "Conflict": gettext_lazy("Something else came first. Reload the page and look again."),
+    "TooLarge": gettext_lazy("This is larger than the server takes."),
+    "StorageFull": gettext_lazy("The server's disk is full. Ask its operator to make room."),
+    "Unavailable": gettext_lazy("A part of the server does not answer. Try again in a moment."),
+}
 
 
 def wants_json(request: HttpRequest) -> bool:
@@ -34,9 +51,11 @@ def refused(request: HttpRequest, error: HubError, *, as_json: bool) -> HttpResp
         query = urlencode({"next": request.get_full_path()})
         return redirect(f"/-/sign-in?{query}")
     status = error.http_status
-    response = render(
-        request, "errors/refused.html", {"error": error, "sentence": str(error)}, status=status
-    )
+    context = {"error": error, "sentence": str(error)}
+    if get_language() != settings.LANGUAGE_CODE and error.code in IN_WORDS:
+        # Refusals are written in English where they arise; their kinds have words in each language.
+        context["in_words"] = IN_WORDS[error.code]
+    response = render(request, "errors/refused.html", context, status=status)
     response["X-Error-Code"] = error.code
     response["X-Error-Message"] = header_text(str(error))
     return response

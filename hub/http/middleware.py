@@ -19,6 +19,7 @@ POLICY = (
     "font-src 'self'; connect-src 'self'; form-action 'self'; manifest-src 'self'; "
     "object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
+log = structlog.get_logger(__name__)
 Handler = Callable[[HttpRequest], HttpResponse]
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:=;-]{1,128}")
 
@@ -37,6 +38,15 @@ class RequestIdMiddleware:
         structlog.contextvars.bind_contextvars(request_id=request_id)
         response = self.get_response(request)
         response["X-Request-Id"] = request_id
+        if code := response.headers.get("X-Error-Code"):
+            log.info(
+                "request.refused",
+                method=request.method,
+                path=request.path[:300],
+                status=response.status_code,
+                code=code,
+                sentence=response.headers.get("X-Error-Message", ""),
+            )
         return response
 
 

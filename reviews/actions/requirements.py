@@ -70,12 +70,18 @@ def protection_of(pull_request: Discussion) -> BranchProtection | None:
 
 def _content(pull_request: Discussion, change: Change) -> Requirement:
     """There is something to merge, and it merges cleanly."""
-    label = _("Merges cleanly")
+    label = _("Clean merge")
     tree, conflicts = merge_tree(pull_request, change.base_oid, change.head_oid)
     if tree is None:
         detail = _("The two branches share no commit: start again from the target branch.")
         if conflicts:
-            detail = _("Both sides changed %(paths)s.") % {"paths": ", ".join(conflicts[:5])}
+            facts = {
+                "paths": ", ".join(conflicts[:5]),
+                "branch": pull_request.target_branch,
+                "ref": pull_request.ref,
+            }
+            told = _("Both sides changed %(paths)s. Merge %(branch)s with git and push to %(ref)s.")
+            detail = told % facts
         return Requirement("conflicts", label, RequirementState.FAILED, detail)
     if pull_request.repository.store().is_ancestor(change.head_oid, change.base_oid):
         detail = _("Nothing to merge yet: commit to %(ref)s.") % {"ref": pull_request.ref}

@@ -150,16 +150,22 @@ def verdict(repository: Repository, change: Change) -> dict[str, Any] | None:
     if standing.record is not None:
         return _banner(standing.record, standing.record.verdict)
     if standing.earlier is not None:
-        return _banner(standing.earlier, "stale")
+        return _banner(standing.earlier, "stale", is_mergeable=change.merge_tree is not None)
     told = _("This change has not been weighed yet.")
     return {"sentence": told, "state": "not-run", "detail": ""}
 
 
-def _banner(record: GateRecord, state: str) -> dict[str, Any]:
+def _banner(record: GateRecord, state: str, *, is_mergeable: bool = True) -> dict[str, Any]:
     told = sentence_of(record.verdict, record.results, record.sentence.get("reason", ""))
     details = [detail_of(record.results)]
     if state == "stale":
-        details.append(_("on an earlier version or base: run the gate again"))
+        details.append(
+            _("on an earlier version or base: run the gate again")
+            if is_mergeable
+            else _(
+                "on an earlier version or base: it must merge cleanly before it is weighed again"
+            )
+        )
     if record.sentence.get("unweighed"):
         paths = ", ".join(record.sentence["unweighed"][:3])
         details.append(_("not weighed: %(paths)s") % {"paths": paths})
