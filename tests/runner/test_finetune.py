@@ -88,7 +88,7 @@ def test_a_stopped_run_resumes_to_the_same_bytes(job, heard, stop, tmp_path):
     stop.asked = False
     summary = finetune.run(job(out="cut"), heard, stop)
     assert summary["resumed_from_step"] == 3 and summary["steps"] == 8
-    assert [event["step"] for event in heard.of("metric")] == [4, 5, 6, 7, 8]
+    assert [event["step"] for event in heard.of("metric")] == [1, 2, 3, 4, 5, 6, 7, 8]
     assert digest(tmp_path / "cut") == digest(tmp_path / "whole")
 
 
@@ -120,6 +120,8 @@ def test_a_killed_process_resumes_from_its_newest_checkpoint(job, write_job, hea
     again = run_process(path)
     assert again.status == 0
     assert again.of("done")[0]["result"]["resumed_from_step"] >= 4
+    # What the killed attempt said last may be lost on its way: the whole curve is told again.
+    assert [event["step"] for event in again.of("metric")] == list(range(1, 25))
     finetune.run(job(out="whole", recipe=recipe), heard, stop)
     assert digest(tmp_path / "out") == digest(tmp_path / "whole")
 

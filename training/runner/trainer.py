@@ -2,6 +2,7 @@
 
 import inspect
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -100,6 +101,15 @@ class Reporter(TrainerCallback):
         self, args: Any, state: Any, control: Any, logs: Any = None,
         **kwargs: Any,
     ) -> None:  # fmt: skip
-        values = {key: logs[key] for key in ("loss", "grad_norm", "learning_rate") if key in logs}
+        self._metric(state.global_step, state.epoch, logs)
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Tell again what the checkpoint remembers: the killed attempt's last words may be lost."""
+        for entry in state.log_history:
+            self._metric(entry["step"], entry.get("epoch"), entry)
+
+    def _metric(self, step: int, epoch: float | None, logs: Mapping[str, Any] | None) -> None:
+        names = ("loss", "grad_norm", "learning_rate")
+        values = {name: logs[name] for name in names if name in logs} if logs else {}
         if "loss" in values:
-            self.events.emit("metric", step=state.global_step, epoch=state.epoch, values=values)
+            self.events.emit("metric", step=step, epoch=epoch, values=values)
