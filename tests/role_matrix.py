@@ -159,6 +159,9 @@ HUB: dict[tuple[str, str], Route] = {
     ("hub:branch-api", "DELETE"): Route(Need.WRITE, {"branch": "extra"}, prepare=_make_branch),
     ("hub:tag-api", "POST"): Route(Need.WRITE, _MAIN, body=lambda world: {"tag": "v1"}),
     ("hub:tag-api", "DELETE"): Route(Need.WRITE, {"revision": "v1"}, prepare=_make_tag),
+    ("hub:super-squash", "POST"): Route(
+        Need.WRITE, _MAIN, body=lambda world: {"message": "One commit"}
+    ),
     ("hub:preupload", "POST"): Route(Need.WRITE, _MAIN, body=lambda world: _FILES),
     ("hub:commit-api", "POST"): Route(
         Need.WRITE, _MAIN, body=_commit, content_type="application/x-ndjson"

@@ -1,12 +1,13 @@
-"""Making and removing branches and tags."""
+"""Making and removing branches and tags, and forgetting a branch's history."""
 
 from __future__ import annotations
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, inline_serializer
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from hub.actions import refs
+from hub.actions import refs, squash
 from hub.api.parsers import AnyJSONParser
 from hub.api.views import RepositoryView, body_of, text_of
 from hub.models import Access, RepoId
@@ -46,3 +47,19 @@ class TagView(RepositoryView):
     def delete(self, request: Request, repo: RepoId, revision: str) -> Response:
         refs.delete_tag(self.repository, self.actor, revision)
         return Response({})
+
+
+class SquashView(RepositoryView):
+    """POST /api/{kind}s/{namespace}/{name}/super-squash/{revision}"""
+
+    parser_classes = [AnyJSONParser]
+
+    @extend_schema(
+        summary="Make one commit of a branch's history",
+        request=inline_serializer("Squash", {"message": serializers.CharField(max_length=4096)}),
+        responses={200: inline_serializer("Squashed", {"commitOid": serializers.CharField()})},
+    )
+    def post(self, request: Request, repo: RepoId, revision: str) -> Response:
+        message = text_of(body_of(request), "message", most=4096)
+        oid = squash.squash(self.repository, self.actor, revision, message=message)
+        return Response({"commitOid": oid})

@@ -78,6 +78,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     api("/commits/<revision:revision>", trees.CommitsView.as_view(), "commits-api"),
     api("/branch/<revision:branch>", branches.BranchView.as_view(), "branch-api"),
     api("/tag/<revision:revision>", branches.TagView.as_view(), "tag-api"),
+    api("/super-squash/<revision:revision>", branches.SquashView.as_view(), "super-squash"),
     api("/preupload/<revision:revision>", preupload.PreuploadView.as_view(), "preupload"),
     api("/commit/<revision:revision>", commits.CommitView.as_view(), "commit-api"),
     api("/xet-write-token/<revision:revision>", xet.XetWriteTokenView.as_view(), "xet-write-token"),
