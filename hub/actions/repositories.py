@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import shutil
 from contextlib import suppress
 from functools import partial
@@ -21,6 +22,7 @@ from hub.gitstore import GitStore
 from hub.jobs.refresh import derive
 from hub.models import (
     Access,
+    Kind,
     Namespace,
     ObjectLink,
     RepoId,
@@ -48,7 +50,7 @@ GATES = {False: "", "auto": "auto", "manual": "manual"}
 
 
 def create_repository(actor: Actor, repo: RepoId, *, visibility: str | None = None) -> Repository:
-    """Create a repository whose first commit holds `.gitattributes`.
+    """Create a repository whose first commit holds `.gitattributes`, and a Space's a card too.
 
     The row and the folder stand together: the folder is made before the row is committed, and
     one without a row is tidied away. `visibility` None takes the namespace's default.
@@ -98,7 +100,7 @@ def _save_with_folder(repository: Repository, actor: Actor) -> None:
     store = GitStore.create(
         repository.store().path,
         default_branch=repository.default_branch,
-        files={".gitattributes": GITATTRIBUTES},
+        files={".gitattributes": GITATTRIBUTES} | _first_files(repository),
         author=author_of(actor),
     )
     head = store.branch_head(repository.default_branch) or ""
@@ -109,6 +111,13 @@ def _save_with_folder(repository: Repository, actor: Actor) -> None:
     repository.access = Access.ADMIN
     told = {"repository": repository, "actor": actor.user}
     transaction.on_commit(partial(events.repository_created.send_robust, Repository, **told))
+
+
+def _first_files(repository: Repository) -> dict[str, bytes]:
+    """Clients expect a card in a new Space, and in nothing else."""
+    if repository.kind != Kind.SPACE:
+        return {}
+    return {"README.md": f"---\ntitle: {json.dumps(repository.name)}\n---\n".encode()}
 
 
 @transaction.atomic

@@ -34,7 +34,10 @@ def visibility_of(body: dict[str, Any]) -> str | None:
     if body.get("visibility") is not None:
         wanted = text_of(body, "visibility", most=16)
         if wanted == "protected":
-            raise BadInputError("“protected” is for Spaces: use “public” or “private”.")
+            raise BadInputError(
+                "“protected” shows a Space's app and hides its files. This server runs no apps: "
+                "use “public” or “private”."
+            )
         return wanted
     private = body.get("private")
     if private is None:

@@ -17,6 +17,14 @@ def _card(repository: Repository) -> Facts:
     return repository.card_data or {}
 
 
+def _texts(repository: Repository, key: str) -> list[str]:
+    """The texts under a key of the card, which may hold one, a list, or anything else."""
+    value = _card(repository).get(key)
+    return [
+        each for each in (value if isinstance(value, list) else [value]) if isinstance(each, str)
+    ]
+
+
 def _nothing(repository: Repository) -> None:
     return None
 
@@ -63,9 +71,27 @@ _DATASET: dict[str, Field] = {
     "mainSize": _nothing,
     "paperswithcode_id": lambda r: _card(r).get("paperswithcode_id"),
 }
+_SPACE: dict[str, Field] = {
+    "datasets": lambda r: _texts(r, "datasets"),
+    "models": lambda r: _texts(r, "models"),
+    "region": _nothing,
+    "runtime": _nothing,
+    "sdk": lambda r: next(iter(_texts(r, "sdk")), None),
+    "subdomain": _nothing,
+}
+# The public Hub counts no downloads of Spaces, and its clients list the fields without them.
+_NOT_OF_SPACES = ("downloads", "downloadsAllTime", "gated")
 FIELDS: dict[str, dict[str, Field]] = {
     Kind.MODEL: dict(sorted((_COMMON | _MODEL).items())),
     Kind.DATASET: dict(sorted((_COMMON | _DATASET).items())),
+    Kind.SPACE: dict(
+        sorted(
+            (name, field)
+            for name, field in (_COMMON | _SPACE).items()
+            if name not in _NOT_OF_SPACES
+        )
+    ),
+    Kind.KERNEL: dict(sorted(_COMMON.items())),
 }
 _ALWAYS = ("author", "createdAt", "disabled", "downloads", "gated", "lastModified", "likes")
 _INFO = {
@@ -75,6 +101,11 @@ _INFO = {
         *("pipeline_tag", "safetensors", "spaces", "usedStorage", "widgetData"),
     ),
     Kind.DATASET: (*_ALWAYS, "private", "sha", "tags", "cardData", "description", "usedStorage"),
+    Kind.SPACE: (
+        *("author", "createdAt", "disabled", "lastModified", "likes", "private", "sha", "tags"),
+        *("cardData", "datasets", "models", "sdk", "usedStorage"),
+    ),
+    Kind.KERNEL: (*_ALWAYS, "private", "sha", "tags", "cardData", "usedStorage"),
 }
 _ITEM = {
     Kind.MODEL: (
@@ -82,6 +113,8 @@ _ITEM = {
         "trendingScore",
     ),
     Kind.DATASET: ("createdAt", "downloads", "likes", "private", "tags", "trendingScore"),
+    Kind.SPACE: ("createdAt", "likes", "private", "sdk", "tags", "trendingScore"),
+    Kind.KERNEL: ("createdAt", "downloads", "likes", "private", "tags", "trendingScore"),
 }
 _FULL = ("author", "disabled", "gated", "lastModified", "sha")
 
@@ -103,7 +136,8 @@ def info(repository: Repository) -> Facts:
 
 def item(repository: Repository, *, full: bool, card: bool, config: bool) -> Facts:
     """One line of a list; what was not asked for is absent."""
-    names = [*_ITEM[Kind(repository.kind)], *(_FULL if full else ())]
+    more = [name for name in (_FULL if full else ()) if name in FIELDS[repository.kind]]
+    names = [*_ITEM[Kind(repository.kind)], *more]
     facts = fields(repository, names) | {"_id": str(repository.pk)}
     if repository.kind == Kind.MODEL:
         facts["modelId"] = repository.repo_id

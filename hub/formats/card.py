@@ -14,7 +14,12 @@ _FRONT_MATTER = re.compile(
 )
 _REPO_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?\Z", re.ASCII)
 _RELATIONS = frozenset(("adapter", "finetune", "merge", "quantized"))
-_PLAIN_TAGS = {"model": ("language", "library_name", "pipeline_tag", "tags"), "dataset": ("tags",)}
+_PLAIN_TAGS = {
+    "model": ("language", "library_name", "pipeline_tag", "tags"),
+    "dataset": ("tags",),
+    "space": ("sdk", "tags"),
+    "kernel": ("tags",),
+}
 _PREFIXED_TAGS = {
     "model": (("license", "license"), ("datasets", "dataset"), ("base_model", "base_model")),
     "dataset": tuple(
@@ -24,6 +29,8 @@ _PREFIXED_TAGS = {
             "multilinguality", "source_datasets", "annotations_creators", "language_creators",
         )
     ),
+    "space": (("license", "license"),),
+    "kernel": (("license", "license"),),
 }  # fmt: skip
 _TEXT_KEYS = ("pipeline_tag", "library_name", "pretty_name", "license_name", "license_link")
 _LIST_KEYS = (
@@ -68,7 +75,7 @@ def split_front_matter(text: str) -> FrontMatter | None:
 def parse_card(content: bytes | str, kind: str) -> Card:
     """The card of a README; never raises. A broken front matter leaves `data` empty.
 
-    `kind` is `model` or `dataset`. `data` holds plain values as `load_yaml` reads them, ready for
+    `kind` is that of the repository. `data` holds plain values as `load_yaml` reads them, ready for
     JSON. `body` is the human text, with undecodable bytes replaced.
     """
     text, broken = _decode(content)
@@ -93,7 +100,8 @@ def card_tags(data: dict[str, Any], kind: str) -> tuple[str, ...]:
     """The tags that search filters by, in card order, without repeats.
 
     Models: language codes, library, task and free tags as they are, `license:`, `dataset:` and
-    `base_model:` with their prefix. Data sets: every key but `tags` with its prefix.
+    `base_model:` with their prefix. Data sets: every key but `tags` with its prefix. Others: the
+    SDK and free tags as they are, `license:` with its prefix.
     """
     tags: list[str] = []
     for key in _PLAIN_TAGS[kind]:

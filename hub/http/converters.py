@@ -43,7 +43,7 @@ class PathConverter(_Text):
 
 
 class PluralKindConverter:
-    """`models` or `datasets`, as in `/api/models/…`."""
+    """`models`, `datasets`, `spaces` or `kernels`, as in `/api/models/…`."""
 
     regex = "|".join(f"{kind}s" for kind in Kind.values)
 

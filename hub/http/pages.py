@@ -8,11 +8,19 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from hub.extensions import Tab, registries
 from hub.http.authentication import actor_of
 from hub.models import Access, Kind, RepoId, Repository
 from hub.policies import get_repository
+
+_CARDS = {
+    Kind.MODEL: gettext_lazy("Model"),
+    Kind.DATASET: gettext_lazy("Data set"),
+    Kind.SPACE: gettext_lazy("Space"),
+    Kind.KERNEL: gettext_lazy("Kernel"),
+}
 
 
 def repository_page(
@@ -36,9 +44,8 @@ def repository_page(
 def frame(repository: Repository, current_tab: str) -> dict[str, Any]:
     """What `hub/repository.html`, the frame of every page about a repository, needs."""
     url = repository.get_absolute_url()
-    card = _("Model") if repository.kind == Kind.MODEL else _("Data set")
     tabs = [
-        Tab("card", card, url),
+        Tab("card", _CARDS[Kind(repository.kind)], url),
         Tab("files", _("Files"), f"{url}/tree/{repository.default_branch}"),
         *(tab for source in registries.repository_tabs for tab in source(repository)),
     ]

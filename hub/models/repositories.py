@@ -32,6 +32,9 @@ _NAME = re.compile(r"(?!.*(--|\.\.))[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,94}[A-Za-z0-
 class Kind(models.TextChoices):
     MODEL = "model", _("model")
     DATASET = "dataset", _("data set")
+    # Plain git repositories with a card: this server runs neither.
+    SPACE = "space", _("Space")
+    KERNEL = "kernel", _("kernel")
 
     @property
     def web_prefix(self) -> str:
@@ -109,7 +112,7 @@ class RepositoryQuerySet(models.QuerySet["Repository"]):
 
 
 class Repository(models.Model):
-    """A model or data set. Content lies in `store()`; large files in `blobs()`."""
+    """A model, data set, Space or kernel. Content lies in `store()`; large files in `blobs()`."""
 
     kind = models.CharField(max_length=8, choices=Kind)
     namespace = models.ForeignKey(Namespace, on_delete=models.PROTECT, related_name="repositories")

@@ -15,9 +15,12 @@ from hub.http.authentication import actor_of
 from hub.models import Kind, RepoId, Visibility
 from hub.policies import Actor, require_person
 
+# Spaces and kernels come from clients: a page that offered them would promise to run them.
+KINDS = [(kind.value, kind.label) for kind in (Kind.MODEL, Kind.DATASET)]
+
 
 class RepositoryForm(forms.Form):
-    kind = forms.ChoiceField(label=_("What is it?"), choices=Kind.choices)
+    kind = forms.ChoiceField(label=_("What is it?"), choices=KINDS)
     owner = forms.ChoiceField(label=_("Owner"))
     name = forms.CharField(
         label=_("Name"),

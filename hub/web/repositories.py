@@ -78,6 +78,12 @@ def snippets(repository: Repository) -> list[dict[str, str]]:
     if repository.kind == Kind.DATASET:
         code = f'from datasets import load_dataset\nload_dataset("{repo_id}")'
         download = f"hf download --repo-type dataset {repo_id}"
+    elif repository.kind != Kind.MODEL:
+        kind = f'repo_type="{repository.kind}"'
+        code = (
+            f'from huggingface_hub import snapshot_download\nsnapshot_download("{repo_id}", {kind})'
+        )
+        download = f"hf download --repo-type {repository.kind} {repo_id}"
     else:
         # What people copy into a shell holds nothing that a card's author could have made up.
         is_task = re.fullmatch(r"[a-z0-9-]{1,64}", repository.pipeline_tag)

@@ -49,7 +49,7 @@ def test_a_name_that_is_taken_answers_with_its_url(api_for, settings):
         {"name": "a--b"},
         {"name": "a.git"},
         {"name": "a" * 97},
-        {"name": "a", "type": "space"},
+        {"name": "a", "type": "bucket"},
         {"name": "a", "visibility": "secret"},
         {"name": "a", "private": "yes"},
         {"name": 7},
