@@ -47,7 +47,17 @@ class Actor:
 
     @property
     def ceiling(self) -> Access:
+        """The most that it may do to a repository; see decision 11."""
         return Access.ADMIN if self.token is None else self.token.ceiling
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether the token is for some repositories only: it creates and governs nothing."""
+        return self.token is not None and self.token.repositories.exists()
+
+    def has_scope(self, scope: TokenScope) -> bool:
+        """Whether the token reaches this far; a browser reaches as far as its person."""
+        return self.token is None or TokenScope(self.token.scope).includes(scope)
 
 
 ANONYMOUS = Actor(AnonymousUser())
@@ -56,7 +66,7 @@ ANONYMOUS = Actor(AnonymousUser())
 def visible_repositories(actor: Actor) -> RepositoryQuerySet:
     """Every repository that `actor` may read, each with its `access`."""
     rows = Repository.objects.visible_to(actor.user).select_related("namespace")
-    if actor.token is not None and actor.token.repositories.exists():
+    if actor.token is not None and actor.is_limited:
         rows = rows.filter(pk__in=actor.token.repositories.values("pk"))
     return rows
 
@@ -102,9 +112,14 @@ def require_person(actor: Actor, *, scope: TokenScope = TokenScope.READ) -> Any:
     """
     if not actor.is_signed_in:
         raise UnauthenticatedError("Sign in first: this needs an account on this server.")
-    if actor.ceiling < scope.ceiling:
-        raise ForbiddenError(f"This needs a token with {scope.label} scope.")
+    require_scope(actor, scope)
     return actor.user
+
+
+def require_scope(actor: Actor, scope: TokenScope) -> None:
+    """Refuse a token whose scope is too small. Raises: ForbiddenError."""
+    if not actor.has_scope(scope):
+        raise ForbiddenError(f"This needs a token with {scope.label} scope.")
 
 
 def may_propose(actor: Actor, repository: Repository) -> bool:
@@ -127,9 +142,13 @@ def may_write_ref(actor: Actor, repository: Repository, ref: str) -> bool:
 def get_namespace(actor: Actor, slug: str, *, need: Access) -> Namespace:
     """The namespace `slug`, for an actor who holds `need` in it.
 
+    Administering one needs a token with admin scope, what is less one with write scope.
     Raises: UnauthenticatedError, ForbiddenError (also when there is no such namespace).
     """
-    user = require_person(actor, scope=TokenScope.WRITE)
+    scope = TokenScope.ADMIN if need >= Access.ADMIN else TokenScope.WRITE
+    user = require_person(actor, scope=scope)
+    if scope is TokenScope.ADMIN and actor.is_limited:
+        raise ForbiddenError("This token is limited to some repositories.")
     held = Membership.objects.filter(namespace__slug__iexact=slug, user=user.pk, access__gte=need)
     membership = held.select_related("namespace").first()
     if membership is None:

@@ -25,7 +25,8 @@ class Need(Enum):
     READ = "reading the repository"
     PROPOSE = "reading the repository, an account, a token that writes"
     WRITE = "writing to the repository"
-    ADMIN = "administering the repository"
+    ADMIN = "administering the repository; a token that writes"
+    GOVERN = "administering the organisation or account; a token with admin scope"
     SEALED = "an address or token that the hub sealed; a person's own token counts for nothing"
 
 

@@ -7,8 +7,8 @@ from django.db import transaction
 from hub.actions import audit
 from hub.errors import BadInputError
 from hub.gitstore import check_ref_name
-from hub.models import BranchProtection, Repository
-from hub.policies import Actor
+from hub.models import BranchProtection, Repository, TokenScope
+from hub.policies import Actor, require_scope
 
 APPROVALS_LIMIT = 10
 
@@ -22,7 +22,8 @@ def protect_branch(
     required_approvals: int = 1,
     require_gate: bool = True,
 ) -> BranchProtection:
-    """Protect `branch`, or change how. Raises: BadInputError."""
+    """Protect `branch`, or change how. Raises: BadInputError, ForbiddenError (token's scope)."""
+    _require_scope(actor)
     check_ref_name(f"refs/heads/{branch}")
     if not 0 <= required_approvals <= APPROVALS_LIMIT:
         raise BadInputError(f"Ask for 0 to {APPROVALS_LIMIT} approvals.")
@@ -38,7 +39,14 @@ def protect_branch(
 
 @transaction.atomic
 def unprotect_branch(repository: Repository, actor: Actor | None, branch: str) -> None:
-    """End the protection of `branch`; one that has none is no fault."""
+    """End the protection of `branch`; one that has none is no fault. Raises: ForbiddenError."""
+    _require_scope(actor)
     removed, _by_model = repository.protections.filter(branch=branch).delete()
     if removed:
         audit.record(actor, "branch.unprotect", f"{repository.repo_id} {branch}")
+
+
+def _require_scope(actor: Actor | None) -> None:
+    """What a protected branch keeps out, a token that writes must not let in (decision 11)."""
+    if actor is not None:
+        require_scope(actor, TokenScope.ADMIN)

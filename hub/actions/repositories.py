@@ -58,7 +58,7 @@ def create_repository(actor: Actor, repo: RepoId, *, visibility: str | None = No
     """
     check_name(repo.name)
     namespace = get_namespace(actor, repo.namespace, need=Access.WRITE)
-    if actor.token is not None and actor.token.repositories.exists():
+    if actor.is_limited:
         raise ForbiddenError("This token is limited to some repositories and cannot create others.")
     default = Visibility.PRIVATE if namespace.private_by_default else Visibility.PUBLIC
     repository = Repository(

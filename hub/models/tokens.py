@@ -29,8 +29,13 @@ class TokenScope(models.TextChoices):
 
     @property
     def ceiling(self) -> Access:
-        """The most access a token of this scope gives, whatever its person holds."""
-        return {"read": Access.READ, "write": Access.WRITE, "admin": Access.ADMIN}[self.value]
+        """The most access to repositories that it gives, whatever its person holds."""
+        return Access.READ if self is TokenScope.READ else Access.ADMIN
+
+    def includes(self, other: TokenScope) -> bool:
+        """Whether a token of this scope may do all that one of `other` may."""
+        order = list(TokenScope)
+        return order.index(self) >= order.index(other)
 
 
 def _checksum(body: str) -> str:

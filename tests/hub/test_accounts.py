@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import timedelta
 from io import StringIO
 
@@ -11,10 +12,11 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from hub.actions import organizations, people, tokens
+from hub.actions import organizations, people, protections, tokens
 from hub.errors import BadInputError, ConflictError, ForbiddenError
 from hub.http.authentication import actor_for_secret
 from hub.models import Access, AccessToken, Membership, Namespace, User
+from hub.policies import get_namespace
 from tests.factories import (
     actor,
     make_member,
@@ -195,3 +197,27 @@ class TestCommands:
         for wrong in (["ada"], ["acme", "--member", "nobody:read"], ["acme", "--member", "ada:x"]):
             with pytest.raises(CommandError):
                 self.run("ensure_org", *wrong)
+
+
+@pytest.mark.parametrize(("scope", "refused"), [("write", True), ("admin", False), (None, False)])
+def test_protecting_a_branch_takes_more_than_a_token_that_writes(scope, refused):
+    repository = make_repository()
+    owner = make_member(repository.namespace, access=Access.ADMIN)
+    by = actor_for_secret(make_token(owner, scope=scope)) if scope else actor(owner)
+    for change in (protections.protect_branch, protections.unprotect_branch):
+        with pytest.raises(ForbiddenError, match="admin scope") if refused else nullcontext():
+            change(repository, by, "main")
+
+
+@pytest.mark.parametrize(("scope", "refused"), [("write", True), ("admin", False)])
+def test_administering_an_organisation_takes_more_than_a_token_that_writes(scope, refused):
+    organization = make_organization()
+    owner = make_member(organization, access=Access.ADMIN)
+    by = actor_for_secret(make_token(owner, scope=scope))
+    assert get_namespace(by, organization.slug, need=Access.WRITE) == organization
+    with pytest.raises(ForbiddenError, match="admin scope") if refused else nullcontext():
+        get_namespace(by, organization.slug, need=Access.ADMIN)
+    assert by.token is not None
+    by.token.repositories.add(make_repository(organization))
+    with pytest.raises(ForbiddenError):
+        get_namespace(by, organization.slug, need=Access.ADMIN)

@@ -95,7 +95,7 @@ def test_a_deleted_repository_is_gone_from_disk_and_reads_as_missing(
 ):
     repository = make_repository()
     folder = repository.store().path
-    admin = api_for(make_member(repository.namespace, access=Access.ADMIN), scope="admin")
+    admin = api_for(make_member(repository.namespace, access=Access.ADMIN))
     body = {"name": repository.name, "organization": repository.namespace.slug}
     with django_capture_on_commit_callbacks(execute=True):
         assert send_json(admin, "DELETE", DELETE, body).status_code == 200
@@ -113,7 +113,7 @@ def test_the_large_files_of_others_outlive_a_deleted_repository(
     assert StoredObject.objects.count() == 1
     writer = api_for(make_member(keeper.namespace, access=Access.WRITE))
     commit(writer, keeper, large_file("w.bin", sha256))
-    admin = api_for(make_member(goner.namespace, access=Access.ADMIN), scope="admin")
+    admin = api_for(make_member(goner.namespace, access=Access.ADMIN))
     with django_capture_on_commit_callbacks(execute=True):
         send_json(admin, "DELETE", DELETE, {"name": goner.repo_id})
     assert body_of(client.get(f"/{keeper.path}/resolve/main/w.bin")) == b"shared"
@@ -129,7 +129,7 @@ class TestVisibility:
         return repository
 
     def flip(self, api_for, repository: Repository, **body) -> None:
-        admin = api_for(make_member(repository.namespace, access=Access.ADMIN), scope="admin")
+        admin = api_for(make_member(repository.namespace, access=Access.ADMIN))
         path = f"/{repository.api_path}/settings"
         response = send_json(admin, "PUT", path, body)
         assert response.status_code == 200, response.content
@@ -179,6 +179,6 @@ class TestVisibility:
         self.flip(api_for, repository, gated=False)
         assert client.get(f"/{repository.api_path}").json()["gated"] is False
         path = f"/{repository.api_path}/settings"
-        admin = api_for(make_member(repository.namespace, access=Access.ADMIN), scope="admin")
+        admin = api_for(make_member(repository.namespace, access=Access.ADMIN))
         assert send_json(admin, "PUT", path, {"gated": "never"}).status_code == 400
         assert send_json(admin, "PUT", path, {"gated": []}).status_code == 400

@@ -21,7 +21,13 @@ pytestmark = pytest.mark.django_db
 HELD = {"reader": Access.READ, "writer": Access.WRITE, "admin": Access.ADMIN}
 PEOPLE = ("anonymous", "stranger", *HELD)
 # All of them tokens of the repository's admin.
-TOKENS = ("read token", "token for another repository", "revoked token", "expired token")
+TOKENS = (
+    "read token",
+    "write token",
+    "token for another repository",
+    "revoked token",
+    "expired token",
+)
 
 
 def named_patterns(resolver: URLResolver, namespace: str = "") -> Iterator[tuple[str, URLPattern]]:
@@ -89,8 +95,9 @@ def client_of(role: str, world: World, route: Route) -> Client:
     admin = world.people["admin"]
     if role == "anonymous":
         return Client()
-    if role == "read token":
-        return bearer(make_token(admin, scope=TokenScope.READ))
+    if role in {"read token", "write token"}:
+        scope = TokenScope.READ if role == "read token" else TokenScope.WRITE
+        return bearer(make_token(admin, scope=scope))
     if role in TOKENS:
         secret = make_token(admin, scope=TokenScope.ADMIN)
         token = AccessToken.objects.for_secret(secret)
@@ -121,6 +128,10 @@ def expected(need: Need, role: str, *, public: bool) -> str:
         writes = need is Need.PERSON_TO_WRITE
         limited = role in {"read token", "token for another repository"}
         return "refused" if writes and limited else "allowed"
+    if need is Need.GOVERN:
+        if role == "anonymous":
+            return "sign in"
+        return "allowed" if role == "admin" else "refused"
     if role == "token for another repository":
         return "hidden"
     if role in {"anonymous", "stranger"} and not public:
@@ -133,7 +144,7 @@ def expected(need: Need, role: str, *, public: bool) -> str:
         return "refused"
     if need is Need.PROPOSE:
         return "allowed"
-    enough = {"writer", "admin"} if need is Need.WRITE else {"admin"}
+    enough = {"admin", "write token"} | ({"writer"} if need is Need.WRITE else set())
     return "allowed" if role in enough else "refused"
 
 
