@@ -35,6 +35,17 @@ class ForbiddenError(HubError):
     http_status = 403
 
 
+class OAuthError(HubError):
+    """A refusal in the words of RFC 6749: programs read `error`, people its description."""
+
+    http_status = 400
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.extra = {"error": code, "error_description": sentence}
+
+
 class GatedRepositoryError(HubError):
     code = "GatedRepo"
     http_status = 403

@@ -24,6 +24,7 @@ def tidy() -> None:
     log.info(
         "hub.tidied",
         uploads=tidying.remove_stray_uploads(),
+        device_logins=tidying.remove_ended_device_logins(),
         folders=tidying.remove_stray_folders(),
         refreshed=refresh.refresh_stale(),
     )

@@ -129,6 +129,9 @@ HUB: dict[tuple[str, str], Route] = {
     ("hub:set-language", "POST"): _page(Need.OPEN, **_form("language=en")),
     ("hub:api-unknown", "GET"): _page(Need.OPEN),
     ("hub:api-unknown", "POST"): _page(Need.OPEN),
+    ("hub:oauth-device", "GET"): _page(Need.OPEN),
+    ("hub:oauth-device", "POST"): _page(Need.OPEN, **_form("client_id=matrix")),
+    ("hub:oauth-token", "POST"): _page(Need.OPEN, **_form("grant_type=refresh_token")),
     ("hub:whoami", "GET"): Route(Need.PERSON, of_repository=False),
     ("hub:user-overview", "GET"): Route(
         Need.OPEN,
@@ -223,6 +226,7 @@ PAGES: dict[tuple[str, str], Route] = {
     **_both("hub:sign-in", _page(Need.OPEN)),
     ("hub:sign-out", "POST"): _page(Need.OPEN),
     **_both("hub:repository-new", _page(Need.PERSON)),
+    **_both("hub:device", _page(Need.PERSON)),
     **_both("hub:token-list", _page(Need.PERSON)),
     ("hub:token-revoke", "POST"): _page(Need.PERSON, kwargs={"pk": 1}),
     **{

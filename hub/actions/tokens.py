@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from hub.actions import audit
 from hub.errors import BadInputError, ForbiddenError, NotFoundError
-from hub.models import AccessToken, Repository, TokenScope, User
+from hub.models import AccessToken, DeviceSession, Repository, TokenScope, User
 
 if TYPE_CHECKING:
     from hub.policies import Actor
@@ -26,6 +26,7 @@ def issue_token(
     scope: str,
     repositories: Iterable[Repository] = (),
     expires_at: datetime | None = None,
+    session: DeviceSession | None = None,
     by: Actor | None = None,
 ) -> tuple[AccessToken, str]:
     """Create a token and return it with its secret, which nobody can read again.
@@ -42,7 +43,7 @@ def issue_token(
     if expires_at is not None and expires_at <= timezone.now():
         raise BadInputError("That moment is past: let the token end later.")
     token, secret = AccessToken.objects.issue(
-        user, name=name.strip(), scope=scope, expires_at=expires_at
+        user, name=name.strip(), scope=scope, expires_at=expires_at, session=session
     )
     token.repositories.set(repositories)
     audit.record(by, "token.create", f"{user.username}: {name}", new=token.hint)
@@ -53,6 +54,8 @@ def issue_token(
 def revoke_token(user: User, pk: int, *, by: Actor | None = None) -> None:
     """End one of a person's tokens at once; ending it twice is no fault.
 
+    With the token of a device ends its sign-in: nothing renews it.
+
     Raises: NotFoundError when it is nobody's or somebody else's.
     """
     mine = AccessToken.objects.filter(user=user, pk=pk)
@@ -61,6 +64,15 @@ def revoke_token(user: User, pk: int, *, by: Actor | None = None) -> None:
         raise NotFoundError("There is no such token among yours.")
     if mine.filter(revoked_at__isnull=True).update(revoked_at=timezone.now()):
         audit.record(by, "token.revoke", f"{user.username}: {token.name}", old=token.hint)
+    if token.session is not None:
+        end_session(token.session)
+
+
+def end_session(session: DeviceSession) -> None:
+    """End a sign-in from a device: none of its tokens, old or new, is good for anything."""
+    now = timezone.now()
+    DeviceSession.objects.filter(pk=session.pk, ended_at__isnull=True).update(ended_at=now)
+    session.access_tokens.filter(revoked_at__isnull=True).update(revoked_at=now)
 
 
 @transaction.atomic

@@ -17,6 +17,7 @@ from hub.api import (
     info,
     lfs,
     listing,
+    oauth,
     openapi,
     preupload,
     repositories,
@@ -51,6 +52,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("readyz", health.readyz, name="readyz"),
     path("metrics", health.metrics, name="metrics"),
     path("api/schema", openapi.SchemaView.as_view(), name="api-schema"),
+    path("oauth/device", oauth.DeviceView.as_view(), name="oauth-device"),
+    path("oauth/token", oauth.TokenView.as_view(), name="oauth-token"),
     path("api/whoami-v2", accounts.WhoAmIView.as_view(), name="whoami"),
     path(
         "api/users/<segment:slug>/overview",

@@ -162,6 +162,9 @@ SESSION_COOKIE_HTTPONLY = True
 CSRF_FAILURE_VIEW = "hub.http.error_pages.csrf_failure"
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 TOKEN_LIFETIME = timedelta(days=env.int("TOKEN_LIFETIME_DAYS", default=90))
+# Tokens of programs that were let in through the browser; clients renew them a day before.
+DEVICE_TOKEN_LIFETIME = timedelta(days=env.int("DEVICE_TOKEN_LIFETIME_DAYS", default=7))
+DEVICE_LOGIN_LIFETIME = timedelta(minutes=15)
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 # Browsers ignore this header over plain http, and warn about it on every page.

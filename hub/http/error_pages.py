@@ -36,7 +36,7 @@ IN_WORDS = {
 def wants_json(request: HttpRequest) -> bool:
     """API routes, git, and clients that do not ask for a page."""
     path = request.path_info
-    if path.startswith(("/api/", "/-/xet/", "/-/lfs/")) or "/info/lfs/" in path:
+    if path.startswith(("/api/", "/oauth/", "/-/xet/", "/-/lfs/")) or "/info/lfs/" in path:
         return True
     return "text/html" not in request.headers.get("Accept", "")
 

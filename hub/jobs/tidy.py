@@ -9,9 +9,10 @@ from datetime import timedelta
 from pathlib import Path
 
 from django.conf import settings
+from django.utils import timezone
 
 from hub.blobstore import BlobStore
-from hub.models import Repository
+from hub.models import DeviceLogin, Repository
 
 KEEP = timedelta(hours=24)
 
@@ -42,3 +43,9 @@ def remove_stray_uploads() -> int:
         return 0
     stores = [BlobStore(root) for root in settings.OBJECTS_DIR.iterdir() if root.is_dir()]
     return sum(store.remove_stray_files(KEEP) for store in stores)
+
+
+def remove_ended_device_logins() -> int:
+    """The number of wishes of devices removed whose codes ended a day ago."""
+    ended = DeviceLogin.objects.filter(expires_at__lt=timezone.now() - KEEP)
+    return ended.delete()[0]

@@ -1,6 +1,7 @@
 """Tables of the platform."""
 
 from hub.models.activity import AuditEntry, Event
+from hub.models.devices import DeviceLogin, DeviceLoginState, DeviceSession, RefreshToken
 from hub.models.namespaces import Access, Membership, Namespace, NamespaceKind
 from hub.models.objects import ObjectLink, StoredObject
 from hub.models.people import User
@@ -15,12 +16,16 @@ __all__ = [
     "AuditEntry",
     "BranchProtection",
     "CommitStatus",
+    "DeviceLogin",
+    "DeviceLoginState",
+    "DeviceSession",
     "Event",
     "Kind",
     "Membership",
     "Namespace",
     "NamespaceKind",
     "ObjectLink",
+    "RefreshToken",
     "RepoId",
     "Repository",
     "StatusState",

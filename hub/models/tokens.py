@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from hub.models.namespaces import Access
 
 if TYPE_CHECKING:
+    from hub.models.devices import DeviceSession
     from hub.models.people import User
 
 PREFIX = "wb_"
@@ -44,7 +45,13 @@ def _checksum(body: str) -> str:
 
 class AccessTokenManager(models.Manager["AccessToken"]):
     def issue(
-        self, user: User, *, name: str, scope: str, expires_at: datetime | None = None
+        self,
+        user: User,
+        *,
+        name: str,
+        scope: str,
+        expires_at: datetime | None = None,
+        session: DeviceSession | None = None,
     ) -> tuple[AccessToken, str]:
         """Create a token and return it with its secret, which is shown this once only.
 
@@ -58,6 +65,7 @@ class AccessTokenManager(models.Manager["AccessToken"]):
             scope=scope,
             digest=digest_of(secret),
             hint=secret[-4:],
+            session=session,
             expires_at=expires_at or timezone.now() + settings.TOKEN_LIFETIME,
         )
         return token, secret
@@ -91,6 +99,14 @@ class AccessToken(models.Model):
     hint = models.CharField(max_length=4, help_text="The last characters, to tell tokens apart.")
     repositories = models.ManyToManyField(
         "hub.Repository", blank=True, help_text="Only these repositories; empty means all."
+    )
+    session = models.ForeignKey(
+        "hub.DeviceSession",
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="access_tokens",
+        help_text="The sign-in from a device that renews it; empty for one made by hand.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField()

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from django import forms
-from django.conf import settings
 from django.contrib.auth import authenticate, login, logout
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
@@ -15,8 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
-TRIES = 10
-TRIES_WINDOW_SECONDS = 5 * 60
+from hub.http.throttle import TRIES, client_address, count_try, forgive_try
 
 
 class SignInForm(forms.Form):
@@ -42,37 +38,21 @@ def safe_next(request: HttpRequest) -> str:
     return wanted if allowed else "/"
 
 
-def client_address(request: HttpRequest) -> str:
-    """Where a request comes from; nothing that a client can write itself is believed."""
-    if settings.FRONT == "nginx":  # it replaces this header, and comes by a socket itself
-        return str(request.headers.get("X-Forwarded-For", ""))
-    return str(request.META.get("REMOTE_ADDR", ""))
-
-
 def _keys(request: HttpRequest, username: str) -> tuple[str, str]:
     return f"sign-in:name:{username.lower()}", f"sign-in:from:{client_address(request)}"
 
 
 def _throttled(request: HttpRequest, username: str) -> bool:
     """Count a try for the account and for the address; too many of either are refused."""
-    counts = [_count(key) for key in _keys(request, username)]
+    counts = [count_try(key) for key in _keys(request, username)]
     return max(counts) > TRIES
-
-
-def _count(key: str) -> int:
-    cache.add(key, 0, TRIES_WINDOW_SECONDS)
-    try:
-        return cache.incr(key)
-    except ValueError:  # it has just run out
-        return 1
 
 
 def _forget_try(request: HttpRequest, username: str) -> None:
     """A right password is no guess: only guesses are counted."""
     name, address = _keys(request, username)
     cache.delete(name)
-    with suppress(ValueError):
-        cache.decr(address)
+    forgive_try(address)
 
 
 @sensitive_post_parameters("password")

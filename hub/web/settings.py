@@ -8,11 +8,13 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from hub.actions import protections, repositories, tokens
+from hub.actions.devices import GRACE
 from hub.errors import BadInputError, HubError
 from hub.http.authentication import actor_of
 from hub.http.pages import frame, repository_page
@@ -60,7 +62,9 @@ def token_list(request: HttpRequest) -> HttpResponse:
         _token, secret = tokens.issue_token(user, **form.cleaned_data, by=actor)
         form = TokenForm()
     rows = AccessToken.objects.filter(user=user, revoked_at__isnull=True).order_by("-pk")
-    context = {"form": form, "secret": secret, "tokens": rows}
+    # A device renews its token: only the one it uses is worth showing.
+    rows = rows.exclude(session__isnull=False, expires_at__lt=timezone.now() + GRACE)
+    context = {"form": form, "secret": secret, "tokens": rows.select_related("session")}
     response = render(request, "hub/tokens.html", context)
     response["Cache-Control"] = "no-store"
     return response

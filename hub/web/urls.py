@@ -6,7 +6,7 @@ from django.urls import URLPattern, URLResolver, path
 from django.views.generic import RedirectView
 
 from hub.http.routing import page
-from hub.web import creating, design, docs, files, home, repositories, sessions, settings
+from hub.web import creating, design, devices, docs, files, home, repositories, sessions, settings
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
@@ -16,6 +16,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("-/new", creating.repository_new, name="repository-new"),
     path("-/sign-in", sessions.sign_in, name="sign-in"),
     path("-/sign-out", sessions.sign_out, name="sign-out"),
+    path("-/device", devices.device, name="device"),
     path("-/settings/tokens", settings.token_list, name="token-list"),
     path("-/settings/tokens/<int:pk>/revoke", settings.token_revoke, name="token-revoke"),
     # The address that huggingface_hub prints when it asks for a token.
