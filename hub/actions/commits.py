@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.conf import settings
+from django.utils import timezone
 
 from hub import extensions
 from hub.actions import large_files, refs
@@ -14,6 +16,7 @@ from hub.actions.room import require_room
 from hub.errors import (
     BadInputError,
     BranchMovedError,
+    EntryNotFoundError,
     ForbiddenError,
     TooLargeError,
     UnauthenticatedError,
@@ -26,6 +29,9 @@ from hub.policies import Actor, may_propose
 
 # Writers who name no parent take turns; this many lost races in a row are a busy branch.
 ATTEMPTS = 8
+# Clients send a request again whose answer they missed, for a minute or so.
+RESENT_WITHIN = timedelta(minutes=10)
+NEWEST_PROPOSALS = 5
 CARD = "README.md"
 
 
@@ -52,10 +58,17 @@ class _Draft:
             return parent
         return store.commit_tree(tree, parents=[parent], message=self.message, author=self.author)
 
-    def is_already(self, store: GitStore, head: str, parent: str) -> bool:
-        """Whether `head` is this very commit on `parent`: the answer to it was lost."""
+    def is_already(
+        self, store: GitStore, head: str, parent: str, *, within: timedelta = timedelta.max
+    ) -> bool:
+        """Whether `head` is this very commit on `parent`: the answer to it was lost.
+
+        `parent` may be abbreviated, to nothing too; `within` says how long ago it may have been.
+        """
         found = store.commit_info(head)
         if len(found.parents) != 1 or not found.parents[0].startswith(parent):
+            return False
+        if timezone.now() - found.committed_at > within:
             return False
         message = f"{found.subject}\n\n{found.body}".strip()
         if (message, found.author) != (self.message.strip(), self.author):
@@ -126,13 +139,18 @@ def _check(
     large_files.require_pointers(repository, pointers_named(operations))
     for operation in operations:
         if isinstance(operation, AddFile) and operation.path == CARD:
-            check_card(repository, operation.content)
+            _require_card_size(operation.size_bytes)
+            check_card(repository, operation.read())
+
+
+def _require_card_size(size_bytes: int) -> None:
+    if size_bytes > settings.CARD_LIMIT_BYTES:
+        raise TooLargeError(f"{CARD} holds at most {settings.CARD_LIMIT_BYTES} bytes.")
 
 
 def check_card(repository: Repository, content: bytes) -> None:
     """Refuse a README.md whose metadata is broken. Raises: BadInputError, TooLargeError."""
-    if len(content) > settings.CARD_LIMIT_BYTES:
-        raise TooLargeError(f"{CARD} holds at most {settings.CARD_LIMIT_BYTES} bytes.")
+    _require_card_size(len(content))
     problems, _warnings = validate_card(content, repository.kind)
     if problems:
         raise BadInputError(f"The metadata of {CARD} is invalid: {'; '.join(problems)[:1000]}")
@@ -148,7 +166,13 @@ def _put(repository: Repository, actor: Actor, ref: str, draft: _Draft, parent: 
             if draft.is_already(store, head, parent):
                 return head
             raise BranchMovedError
-        oid = draft.build(store, head)
+        try:
+            oid = draft.build(store, head)
+        except EntryNotFoundError:
+            # What it deletes may be gone because it was here before.
+            if parent is None and draft.is_already(store, head, "", within=RESENT_WITHIN):
+                return head
+            raise
         if oid == head:
             return head
         try:
@@ -178,6 +202,8 @@ def _propose(
     oid = draft.build(store, base)
     if oid == base:
         raise BadInputError("This changes nothing, so there is nothing to propose.")
+    if found := _proposed_already(repository, actor, draft, base):
+        return found
     proposal = extensions.propose(
         repository,
         by=actor.user,
@@ -187,3 +213,18 @@ def _propose(
         target_branch=ref.removeprefix(refs.BRANCH),
     )
     return Committed(oid, proposal)
+
+
+def _proposed_already(
+    repository: Repository, actor: Actor, draft: _Draft, base: str
+) -> Committed | None:
+    """The open pull request that this very request has made, when the answer to it was lost."""
+    store = repository.store()
+    numbers = [int(one.short_name) for one in store.refs() if one.name.startswith(refs.PROPOSAL)]
+    for number in sorted(numbers)[-NEWEST_PROPOSALS:]:
+        head = store.resolve(f"{refs.PROPOSAL}{number}")
+        if draft.is_already(store, head, base, within=RESENT_WITHIN):
+            change = extensions.registries.find_change(repository, number)
+            if change and change.author_id == actor.user.pk:
+                return Committed(head, Proposal(number, change.path, f"{refs.PROPOSAL}{number}"))
+    return None

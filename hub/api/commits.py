@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -9,10 +11,13 @@ from rest_framework.response import Response
 
 from hub.actions import commits, large_files, refs
 from hub.api.ndjson import LargeFile, Line, read_commit
+from hub.api.spool import Spool
+from hub.api.uploads import release_connection
 from hub.api.views import RepositoryView
 from hub.api.wire import flag
 from hub.errors import BadInputError
 from hub.gitstore import AddPointer, Operation
+from hub.http.bodies import Body, read_away
 from hub.models import RepoId, Repository
 
 
@@ -28,17 +33,19 @@ class CommitView(RepositoryView):
             commits.require_proposer(repository, self.actor, ref)
         else:
             refs.require_writable(repository, self.actor, ref)
-        sent = read_commit(request._request)
-        made = commits.commit_files(
-            repository,
-            self.actor,
-            revision=revision,
-            operations=operations_of(repository, sent.lines),
-            title=sent.summary,
-            description=sent.description,
-            parent=sent.parent,
-            create_pr=create_pr,
-        )
+        release_connection()  # while the body arrives
+        with Spool() as spool:
+            sent = read_commit(Body(request._request), spool)
+            made = commits.commit_files(
+                repository,
+                self.actor,
+                revision=revision,
+                operations=operations_of(repository, sent.lines),
+                title=sent.summary,
+                description=sent.description,
+                parent=sent.parent,
+                create_pr=create_pr,
+            )
         answer = {
             "success": True,
             "commitOid": made.oid,
@@ -47,6 +54,10 @@ class CommitView(RepositoryView):
         if made.proposal:
             answer["pullRequestUrl"] = f"{settings.PUBLIC_URL}{made.proposal.path}"
         return Response(answer)
+
+    def handle_exception(self, exc: Exception) -> Any:
+        read_away(self.request._request)
+        return super().handle_exception(exc)
 
 
 def operations_of(repository: Repository, lines: list[Line]) -> list[Operation]:

@@ -7,23 +7,19 @@ import binascii
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from django.conf import settings
 
+from hub.api import spool
 from hub.api.views import text_of
 from hub.errors import BadInputError, TooLargeError
 from hub.formats.bounded_json import load_json
-from hub.gitstore import AddFile, DeleteFile, DeleteFolder
+from hub.gitstore import AddFile, DeleteFile, DeleteFolder, KeptContent
+from hub.gitstore.packets import ByteStream
 
 DEPTH = 8
-# A file's line is its base64 and its path; every other line is short.
-LINE_LIMIT_BYTES = settings.REGULAR_FILE_LIMIT_BYTES * 4 // 3 + 64 * 1024
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-
-
-class LineReader(Protocol):
-    def readline(self, limit: int, /) -> bytes: ...
 
 
 @dataclass(frozen=True)
@@ -46,13 +42,13 @@ class CommitBody:
     lines: list[Line] = field(default_factory=list)
 
 
-def read_commit(stream: LineReader) -> CommitBody:
-    """What a client asks to commit, in its order.
+def read_commit(stream: ByteStream, kept: spool.Spool) -> CommitBody:
+    """What a client asks to commit, in its order; contents lie in `kept`, which stays open.
 
     Raises: BadInputError for what is not as it should be, TooLargeError past a limit.
     """
-    values = _values(stream)
-    key, header = next(values, ("", {}))
+    values = _values(stream, kept)
+    key, header, _ = next(values, ("", {}, False))
     if key != "header":
         raise BadInputError("The first line of a commit must be its “header”.")
     parent = text_of(header, "parentCommit", default="", most=64) or None
@@ -61,38 +57,35 @@ def read_commit(stream: LineReader) -> CommitBody:
         description=text_of(header, "description", default=""),
         parent=parent,
     )
-    for key, value in values:
+    for key, value, is_long in values:
         if key == "header":
             raise BadInputError("A commit has one “header”, in its first line.")
-        body.lines.append(_line(key, value))
+        body.lines.append(_line(key, value, kept, is_long=is_long))
         if len(body.lines) > settings.COMMIT_OPERATIONS_LIMIT:
             limit = settings.COMMIT_OPERATIONS_LIMIT
             raise TooLargeError(f"One commit changes at most {limit} paths: split it into several.")
     return body
 
 
-def _values(stream: LineReader) -> Iterator[tuple[str, dict[str, Any]]]:
-    left = settings.COMMIT_BODY_LIMIT_BYTES
-    while line := stream.readline(LINE_LIMIT_BYTES + 1):
-        left -= len(line)
-        if len(line) > LINE_LIMIT_BYTES or left < 0:
-            raise TooLargeError(
-                "This commit, or a file in it, is too large to be sent in one body: "
-                "send large files over LFS or Xet, or split the commit."
-            )
-        if not line.strip():
+def _values(stream: ByteStream, kept: spool.Spool) -> Iterator[tuple[str, dict[str, Any], bool]]:
+    """(key, value, whether the value's content is a long text) of each line."""
+    for line in kept.lines(stream, limit_bytes=settings.COMMIT_BODY_LIMIT_BYTES):
+        if not line.head.strip():
             continue
-        found = load_json(line, max_bytes=LINE_LIMIT_BYTES, max_depth=DEPTH)
+        found = load_json(line.head, max_depth=DEPTH)
         if not isinstance(found, dict) or not isinstance(found.get("value"), dict):
             raise BadInputError("Each line of a commit is an object with “key” and “value”.")
-        yield text_of(found, "key", most=64), found["value"]
+        key, value = text_of(found, "key", most=64), found["value"]
+        if line.has_long_text and (key != "file" or value.get("content") != kept.mark):
+            raise TooLargeError("A line of this commit is too long: only a content may be.")
+        yield key, value, line.has_long_text
 
 
-def _line(key: str, value: dict[str, Any]) -> Line:
+def _line(key: str, value: dict[str, Any], kept: spool.Spool, *, is_long: bool) -> Line:
     path = text_of(value, "path", most=4096)
     match key:
         case "file":
-            return AddFile(path, _content(path, value))
+            return AddFile(path, _content(path, value, kept, is_long=is_long))
         case "lfsFile":
             return _large_file(path, value)
         case "deletedFile":
@@ -104,15 +97,17 @@ def _line(key: str, value: dict[str, Any]) -> Line:
     )
 
 
-def _content(path: str, value: dict[str, Any]) -> bytes:
-    text = text_of(value, "content", most=LINE_LIMIT_BYTES)
+def _content(
+    path: str, value: dict[str, Any], kept: spool.Spool, *, is_long: bool
+) -> bytes | KeptContent:
+    text = text_of(value, "content", most=spool.TEXT_LIMIT_BYTES)
     encoding = text_of(value, "encoding", default="utf-8", most=16)
     if encoding == "utf-8":
-        return text.encode()
+        return kept.keep((kept.text() if is_long else text).encode())
     if encoding != "base64":
         raise BadInputError(f"The encoding of {path[:200]!r} must be “base64” or “utf-8”.")
     try:
-        return base64.b64decode(text, validate=True)
+        return kept.keep_base64() if is_long else kept.keep(base64.b64decode(text, validate=True))
     except (binascii.Error, ValueError):
         raise BadInputError(f"The content of {path[:200]!r} is not base64.") from None
 

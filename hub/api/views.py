@@ -11,6 +11,7 @@ from rest_framework.views import APIView
 
 from hub.errors import BadInputError
 from hub.http.authentication import actor_of
+from hub.http.bodies import Body, is_chunked
 from hub.models import Access, RepoId, Repository
 from hub.policies import Actor, get_repository
 
@@ -30,12 +31,31 @@ class OneLanguage(BaseContentNegotiation):
         return first, first.media_type
 
 
+class BodyRequest(Request):
+    """A request whose body may come in chunks of no announced length."""
+
+    def _load_stream(self) -> None:
+        if is_chunked(self._request) and not self._request._read_started:
+            self._stream = Body(self._request)
+        else:
+            super()._load_stream()
+
+
 class HubView(APIView):
     """Any API view: `self.actor` is who asks."""
 
     content_negotiation_class = OneLanguage
     metadata_class = None
     actor: Actor
+
+    def initialize_request(self, request: Any, *args: Any, **kwargs: Any) -> Request:
+        return BodyRequest(
+            request,
+            parsers=self.get_parsers(),
+            authenticators=self.get_authenticators(),
+            negotiator=self.get_content_negotiator(),
+            parser_context=self.get_parser_context(request),
+        )
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)

@@ -12,6 +12,7 @@ from hub.gitstore.operations import (
     CopyPath,
     DeleteFile,
     DeleteFolder,
+    KeptContent,
     Operation,
     pointers_named,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "GitStore",
     "Hunk",
     "HunkLine",
+    "KeptContent",
     "Operation",
     "Pointer",
     "Ref",

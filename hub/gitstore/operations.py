@@ -1,15 +1,40 @@
 """What a commit does to the files of its parent, in the order given."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import IO
 
-from hub.gitstore.pointers import Pointer, format_pointer, parse_pointer
+from hub.gitstore.pointers import LIMIT_BYTES, Pointer, format_pointer, parse_pointer
+
+
+@dataclass(frozen=True)
+class KeptContent:
+    """Content that lies in an open file until git takes it: a commit may be larger than memory."""
+
+    file: IO[bytes]
+    start: int
+    size_bytes: int
+
+    def __len__(self) -> int:
+        return self.size_bytes
+
+    def read(self) -> bytes:
+        return os.pread(self.file.fileno(), self.size_bytes, self.start)
 
 
 @dataclass(frozen=True)
 class AddFile:
     path: str
-    content: bytes
+    content: bytes | KeptContent
+
+    @property
+    def size_bytes(self) -> int:
+        return len(self.content)
+
+    def read(self) -> bytes:
+        """The content, in memory."""
+        return self.content if isinstance(self.content, bytes) else self.content.read()
 
 
 @dataclass(frozen=True)
@@ -55,8 +80,8 @@ def pointers_named(operations: Sequence[Operation]) -> list[Pointer]:
 
 def _pointer_of(operation: Operation) -> Pointer | None:
     match operation:
-        case AddFile(content=content):
-            return parse_pointer(content)
+        case AddFile() as file:
+            return parse_pointer(file.read()) if file.size_bytes < LIMIT_BYTES else None
         case AddPointer(sha256=sha256, size_bytes=size_bytes):
             return parse_pointer(format_pointer(sha256, size_bytes))
         case _:

@@ -114,13 +114,13 @@ def _apply(
     repository: pygit2.Repository, root: _Folder, base: str | None, operation: Operation
 ) -> None:
     match operation:
-        case AddFile(path, content):
-            if len(content) > BLOB_LIMIT_BYTES:
+        case AddFile(path) as file:
+            if file.size_bytes > BLOB_LIMIT_BYTES:
                 raise TooLargeError(
-                    f"{path} is {len(content)} bytes: files above {BLOB_LIMIT_BYTES} bytes are "
+                    f"{path} is {file.size_bytes} bytes: files above {BLOB_LIMIT_BYTES} bytes are "
                     "uploaded as large files (LFS)."
                 )
-            _put(root, path, landed(repository, repository.create_blob(content)), None)
+            _put(root, path, landed(repository, repository.create_blob(file.read())), None)
         case AddPointer(path, sha256, size_bytes):
             pointer = repository.create_blob(_pointer(sha256, size_bytes))
             _put(root, path, landed(repository, pointer), None)

@@ -397,3 +397,80 @@ class TestPreupload:
         path = f"/{repository.api_path}/preupload/main"
         body = json.loads(json.dumps({"files": files}))
         assert send_json(client, "POST", path, body).status_code == 400
+
+
+class TestRepeats:
+    """A client that missed the answer sends the same request again."""
+
+    def test_a_deletion_sent_again_is_answered_alike(self, client, repository):
+        lines = (deleted("old.txt"), file("new.txt", b"1"))
+        first = commit(client, repository, *lines)
+        again = commit(client, repository, *lines)
+        assert (again.status_code, again.json()) == (200, first.json())
+        other = commit(client, repository, *lines, summary="Something else")
+        assert other.status_code == 404
+
+    def test_a_proposal_sent_again_is_the_same_pull_request(self, api_for, repository):
+        stranger = api_for(make_user())
+        first = commit(stranger, repository, file("a", b"1"), query="?create_pr=1")
+        again = commit(stranger, repository, file("a", b"1"), query="?create_pr=1")
+        assert (again.status_code, again.json()) == (200, first.json())
+        another = commit(api_for(make_user()), repository, file("a", b"1"), query="?create_pr=1")
+        assert another.json()["pullRequestUrl"] != first.json()["pullRequestUrl"]
+
+
+class TestLongLines:
+    """Contents too long to be parsed in memory lie in a file meanwhile."""
+
+    CONTENT = bytes(range(256)) * 3000
+
+    def post(self, client: Client, repository: Repository, line: bytes) -> Any:
+        header = b'{"key": "header", "value": {"summary": "Long"}}\n'
+        path = f"/{repository.api_path}/commit/main"
+        return send(client, "POST", path, header + line, content_type="application/x-ndjson")
+
+    @pytest.mark.parametrize("spelling", ["plain", "escaped slashes", "text", "content last"])
+    def test_every_spelling_of_a_content_arrives(self, client, repository, spelling):
+        line = file("long.txt", self.CONTENT)
+        content = self.CONTENT
+        if spelling == "text":
+            content = ('"quoted" \\ and 数据\n' * 20_000).encode()
+            line["value"] |= {"content": content.decode(), "encoding": "utf-8"}
+        if spelling == "content last":
+            line["value"]["content"] = line["value"].pop("content")
+        text = json.dumps(line).encode()
+        if spelling == "escaped slashes":
+            text = text.replace(b"/", b"\\/")
+        response = self.post(client, repository, text + b"\n")
+        assert response.status_code == 200, response.content
+        assert read(repository, "long.txt") == content
+
+    @pytest.mark.parametrize(
+        ("line", "status"),
+        [
+            (b'{"key": "file", "value": {"path": "%s", "content": ""}}', 413),
+            (b'{"key": "file", "value": {"%s": "", "path": "a", "content": ""}}', 413),
+            (b'{"key": "%s", "value": {"path": "a", "content": ""}}', 413),
+            (b'{"key": "lfsFile", "value": {"path": "a", "content": "%s"}}', 413),
+            (b'{"key": "file", "value": {"path": "a", "content": "%s', 400),
+            (b'{"key": "file", "value": {"path": "a", "content": "%s\n"}}', 400),
+            (b'{"key": "file", "value": {"path": "a", "content": "%s\\\n"}}', 400),
+            (b'{"key": "file", "value": {"path":"a","encoding":"base64", "content": "%s*"}}', 400),
+            (b'{"key": "file", "value": {"path":"a","encoding":"base64","content":"%s=AA="}}', 400),
+            (b'{"key": "file", "value": {"path": "a", "content": "%s", "content": "%s"}}', 413),
+            (b'{"key": "file", "value": {"path": "a", "content": ""}, "more": [%s]}', 413),
+        ],
+    )  # fmt: skip
+    def test_only_a_content_may_be_long(self, client, repository, line, status):
+        head = repository.store().branch_head("main")
+        response = self.post(client, repository, line.replace(b"%s", b"A" * 300_000) + b"\n")
+        assert response.status_code == status, response.content[:300]
+        assert response["X-Error-Code"] and response["X-Error-Message"]
+        assert repository.store().branch_head("main") == head
+
+    def test_a_file_far_above_the_limit_is_refused_while_it_arrives(self, client, repository):
+        response = self.post(
+            client, repository, json.dumps(file("a", bytes(15 * 1024**2))).encode()
+        )
+        assert response.status_code == 413
+        assert "LFS" in response.json()["error"]

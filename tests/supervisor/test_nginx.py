@@ -239,7 +239,25 @@ def test_a_push_streams_through_without_waiting_for_its_end(standing_hub):
 @pytest.mark.parametrize(("header_bytes", "refused"), [(8000, False), (9000, True)])
 def test_headers_are_bounded(standing_hub, header_bytes, refused):
     answer = ask(standing_hub, "/", headers={"X-Long": "x" * header_bytes})
-    assert (answer.status == 400) == refused
+    assert (answer.status == 431) == refused
+    if refused:
+        assert answer.headers["X-Error-Code"] == "TooLong"
+        assert "8 KiB" in answer.headers["X-Error-Message"]
+
+
+@pytest.mark.parametrize(("count", "refused"), [(3, False), (5, True)])
+def test_all_headers_together_are_bounded(standing_hub, count, refused):
+    answer = ask(standing_hub, "/", headers={f"X-{n}": "x" * 7900 for n in range(count)})
+    assert (answer.status == 431) == refused
+
+
+@pytest.mark.parametrize(("length", "refused"), [(8000, False), (8192, True)])
+def test_an_address_is_bounded(standing_hub, length, refused):
+    for path in ("/api/models?search=", "/?search="):
+        answer = ask(standing_hub, path + "x" * (length - len(path)))
+        assert (answer.status == 414) == refused
+        if refused:
+            assert answer.headers["X-Error-Code"] == "TooLong"
 
 
 def test_a_request_keeps_its_harmless_id(standing_hub):
