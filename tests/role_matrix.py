@@ -222,6 +222,8 @@ PAGES: dict[tuple[str, str], Route] = {
     **_both("hub:home", _page(Need.OPEN)),
     **_both("hub:design", _page(Need.OPEN)),
     **_both("hub:docs", _page(Need.OPEN)),
+    **_both("hub:api-docs", _page(Need.OPEN)),
+    **_both("hub:api-docs-section", _page(Need.OPEN, kwargs={"slug": "repositories"})),
     **_both("hub:explore", _page(Need.OPEN)),
     **_both("hub:sign-in", _page(Need.OPEN)),
     ("hub:sign-out", "POST"): _page(Need.OPEN),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -45,7 +46,7 @@ def organizations_of(user: User) -> list[dict[str, Any]]:
 class WhoAmIView(HubView):
     """GET /api/whoami-v2"""
 
-    @extend_schema(summary="The person behind the token")
+    @extend_schema(summary=_("The person behind the token"))
     def get(self, request: Request) -> Response:
         user = require_person(self.actor)
         token = self.actor.token
@@ -96,7 +97,7 @@ class UserOverviewView(NamespaceView):
 
     kind = NamespaceKind.USER
 
-    @extend_schema(summary="A person's public profile")
+    @extend_schema(summary=_("A person's public profile"))
     def get(self, request: Request, slug: str) -> Response:
         namespace = self.found(slug)
         user = namespace.owner
@@ -129,7 +130,7 @@ class OrganizationOverviewView(NamespaceView):
 
     kind = NamespaceKind.ORGANIZATION
 
-    @extend_schema(summary="An organisation's public profile")
+    @extend_schema(summary=_("An organisation's public profile"))
     def get(self, request: Request, slug: str) -> Response:
         namespace = self.found(slug)
         return Response(

@@ -6,9 +6,11 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpResponse, JsonResponse
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
+from hub.api import shapes
 from hub.api.parsers import AnyJSONParser
 from hub.api.views import HubView, body_of, text_of
 from hub.formats.card import validate_card
@@ -20,7 +22,11 @@ class ValidateYamlView(HubView):
 
     parser_classes = [AnyJSONParser]
 
-    @extend_schema(summary="Check the metadata of a card")
+    @extend_schema(
+        summary=_("Check the metadata of a card"),
+        request=shapes.CardShape,
+        responses={200: shapes.CardProblemsShape, 400: shapes.CardRefusalShape},
+    )
     def post(self, request: Request) -> HttpResponse:
         body = body_of(request)
         kind = text_of(body, "repoType", default=Kind.MODEL, most=16)

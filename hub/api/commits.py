@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from hub.actions import commits, large_files, refs
+from hub.api import shapes
 from hub.api.ndjson import LargeFile, Line, read_commit
+from hub.api.parameters import CREATE_PR
 from hub.api.spool import Spool
 from hub.api.uploads import release_connection
 from hub.api.views import RepositoryView
@@ -24,7 +28,12 @@ from hub.models import RepoId, Repository
 class CommitView(RepositoryView):
     """POST /api/{kind}s/{namespace}/{name}/commit/{revision}"""
 
-    @extend_schema(summary="Commit files, or propose to (create_pr=1)")
+    @extend_schema(
+        summary=_("Commit files, or propose to (create_pr=1)"),
+        parameters=[CREATE_PR],
+        request={"application/x-ndjson": OpenApiTypes.STR},
+        responses={200: shapes.CommittedShape},
+    )
     def post(self, request: Request, repo: RepoId, revision: str) -> Response:
         repository, create_pr = self.repository, flag(request, "create_pr")
         # Refused before a body of a hundred megabytes is read.

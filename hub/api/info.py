@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from hub.api import representation
+from hub.api import representation, shapes
 from hub.api.views import RepositoryView
 from hub.api.wire import flag
 from hub.errors import BadInputError
@@ -32,7 +33,9 @@ def expanded(request: Request, kind: str) -> list[str]:
 class InfoView(RepositoryView):
     """GET /api/{kind}s/{namespace}/{name}[/revision/{revision}]"""
 
-    @extend_schema(summary="What a repository is", parameters=[EXPAND, BLOBS])
+    @extend_schema(
+        summary=_("What a repository is"), responses=shapes.InfoShape, parameters=[EXPAND, BLOBS]
+    )
     def get(self, request: Request, repo: RepoId, revision: str = "") -> Response:
         repository, store = self.repository, self.repository.store()
         names = expanded(request, repository.kind)

@@ -16,13 +16,17 @@ from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.http import quote_etag
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from hub.actions import large_files
+from hub.api import shapes
 from hub.api.grants import Act, Grant
+from hub.api.parameters import BYTES, SIGNED
 from hub.api.parsers import AnyJSONParser, LfsJSONParser
 from hub.api.sending import sent_file
 from hub.api.uploads import Body, UploadView
@@ -89,7 +93,11 @@ class BatchView(LfsErrors, RepositoryView):
     parser_classes = [LfsJSONParser, AnyJSONParser]
     renderer_classes = [LfsRenderer]
 
-    @extend_schema(summary="Where to send or fetch large files")
+    @extend_schema(
+        summary=_("Where to send or fetch large files"),
+        request=shapes.BatchShape,
+        responses={200: shapes.BatchAnswerShape},
+    )
     def post(self, request: Request, repo: RepoId) -> Response:
         body = body_of(request)
         if body.get("hash_algo", "sha256") != "sha256":
@@ -164,7 +172,11 @@ class LocksVerifyView(LfsErrors, RepositoryView):
 
     renderer_classes = [LfsRenderer]
 
-    @extend_schema(summary="Locks of large files: there are none")
+    @extend_schema(
+        summary=_("Locks of large files: there are none"),
+        request=OpenApiTypes.OBJECT,
+        responses={200: shapes.LocksShape},
+    )
     def post(self, request: Request, repo: RepoId) -> Response:
         large_files.require_uploader(self.repository, self.actor)
         return Response({"ours": [], "theirs": []})
@@ -186,7 +198,11 @@ class SignedView(LfsErrors, UploadView):
 class ObjectView(SignedView):
     """GET and PUT /-/lfs/{oid}"""
 
-    @extend_schema(summary="Fetch a large file by a signed address")
+    @extend_schema(
+        summary=_("Fetch a large file by a signed address"),
+        parameters=SIGNED,
+        responses={(200, "application/octet-stream"): OpenApiTypes.BINARY},
+    )
     def get(self, request: Request, oid: str) -> HttpResponseBase:
         self.open(request, Act.LFS_GET, oid)
         require_files(self.actor, self.repository)
@@ -200,7 +216,12 @@ class ObjectView(SignedView):
         response["ETag"] = quote_etag(oid)
         return response
 
-    @extend_schema(summary="Send a large file to a signed address")
+    @extend_schema(
+        summary=_("Send a large file to a signed address"),
+        parameters=SIGNED,
+        request=BYTES,
+        responses={200: None},
+    )
     def put(self, request: Request, oid: str) -> HttpResponseBase:
         return self.upload(request, oid=oid)
 
@@ -232,7 +253,11 @@ class VerifyView(SignedView):
 
     renderer_classes = [LfsRenderer]
 
-    @extend_schema(summary="Whether a large file has arrived")
+    @extend_schema(
+        summary=_("Whether a large file has arrived"),
+        parameters=SIGNED,
+        responses={200: shapes.EmptyShape},
+    )
     def post(self, request: Request, oid: str) -> Response:
         self.open(request, Act.LFS_VERIFY, oid)
         stored = large_files.require_link(self.repository, oid)

@@ -10,12 +10,13 @@ from typing import Any
 
 from django.db.models import Q, Value
 from django.db.models.functions import Concat
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from hub.api import representation
+from hub.api import representation, shapes
 from hub.api.info import expanded
 from hub.api.views import HubView
 from hub.api.wire import flag, linked, number
@@ -55,7 +56,11 @@ _QUERY = [
 class RepositoryListView(HubView):
     """GET /api/{kind}s"""
 
-    @extend_schema(summary="Repositories that the caller may see", parameters=_QUERY)
+    @extend_schema(
+        summary=_("Repositories that the caller may see"),
+        responses=shapes.InfoShape(many=True),
+        parameters=_QUERY,
+    )
     def get(self, request: Request, kind: Kind) -> Response:
         names = expanded(request, kind)
         full = flag(request, "full") and not names

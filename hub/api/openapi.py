@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from drf_spectacular.views import SpectacularAPIView
-from rest_framework.renderers import JSONRenderer
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
 
-from hub.api.views import OneLanguage
+from hub.api.views import HubView
+from hub.http.openapi import document
 
 
-class SchemaView(SpectacularAPIView):
+class SchemaView(HubView):
     """GET /api/schema"""
 
-    renderer_classes = [JSONRenderer]
     authentication_classes = []
-    content_negotiation_class = OneLanguage
+
+    @extend_schema(summary=_("This description"), responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request) -> Response:
+        return Response(document())

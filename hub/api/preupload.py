@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from hub.actions import commits, refs
+from hub.api import shapes
+from hub.api.parameters import CREATE_PR
 from hub.api.views import RepositoryView, body_of, text_of
 from hub.api.wire import flag
 from hub.errors import BadInputError, EntryNotFoundError, TooLargeError
@@ -66,7 +69,12 @@ def is_binary(sample: bytes) -> bool:
 class PreuploadView(RepositoryView):
     """POST /api/{kind}s/{namespace}/{name}/preupload/{revision}"""
 
-    @extend_schema(summary="How to send the files of a commit")
+    @extend_schema(
+        summary=_("How to send the files of a commit"),
+        parameters=[CREATE_PR],
+        request=shapes.PreuploadShape,
+        responses={200: shapes.PreuploadAnswerShape},
+    )
     def post(self, request: Request, repo: RepoId, revision: str) -> Response:
         body = body_of(request)
         store = self.repository.store()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from hub.actions import repositories
+from hub.api import shapes
 from hub.api.views import HubView, RepositoryView, body_of, text_of
 from hub.errors import BadInputError
 from hub.models import Access, Kind, RepoId, Visibility
@@ -50,7 +52,9 @@ def visibility_of(body: dict[str, Any]) -> str | None:
 class CreateView(NamedInBodyView):
     """POST /api/repos/create"""
 
-    @extend_schema(summary="Create a repository")
+    @extend_schema(
+        summary=_("Create a repository"), request=shapes.CreateShape, responses=shapes.CreatedShape
+    )
     def post(self, request: Request) -> Response:
         body = body_of(request)
         repo = self.repo_of(body)
@@ -61,7 +65,11 @@ class CreateView(NamedInBodyView):
 class DeleteView(NamedInBodyView):
     """DELETE /api/repos/delete"""
 
-    @extend_schema(summary="Delete a repository for good")
+    @extend_schema(
+        summary=_("Delete a repository for good"),
+        request=shapes.RepositoryNameShape,
+        responses={200: shapes.EmptyShape},
+    )
     def delete(self, request: Request) -> Response:
         repo = self.repo_of(body_of(request))
         repository = get_repository(self.actor, repo, need=Access.ADMIN)
@@ -74,7 +82,11 @@ class SettingsView(RepositoryView):
 
     need = Access.ADMIN
 
-    @extend_schema(summary="Change who may see a repository")
+    @extend_schema(
+        summary=_("Change who may see a repository"),
+        request=shapes.SettingsShape,
+        responses=shapes.SettingsNowShape,
+    )
     def put(self, request: Request, repo: RepoId) -> Response:
         body = body_of(request)
         gated = body.get("gated")
@@ -89,7 +101,9 @@ class SettingsView(RepositoryView):
 class AuthCheckView(RepositoryView):
     """GET /api/{kind}s/{namespace}/{name}/auth-check"""
 
-    @extend_schema(summary="Whether the caller may read a repository")
+    @extend_schema(
+        summary=_("Whether the caller may read a repository"), responses=shapes.EmptyShape
+    )
     def get(self, request: Request, repo: RepoId) -> Response:
         return Response({})
 

@@ -13,6 +13,8 @@ from django.db.models import F
 from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.http import content_disposition_header, quote_etag
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
@@ -80,7 +82,10 @@ class FileView(RepositoryView):
     commit_oid = ""
     size_bytes = 0
 
-    @extend_schema(summary="Download a file")
+    @extend_schema(
+        summary=_("Download a file"),
+        responses={(200, "*/*"): OpenApiTypes.BINARY, (206, "*/*"): OpenApiTypes.BINARY, 304: None},
+    )
     def get(self, request: Request, repo: RepoId, revision: str, path: str) -> HttpResponseBase:
         require_files(self.actor, self.repository)
         store = self.repository.store()

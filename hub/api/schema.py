@@ -1,50 +1,142 @@
-"""The OpenAPI document: every operation with the refusals that all of them share."""
+"""The OpenAPI document: what every operation shares, and addresses as people read them."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.types import OpenApiTypes
 
-REFUSALS = {
-    "400": "The request is not as it should be.",
-    "401": "No account, a token that is not valid, or a repository that is not public.",
-    "403": "The access or the token's scope is too small, or the branch is protected.",
-    "404": "Not there, or not visible to the caller.",
-    "409": "It exists already, or something stands in the way.",
-    "412": "The branch is not where the caller believed.",
-    "413": "Above a limit of this server.",
-    "422": "A path, a hash or a length is wrong.",
-}
-ERROR = {
+from hub.models import Kind
+
+Facts = dict[str, Any]
+Endpoint = tuple[str, str, str, Any]
+
+_ERROR = {
     "type": "object",
     "properties": {"error": {"type": "string", "description": "One sentence: cause and remedy."}},
     "required": ["error"],
 }
+_CODES = {
+    "X-Error-Code": "RepoNotFound, RevisionNotFound, EntryNotFound, GatedRepo, …",
+    "X-Error-Message": "The sentence, for answers without a body.",
+}
+REFUSAL = {
+    "description": "Refused, with the reason in the body and in the headers.",
+    "headers": {
+        name: {"schema": {"type": "string"}, "description": about} for name, about in _CODES.items()
+    },
+    "content": {
+        media: {"schema": _ERROR} for media in ("application/json", "application/vnd.git-lfs+json")
+    },
+}
+_NO_ROOM = {"description": "A part of the server is away or its disk is full: retry later."}
+_NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,95}$"
+_HEX = r"^[0-9a-f]{64}$"
+_TEXT: Facts = {"type": "string", "minLength": 1}
+PATH_PARAMETERS: dict[str, tuple[Facts, str]] = {
+    "kind": ({"type": "string", "enum": [f"{kind}s" for kind in Kind.values]}, ""),
+    "namespace": ({"type": "string", "pattern": _NAME}, "A person or an organisation."),
+    "name": ({"type": "string", "pattern": _NAME}, "The repository's name."),
+    "slug": ({"type": "string", "pattern": _NAME}, "A person or an organisation."),
+    "revision": (_TEXT, "A branch, tag, commit or refs/pr/N; slashes are sent as %2F."),
+    "branch": (_TEXT, "The branch; slashes are sent as %2F."),
+    "path": (_TEXT, "A path in the repository."),
+    "number": ({"type": "integer", "minimum": 1, "maximum": 2**31 - 1}, ""),
+    "oid": ({"type": "string", "pattern": _HEX}, "The file's sha256."),
+    "hash": ({"type": "string", "pattern": _HEX}, "A Xet hash."),
+    "version": ({"type": "string", "enum": ["v1", "v2"]}, ""),
+}
+# Where in the document an operation stands, by the module of its view.
+SECTIONS = {
+    "accounts": "People",
+    "listing": "Repositories",
+    "repositories": "Repositories",
+    "info": "Repositories",
+    "trees": "Files and history",
+    "resolve": "Files and history",
+    "branches": "Files and history",
+    "preupload": "Files and history",
+    "commits": "Files and history",
+    "cards": "Files and history",
+    "lfs": "Large files by git-lfs",
+    "xet": "Large files by Xet",
+    "xet_cas": "Large files by Xet",
+}
+FEATURES = {"reviews": "Discussions and pull requests", "training": "Runs and the gate"}
+
+
+class BearerScheme(OpenApiAuthenticationExtension):
+    target_class = "hub.http.authentication.BearerAuthentication"
+    name = "token"
+
+    def get_security_definition(self, auto_schema: Any) -> Facts:
+        about = "A token of the person, from the page “Access tokens”; clients know it as HF_TOKEN."
+        return {"type": "http", "scheme": "bearer", "description": about}
+
+
+class PageScheme(OpenApiAuthenticationExtension):
+    target_class = "hub.http.authentication.PageAuthentication"
+    name = "page"
+
+    def get_security_definition(self, auto_schema: Any) -> Facts:
+        about = "The session of a signed-in browser; changes need its CSRF token too."
+        return {"type": "apiKey", "in": "cookie", "name": "sessionid", "description": about}
 
 
 class HubSchema(AutoSchema):
-    """Bodies are plain JSON objects unless a view says more; refusals are always listed."""
+    """Refusals look alike everywhere; a body that no view describes is a plain JSON object."""
+
+    def get_tags(self) -> list[str]:
+        app, *_, module = type(self.view).__module__.split(".")
+        return [FEATURES.get(app) or SECTIONS.get(module) or module.replace("_", " ").capitalize()]
+
+    def get_operation_id(self) -> str:
+        name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(self.view).__name__.removesuffix("View"))
+        return f"{name}_{self.method}".lower()
+
+    def _resolve_path_parameters(self, variables: list[str]) -> list[Facts]:
+        return [_path_parameter(name) for name in variables]
 
     def get_request_serializer(self) -> Any:
         return OpenApiTypes.OBJECT
 
     def get_response_serializers(self) -> Any:
-        return OpenApiTypes.OBJECT
+        return {200: OpenApiTypes.OBJECT}
 
-    def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
-        bodies: dict[str, Any] = super()._get_response_bodies(direction)
-        for status, description in REFUSALS.items():
-            bodies.setdefault(status, _refusal(description))
+    def _get_response_bodies(self, direction: Any = "response") -> Facts:
+        bodies: Facts = super()._get_response_bodies(direction)
+        bodies.setdefault("4XX", {"$ref": "#/components/responses/Refusal"})
+        bodies.setdefault("503", _NO_ROOM)
+        if self.method != "GET":
+            bodies.setdefault("507", _NO_ROOM)
         return bodies
 
 
-def _refusal(description: str) -> dict[str, Any]:
-    return {
-        "description": description,
-        "headers": {
-            name: {"schema": {"type": "string"}} for name in ("X-Error-Code", "X-Error-Message")
-        },
-        "content": {"application/json": {"schema": ERROR}},
-    }
+def _path_parameter(name: str) -> Facts:
+    schema, about = PATH_PARAMETERS.get(name, (_TEXT, ""))
+    parameter: Facts = {"in": "path", "name": name, "required": True, "schema": schema}
+    return parameter | ({"description": about} if about else {})
+
+
+def one_spelling(endpoints: list[Endpoint]) -> list[Endpoint]:
+    """A preprocessing hook: of addresses with several spellings, the first (`{kind}` says more)."""
+    shown = []
+    versions = {"xorbs": "v1", "shards": "v1", "reconstructions": "v2"}
+    prefixes = tuple(f"/{Kind(kind).web_prefix}" for kind in Kind.values if Kind(kind).web_prefix)
+    for path, regex, method, callback in endpoints:
+        plain = path.replace("[\\w-]", "default")
+        for word, version in versions.items():
+            plain = plain.replace(f"{{epoch}}/{word}", f"{{epoch}}/{version}/{word}")
+        again = plain.startswith(prefixes) or "{name}/info/lfs" in plain
+        if not again:
+            shown.append((plain, regex, method, callback))
+    return shown
+
+
+def with_shared_parts(result: Facts, generator: Any, request: Any, public: bool) -> Facts:
+    """A postprocessing hook: the answer that operations refer to when they refuse."""
+    result["components"].setdefault("responses", {})["Refusal"] = REFUSAL
+    return result

@@ -5,11 +5,13 @@ from __future__ import annotations
 import posixpath
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from hub.api import representation
+from hub.api import representation, shapes
+from hub.api.parameters import COMMITS, PRS, TREE
 from hub.api.parsers import BoundedFormParser, BoundedJSONParser
 from hub.api.views import RepositoryView
 from hub.api.wire import PAGE_LIMIT, flag, linked, number
@@ -49,7 +51,9 @@ def entries_on_wire(
 class TreeView(RepositoryView):
     """GET /api/{kind}s/{namespace}/{name}/tree/{revision}[/{path}]"""
 
-    @extend_schema(summary="A folder's entries")
+    @extend_schema(
+        summary=_("A folder's entries"), parameters=TREE, responses=shapes.EntryShape(many=True)
+    )
     def get(self, request: Request, repo: RepoId, revision: str, path: str = "") -> Response:
         store = self.repository.store()
         oid = store.resolve(revision)
@@ -78,7 +82,11 @@ class PathsInfoView(RepositoryView):
 
     parser_classes = [BoundedFormParser, BoundedJSONParser]
 
-    @extend_schema(summary="The entries at some paths; missing ones are left out")
+    @extend_schema(
+        summary=_("The entries at some paths; missing ones are left out"),
+        request=shapes.PathsShape,
+        responses={200: shapes.EntryShape(many=True)},
+    )
     def post(self, request: Request, repo: RepoId, revision: str) -> Response:
         paths, expand = _asked(request)
         store = self.repository.store()
@@ -110,7 +118,9 @@ def _asked(request: Request) -> tuple[list[str], bool]:
 class RefsView(RepositoryView):
     """GET /api/{kind}s/{namespace}/{name}/refs"""
 
-    @extend_schema(summary="Branches, tags and pull requests")
+    @extend_schema(
+        summary=_("Branches, tags and pull requests"), parameters=[PRS], responses=shapes.RefsShape
+    )
     def get(self, request: Request, repo: RepoId) -> Response:
         groups: dict[str, list[dict[str, Any]]] = {"branches": [], "tags": [], "converts": []}
         names = {"heads": "branches", "tags": "tags", "convert": "converts"}
@@ -126,7 +136,11 @@ class RefsView(RepositoryView):
 class CommitsView(RepositoryView):
     """GET /api/{kind}s/{namespace}/{name}/commits/{revision}"""
 
-    @extend_schema(summary="Commits, newest first")
+    @extend_schema(
+        summary=_("Commits, newest first"),
+        parameters=COMMITS,
+        responses=shapes.CommitShape(many=True),
+    )
     def get(self, request: Request, repo: RepoId, revision: str) -> Response:
         store = self.repository.store()
         oid = store.resolve(revision)

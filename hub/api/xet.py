@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from hub.actions import large_files, refs
+from hub.api import shapes
 from hub.api.grants import Act, Grant
 from hub.api.views import RepositoryView
 from hub.api.wire import flag
@@ -96,7 +98,9 @@ class XetWriteTokenView(XetTokenView):
 
     act = Act.XET_WRITE
 
-    @extend_schema(summary="A token to send large files with, by Xet")
+    @extend_schema(
+        summary=_("A token to send large files with, by Xet"), responses=shapes.XetTokenShape
+    )
     def get(self, request: Request, repo: RepoId, revision: str) -> Response:
         if flag(request, "create_pr"):  # clients name the revision `None` here
             large_files.require_uploader(self.repository, self.actor)
@@ -111,7 +115,9 @@ class XetReadTokenView(XetTokenView):
 
     act = Act.XET_READ
 
-    @extend_schema(summary="A token to fetch large files with, by Xet")
+    @extend_schema(
+        summary=_("A token to fetch large files with, by Xet"), responses=shapes.XetTokenShape
+    )
     def get(self, request: Request, repo: RepoId, revision: str) -> Response:
         require_files(self.actor, self.repository)
         return self.answer()

@@ -21,11 +21,15 @@ from django.conf import settings
 from django.http import HttpResponse, JsonResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from hub.actions import large_files
+from hub.api import shapes
 from hub.api.grants import Act, Grant
+from hub.api.parameters import BYTES
 from hub.api.resolve import Span
 from hub.api.sending import sent_file
 from hub.api.uploads import Body, UploadView, release_connection
@@ -72,7 +76,7 @@ class XorbView(CasUploadView):
 
     limit_bytes = MAX_XORB_BYTES
 
-    @extend_schema(summary="Send a xorb")
+    @extend_schema(summary=_("Send a xorb"), request=BYTES, responses={200: shapes.InsertedShape})
     def post(self, request: Request, **path: Any) -> HttpResponseBase:
         return self.upload(request, **path)
 
@@ -89,7 +93,11 @@ class ShardView(CasUploadView):
 
     limit_bytes = SHARD_LIMIT_BYTES
 
-    @extend_schema(summary="Name the files that xorbs make")
+    @extend_schema(
+        summary=_("Name the files that xorbs make"),
+        request=BYTES,
+        responses={200: shapes.ShardAnswerShape},
+    )
     def post(self, request: Request, **path: Any) -> HttpResponseBase:
         return self.upload(request, **path)
 
@@ -203,7 +211,7 @@ class TelemetryView(HubView):
 
     authentication_classes = []
 
-    @extend_schema(summary="Numbers about a transfer, which are dropped")
+    @extend_schema(summary=_("Numbers about a transfer, which are dropped"), responses={200: None})
     def post(self, request: Request, **path: Any) -> HttpResponse:
         return HttpResponse(status=200)
 
@@ -213,7 +221,7 @@ class ReconstructionView(HubView):
 
     authentication_classes = []
 
-    @extend_schema(summary="How to put a file together")
+    @extend_schema(summary=_("How to put a file together"), responses=shapes.ReconstructionShape)
     def get(self, request: Request, hash: str, version: str = "v1", **path: Any) -> JsonResponse:
         cas = cas_of(path)
         grant = cas.opened(request, Act.XET_READ, Act.XET_WRITE)
@@ -252,7 +260,10 @@ class FetchView(HubView):
 
     authentication_classes = []
 
-    @extend_schema(summary="Fetch part of a xorb by a signed address")
+    @extend_schema(
+        summary=_("Fetch part of a xorb by a signed address"),
+        responses={(206, "application/octet-stream"): OpenApiTypes.BINARY},
+    )
     def get(self, request: Request, hash: str, **path: Any) -> HttpResponseBase:
         cas = cas_of(path)
         first, last = (request.query_params.get(name, "") for name in ("first", "last"))

@@ -197,7 +197,14 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "hub.http.refusals.exception_handler",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
-SPECTACULAR_SETTINGS = {"TITLE": "Weighbridge", "VERSION": VERSION, "SERVE_INCLUDE_SCHEMA": False}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Weighbridge",
+    "VERSION": VERSION,
+    "SERVE_INCLUDE_SCHEMA": False,
+    "COMPONENT_SPLIT_REQUEST": True,
+    "PREPROCESSING_HOOKS": ["hub.api.schema.one_spelling"],
+    "POSTPROCESSING_HOOKS": ["hub.api.schema.with_shared_parts"],
+}
 DATA_UPLOAD_MAX_MEMORY_SIZE = MIB
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 

@@ -8,11 +8,12 @@ from collections.abc import Callable
 from urllib.parse import unquote
 
 import structlog
-from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.http import HttpRequest, HttpResponse
 
-from hub.errors import HubError
+from hub.errors import BadInputError, HubError
 from hub.http.converters import SLASH
 from hub.http.error_pages import refused, wants_json
+from hub.http.refusals import refusal
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -59,20 +60,25 @@ class RawPathMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         # Neither Postgres nor a command line can hold a NUL.
         if "\0" in request.path_info or "%00" in request.META.get("QUERY_STRING", ""):
-            return HttpResponseBadRequest("This address holds a control character.")
+            return _malformed(request, "This address holds a control character.")
         raw = request.META.get("RAW_URI") or request.META.get("REQUEST_URI")
         if raw is None:
             return self.get_response(request)
         path = re.sub(r"^[a-z]+://[^/]*", "", raw).partition("?")[0]
         if "%1f" in path.lower() or SLASH in path:
-            return HttpResponseBadRequest("This address holds a control character.")
+            return _malformed(request, "This address holds a control character.")
         decoded = re.sub("%2f", SLASH, path, flags=re.IGNORECASE)
         try:
             request.path_info = unquote(decoded, errors="strict")
         except UnicodeDecodeError:
-            return HttpResponseBadRequest("This address is not UTF-8.")
+            return _malformed(request, "This address is not UTF-8.")
         request.path = request.path_info
         return self.get_response(request)
+
+
+def _malformed(request: HttpRequest, sentence: str) -> HttpResponse:
+    # As JSON for everybody: whose session and language this is was not looked up yet.
+    return refusal(BadInputError(sentence), signed_in=False)
 
 
 class SecurityHeadersMiddleware:

@@ -6,12 +6,25 @@ from django.urls import URLPattern, URLResolver, path
 from django.views.generic import RedirectView
 
 from hub.http.routing import page
-from hub.web import creating, design, devices, docs, files, home, repositories, sessions, settings
+from hub.web import (
+    api_docs,
+    creating,
+    design,
+    devices,
+    docs,
+    files,
+    home,
+    repositories,
+    sessions,
+    settings,
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
     path("-/design", design.design, name="design"),
     path("-/docs", docs.docs, name="docs"),
+    path("-/docs/api", api_docs.api_index, name="api-docs"),
+    path("-/docs/api/<slug:slug>", api_docs.api_section, name="api-docs-section"),
     path("-/explore", home.explore, name="explore"),
     path("-/new", creating.repository_new, name="repository-new"),
     path("-/sign-in", sessions.sign_in, name="sign-in"),

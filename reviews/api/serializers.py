@@ -77,6 +77,22 @@ class EventSerializer(serializers.Serializer):
     data = serializers.DictField()  # type: ignore[assignment]
 
 
+class NewMessageSerializer(serializers.Serializer):
+    newMessage = EventSerializer()
+
+
+class UpdatedCommentSerializer(serializers.Serializer):
+    updatedComment = EventSerializer()
+
+
+class NewTitleSerializer(serializers.Serializer):
+    newTitle = EventSerializer()
+
+
+class NewStatusSerializer(serializers.Serializer):
+    newStatus = EventSerializer()
+
+
 class DetailsSerializer(DiscussionSerializer):
     events = EventSerializer(many=True)
     changes = serializers.DictField(required=False)

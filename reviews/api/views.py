@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.parsers import FormParser
@@ -43,6 +44,7 @@ class DiscussionListView(RepositoryView):
             OpenApiParameter("status", str, enum=["all", "open", "closed"]),
             OpenApiParameter("author", str),
         ],
+        summary=_("Discussions and pull requests, newest first"),
         responses=shapes_in.ListSerializer,
     )
     def get(self, request: Request, **path: Any) -> Response:
@@ -74,7 +76,11 @@ class DiscussionListView(RepositoryView):
         }
         return Response(body)
 
-    @extend_schema(request=shapes_in.OpenSerializer, responses=shapes_in.NumberSerializer)
+    @extend_schema(
+        summary=_("Open a discussion or a draft of a pull request"),
+        request=shapes_in.OpenSerializer,
+        responses={200: shapes_in.NumberSerializer},
+    )
     def post(self, request: Request, **path: Any) -> Response:
         form = read(shapes_in.OpenSerializer, request)
         opens = pull_requests.open_draft if form.pop("pullRequest") else discussions.open_discussion
@@ -92,7 +98,9 @@ class DiscussionView(_DiscussionView):
     """GET …/discussions/{number}"""
 
     @extend_schema(
-        parameters=[OpenApiParameter("diff", str)], responses=shapes_in.DetailsSerializer
+        summary=_("One discussion with all that happened"),
+        parameters=[OpenApiParameter("diff", bool)],
+        responses=shapes_in.DetailsSerializer,
     )
     def get(self, request: Request, number: int, **path: Any) -> Response:
         with_diff = request.query_params.get("diff") in {"1", "true"}
@@ -104,7 +112,11 @@ class DiscussionView(_DiscussionView):
 class CommentView(_DiscussionView):
     """POST …/discussions/{number}/comment"""
 
-    @extend_schema(request=shapes_in.CommentSerializer, responses=shapes_in.EventSerializer)
+    @extend_schema(
+        summary=_("Comment"),
+        request=shapes_in.CommentSerializer,
+        responses={200: shapes_in.NewMessageSerializer},
+    )
     def post(self, request: Request, number: int, **path: Any) -> Response:
         form = read(shapes_in.CommentSerializer, request)
         line = timeline.add_comment(self.discussion(number), self.actor, form["comment"])
@@ -121,7 +133,11 @@ def _event_id(text: str) -> int:
 class CommentEditView(_DiscussionView):
     """POST …/discussions/{number}/comment/{event}/edit"""
 
-    @extend_schema(request=shapes_in.EditSerializer, responses=shapes_in.EventSerializer)
+    @extend_schema(
+        summary=_("Edit a comment"),
+        request=shapes_in.EditSerializer,
+        responses={200: shapes_in.UpdatedCommentSerializer},
+    )
     def post(self, request: Request, number: int, event: str, **path: Any) -> Response:
         form = read(shapes_in.EditSerializer, request)
         line = timeline.edit_comment(
@@ -133,7 +149,11 @@ class CommentEditView(_DiscussionView):
 class CommentHideView(_DiscussionView):
     """POST …/discussions/{number}/comment/{event}/hide"""
 
-    @extend_schema(request=None, responses=shapes_in.EventSerializer)
+    @extend_schema(
+        summary=_("Hide a comment"),
+        request=None,
+        responses={200: shapes_in.UpdatedCommentSerializer},
+    )
     def post(self, request: Request, number: int, event: str, **path: Any) -> Response:
         line = timeline.hide_comment(self.discussion(number), self.actor, _event_id(event))
         return Response({"updatedComment": shapes.event(line)})
@@ -142,7 +162,11 @@ class CommentHideView(_DiscussionView):
 class TitleView(_DiscussionView):
     """POST …/discussions/{number}/title"""
 
-    @extend_schema(request=shapes_in.TitleSerializer, responses=shapes_in.EventSerializer)
+    @extend_schema(
+        summary=_("Rename a discussion"),
+        request=shapes_in.TitleSerializer,
+        responses={200: shapes_in.NewTitleSerializer},
+    )
     def post(self, request: Request, number: int, **path: Any) -> Response:
         form = read(shapes_in.TitleSerializer, request)
         line = discussions.rename(self.discussion(number), self.actor, form["title"])
@@ -152,7 +176,11 @@ class TitleView(_DiscussionView):
 class StatusView(_DiscussionView):
     """POST …/discussions/{number}/status"""
 
-    @extend_schema(request=shapes_in.StatusSerializer, responses=shapes_in.EventSerializer)
+    @extend_schema(
+        summary=_("Close or reopen a discussion"),
+        request=shapes_in.StatusSerializer,
+        responses={200: shapes_in.NewStatusSerializer},
+    )
     def post(self, request: Request, number: int, **path: Any) -> Response:
         form = read(shapes_in.StatusSerializer, request)
         line = discussions.change_status(
@@ -164,7 +192,11 @@ class StatusView(_DiscussionView):
 class MergeView(_DiscussionView):
     """POST …/discussions/{number}/merge"""
 
-    @extend_schema(request=shapes_in.MergeSerializer, responses=shapes_in.MergedSerializer)
+    @extend_schema(
+        summary=_("Merge a pull request"),
+        request=shapes_in.MergeSerializer,
+        responses={200: shapes_in.MergedSerializer},
+    )
     def post(self, request: Request, number: int, **path: Any) -> Response:
         form = read(shapes_in.MergeSerializer, request)
         oid = merging.merge_pull_request(
@@ -180,7 +212,11 @@ class MergeView(_DiscussionView):
 class ReviewView(_DiscussionView):
     """POST …/discussions/{number}/review: approve or refuse one exact head."""
 
-    @extend_schema(request=shapes_in.ReviewSerializer, responses=shapes_in.ReviewSerializer)
+    @extend_schema(
+        summary=_("Review a pull request"),
+        request=shapes_in.ReviewSerializer,
+        responses={200: shapes_in.ReviewSerializer},
+    )
     def post(self, request: Request, number: int, **path: Any) -> Response:
         form = read(shapes_in.ReviewSerializer, request)
         review = verdicts.submit_review(
@@ -197,7 +233,9 @@ class ReviewView(_DiscussionView):
 class RequirementsView(_DiscussionView):
     """GET …/discussions/{number}/requirements: everything that still blocks the merge."""
 
-    @extend_schema(responses=shapes_in.ChecklistSerializer)
+    @extend_schema(
+        summary=_("What still blocks the merge"), responses=shapes_in.ChecklistSerializer
+    )
     def get(self, request: Request, number: int, **path: Any) -> Response:
         found = checklist(get_pull_request(self.repository, number))
         lines = [

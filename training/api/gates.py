@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from drf_spectacular.types import OpenApiTypes
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,7 +17,7 @@ from hub.policies import Actor
 from training.actions.examples import examples_of
 from training.actions.gates import start_gate
 from training.actions.standing import progress_of
-from training.api.serializers import GateSerializer, run_shape
+from training.api.serializers import GateSerializer, GateShape, RunShape, run_shape
 from training.jobs.sentences import sentence_of
 from training.models import GateRecord, Run, RunKind, RunStatus
 
@@ -33,12 +33,14 @@ class GateView(RepositoryView):
 
     parser_classes = [AnyJSONParser]
 
-    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @extend_schema(summary=_("The gate's verdict"), responses=GateShape)
     def get(self, request: Request, number: int, **path: Any) -> Response:
         """The newest verdict with its numbers and flipped items, or how far the gate is."""
         return Response(gate_shape(self.repository, number, self.actor))
 
-    @extend_schema(request=GateSerializer, responses={201: OpenApiTypes.OBJECT})
+    @extend_schema(
+        summary=_("Weigh a pull request"), request=GateSerializer, responses={201: RunShape}
+    )
     def post(self, request: Request, number: int, **path: Any) -> Response:
         """Weigh the pull request as it is now."""
         form = GateSerializer(data=request.data)

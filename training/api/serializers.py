@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from training.models import Run
+from training.models import Run, RunKind, RunStatus
 
 
 class FinetuneSerializer(serializers.Serializer[Any]):
@@ -22,6 +22,75 @@ class GateSerializer(serializers.Serializer[Any]):
     """`head`: the commit that the caller has looked at; another one is refused."""
 
     head = serializers.CharField(required=False, default="", max_length=40, allow_blank=True)
+
+
+class AuthorShape(serializers.Serializer[Any]):
+    name = serializers.CharField()
+
+
+class RunShape(serializers.Serializer[Any]):
+    number = serializers.IntegerField()
+    kind = serializers.ChoiceField(choices=RunKind.choices)
+    status = serializers.ChoiceField(choices=RunStatus.choices)
+    title = serializers.CharField()
+    specDigest = serializers.CharField()
+    pullRequest = serializers.IntegerField(allow_null=True)
+    author = AuthorShape()
+    createdAt = serializers.CharField()
+    startedAt = serializers.CharField(allow_null=True)
+    finishedAt = serializers.CharField(allow_null=True)
+    attempt = serializers.IntegerField()
+    progress = serializers.JSONField()
+    error = serializers.CharField(allow_null=True)
+    url = serializers.CharField()
+
+
+class AttemptShape(serializers.Serializer[Any]):
+    number = serializers.IntegerField()
+    worker = serializers.CharField()
+    outcome = serializers.CharField()
+    resumedFromStep = serializers.IntegerField(allow_null=True)
+    startedAt = serializers.CharField()
+    endedAt = serializers.CharField(allow_null=True)
+
+
+class WholeRunShape(RunShape):
+    spec = serializers.DictField()
+    result = serializers.JSONField()
+    cpuSeconds = serializers.FloatField(allow_null=True)
+    peakMemoryBytes = serializers.IntegerField(allow_null=True)
+    attempts = AttemptShape(many=True)
+
+
+class RunsShape(serializers.Serializer[Any]):
+    runs = RunShape(many=True)
+
+
+class CurveShape(serializers.Serializer[Any]):
+    label = serializers.CharField()  # type: ignore[assignment]
+    name = serializers.CharField()
+    points = serializers.ListField(child=serializers.ListField(child=serializers.FloatField()))
+
+
+class CurvesShape(serializers.Serializer[Any]):
+    series = CurveShape(many=True)
+    live = serializers.BooleanField()
+
+
+class GateShape(serializers.Serializer[Any]):
+    verdict = serializers.ChoiceField(
+        choices=("pass", "fail", "inconclusive", "error", "running", "not-run")
+    )
+    run = serializers.IntegerField(required=False)
+    attempt = serializers.IntegerField(required=False)
+    head = serializers.CharField(required=False)
+    base = serializers.CharField(required=False)
+    mergeTree = serializers.CharField(required=False)
+    ruleDigest = serializers.CharField(required=False)
+    sentence = serializers.CharField(required=False)
+    progress = serializers.JSONField(required=False)
+    results = serializers.ListField(child=serializers.DictField(), required=False)
+    flipped = serializers.ListField(child=serializers.DictField(), required=False)
 
 
 def run_shape(run: Run, *, spec: dict[str, Any] | None = None) -> dict[str, Any]:

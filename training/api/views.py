@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.http import StreamingHttpResponse
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -17,7 +18,14 @@ from hub.errors import BadInputError
 from training.actions.curves import curves
 from training.actions.runs import cancel_run, run_again, submit_finetune
 from training.actions.specs import shown_spec
-from training.api.serializers import FinetuneSerializer, run_shape
+from training.api.serializers import (
+    CurvesShape,
+    FinetuneSerializer,
+    RunShape,
+    RunsShape,
+    WholeRunShape,
+    run_shape,
+)
 from training.models import LogLine, Run, RunKind
 from training.policies import get_run
 
@@ -41,7 +49,8 @@ class RunListView(RepositoryView):
             OpenApiParameter("kind", str, enum=RunKind.values),
             OpenApiParameter("before", int, description="Only runs with a lower number."),
         ],
-        responses=OpenApiTypes.OBJECT,
+        summary=_("Runs, newest first"),
+        responses=RunsShape,
     )
     def get(self, request: Request, **path: Any) -> Response:
         """The newest runs first, at most 100."""
@@ -60,7 +69,9 @@ class RunListView(RepositoryView):
             run.repository = self.repository
         return Response({"runs": [run_shape(run) for run in found]})
 
-    @extend_schema(request=FinetuneSerializer, responses={201: OpenApiTypes.OBJECT})
+    @extend_schema(
+        summary=_("Start a fine-tune"), request=FinetuneSerializer, responses={201: RunShape}
+    )
     def post(self, request: Request, **path: Any) -> Response:
         """Start a fine-tune; the result comes back as a pull request."""
         form = _read(FinetuneSerializer, request)
@@ -71,7 +82,7 @@ class RunListView(RepositoryView):
 class RunView(RepositoryView):
     """GET /api/{kind}s/{namespace}/{name}/runs/{number}"""
 
-    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @extend_schema(summary=_("One run"), responses=WholeRunShape)
     def get(self, request: Request, number: int, **path: Any) -> Response:
         run = get_run(self.repository, number)
         return Response(run_shape(run, spec=shown_spec(run, self.actor)))
@@ -80,7 +91,11 @@ class RunView(RepositoryView):
 class RunMetricsView(RepositoryView):
     """GET /api/{kind}s/{namespace}/{name}/runs/{number}/metrics"""
 
-    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @extend_schema(
+        summary=_("Curves of a run"),
+        parameters=[OpenApiParameter("all", bool, description="Every metric.")],
+        responses=CurvesShape,
+    )
     def get(self, request: Request, number: int, **path: Any) -> Response:
         """Curves as [step, value] points; `live` while more may come. `?all=1`: every metric."""
         run = get_run(self.repository, number)
@@ -91,7 +106,7 @@ class RunMetricsView(RepositoryView):
 class RunLogView(RepositoryView):
     """GET /api/{kind}s/{namespace}/{name}/runs/{number}/log"""
 
-    @extend_schema(responses=OpenApiTypes.STR)
+    @extend_schema(summary=_("The log of a run"), responses={(200, "text/plain"): OpenApiTypes.STR})
     def get(self, request: Request, number: int, **path: Any) -> StreamingHttpResponse:
         """The whole log as text."""
         run = get_run(self.repository, number)
@@ -116,7 +131,7 @@ def _lines(run_id: int) -> Iterator[str]:
 class RunCancelView(RepositoryView):
     """POST /api/{kind}s/{namespace}/{name}/runs/{number}/cancel"""
 
-    @extend_schema(request=None, responses=OpenApiTypes.OBJECT)
+    @extend_schema(summary=_("Cancel a run"), request=None, responses={200: RunShape})
     def post(self, request: Request, number: int, **path: Any) -> Response:
         cancel_run(get_run(self.repository, number), self.actor)
         return Response(run_shape(get_run(self.repository, number)))
@@ -125,7 +140,7 @@ class RunCancelView(RepositoryView):
 class RunAgainView(RepositoryView):
     """POST /api/{kind}s/{namespace}/{name}/runs/{number}/again"""
 
-    @extend_schema(request=None, responses={201: OpenApiTypes.OBJECT})
+    @extend_schema(summary=_("Run it again"), request=None, responses={201: RunShape})
     def post(self, request: Request, number: int, **path: Any) -> Response:
         run = run_again(get_run(self.repository, number), self.actor)
         return Response(run_shape(run), status=201)
