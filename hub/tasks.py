@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import structlog
 from celery import shared_task
 
 from hub.errors import StorageUnavailableError
-from hub.jobs import refresh
+from hub.jobs import garbage, refresh
 from hub.jobs import tidy as tidying
 
 log = structlog.get_logger(__name__)
@@ -16,6 +18,12 @@ log = structlog.get_logger(__name__)
 def refresh_repository(repository_id: int) -> None:
     """Bring what lists show of one repository up to its head."""
     refresh.refresh(repository_id)
+
+
+@shared_task(acks_late=True, ignore_result=True, soft_time_limit=6 * 3600)
+def collect_garbage() -> None:
+    """Remove large files that no repository links to."""
+    log.info("hub.collected", **asdict(garbage.collect()))
 
 
 @shared_task(acks_late=True, ignore_result=True, soft_time_limit=1800)

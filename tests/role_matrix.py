@@ -202,6 +202,7 @@ TRANSFERS: dict[tuple[str, str], Route] = {
     ("hub:xet-reconstruction", "GET"): _sealed(_HASH),
     ("hub:xet-fetch", "GET"): _sealed(_HASH),
     ("hub:xet-telemetry", "POST"): Route(Need.OPEN, _CAS, of_repository=False, takes_tokens=False),
+    ("hub:xet-telemetry-at-root", "POST"): _page(Need.OPEN),
 }
 
 

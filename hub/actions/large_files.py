@@ -10,16 +10,18 @@ from django.db import transaction
 
 from hub.blobstore import Blob
 from hub.blobstore.landing import ByteStream
+from hub.blobstore.xet import XetStore
 from hub.errors import (
     BadInputError,
     EntryNotFoundError,
     ForbiddenError,
+    GatedRepositoryError,
     StorageUnavailableError,
     UnauthenticatedError,
 )
 from hub.gitstore import Pointer
-from hub.models import ObjectLink, Repository, StoredObject
-from hub.policies import Actor, may_propose
+from hub.models import ObjectLink, RemovedObject, Repository, StoredObject
+from hub.policies import Actor, may_propose, require_files
 
 
 def require_uploader(repository: Repository, actor: Actor) -> None:
@@ -42,18 +44,25 @@ def link(repository: Repository, blob: Blob, *, xet_hash: str = "") -> StoredObj
         StorageUnavailableError: the visibility changed while the bytes arrived; retry.
     """
     _require_same_scope(repository)
-    if repository.blobs().stat(blob.sha256) is None:
+    # Whoever collects what nobody links to passes by what was used just now.
+    if repository.blobs().keep(blob.sha256) is None:
         raise EntryNotFoundError(f"No file with sha256 {blob.sha256} is stored. Upload it first.")
-    stored, _created = StoredObject.objects.get_or_create(
-        scope=repository.scope,
-        sha256=blob.sha256,
-        defaults={"size_bytes": blob.size_bytes, "xet_hash": xet_hash},
-    )
-    if xet_hash and not stored.xet_hash:
-        stored.xet_hash = xet_hash
-        stored.save(update_fields=["xet_hash"])
+    stored = _held_row(repository.scope, blob)
+    stored.xet_hash, stored.unlinked_at = stored.xet_hash or xet_hash, None
+    stored.save(update_fields=["xet_hash", "unlinked_at"])
     ObjectLink.objects.get_or_create(repository=repository, stored_object=stored)
+    RemovedObject.objects.filter(repository=repository, sha256=blob.sha256).delete()
     return stored
+
+
+def _held_row(scope: str, blob: Blob) -> StoredObject:
+    """The row of a blob, made where missing, locked so that nobody collects it meanwhile."""
+    while True:
+        made, _created = StoredObject.objects.get_or_create(
+            scope=scope, sha256=blob.sha256, defaults={"size_bytes": blob.size_bytes}
+        )
+        if row := StoredObject.objects.select_for_update(no_key=True).filter(pk=made.pk).first():
+            return row
 
 
 def _require_same_scope(repository: Repository) -> None:
@@ -100,7 +109,51 @@ def copy_link(source: Repository, target: Repository, sha256: str) -> StoredObje
     found = require_link(source, sha256)
     if source.scope == target.scope:
         return link(target, Blob(sha256, found.size_bytes), xet_hash=found.xet_hash)
-    return link(target, target.blobs().link_from(source.blobs(), sha256))
+    blob = target.blobs().link_from(source.blobs(), sha256)
+    return link(target, blob, xet_hash=_carried(source, target, found.xet_hash))
+
+
+def _carried(source: Repository, target: Repository, xet_hash: str) -> str:
+    """`xet_hash` when the scope of `target` can now serve the file by it too; else none."""
+    carried = xet_hash and xet_store(target).carry(xet_store(source), xet_hash)
+    return xet_hash if carried else ""
+
+
+def move_scope(repository: Repository, *, source: Repository) -> None:
+    """Carry the large files of a repository, with all that Xet knows of them, to another scope.
+
+    `source` is the repository as it was; `repository` has its new visibility and namespace. Call
+    it whenever either changes, in that transaction and with the row locked, before it is saved.
+    """
+    if source.scope == repository.scope:
+        return
+    links = repository.object_links.select_related("stored_object").order_by("pk")
+    for one in links:
+        found = one.stored_object
+        blob = repository.blobs().link_from(source.blobs(), found.sha256)
+        row = _held_row(repository.scope, blob)
+        row.xet_hash = row.xet_hash or _carried(source, repository, found.xet_hash)
+        row.unlinked_at = None
+        row.save(update_fields=["xet_hash", "unlinked_at"])
+        one.stored_object = row
+        one.save(update_fields=["stored_object"])
+    repository.multipart_uploads.all().delete()  # their parts lie in the old scope
+
+
+def xet_store(repository: Repository) -> XetStore:
+    """The xorbs and recipes beside the large files of `repository`."""
+    blobs = repository.blobs()
+    return XetStore(blobs.root, blobs)
+
+
+def xet_hashes(repository: Repository, actor: Actor, sha256s: Iterable[str]) -> dict[str, str]:
+    """The Xet hash of each of `sha256s` that `actor` can fetch by it from here, in one query."""
+    try:
+        require_files(actor, repository)
+    except (GatedRepositoryError, UnauthenticatedError):
+        return {}
+    rows = StoredObject.objects.filter(links__repository=repository, sha256__in=set(sha256s))
+    return dict(rows.exclude(xet_hash="").values_list("sha256", "xet_hash"))
 
 
 def links(repository: Repository, sha256s: Iterable[str]) -> dict[str, StoredObject]:

@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
 
 from hub import events
-from hub.actions import audit
+from hub.actions import audit, large_files
 from hub.actions.commits import author_of
 from hub.actions.room import require_room
 from hub.actions.tokens import end_tokens_limited_to
@@ -24,10 +24,8 @@ from hub.models import (
     Access,
     Kind,
     Namespace,
-    ObjectLink,
     RepoId,
     Repository,
-    StoredObject,
     Visibility,
 )
 from hub.models.repositories import check_name
@@ -165,7 +163,8 @@ def update_settings(
     # What this request has fetched may be older than another's change.
     repository.visibility, repository.gated = row.visibility, row.gated
     if visibility is not None and _known_visibility(visibility) != row.visibility:
-        _change_visibility(repository, row, visibility)
+        repository.visibility = visibility
+        large_files.move_scope(repository, source=row)
         audit.record(
             actor,
             "repository.visibility",
@@ -181,26 +180,6 @@ def update_settings(
         audit.record(actor, "repository.gated", subject, old=row.gated, new=repository.gated)
     repository.save(update_fields=["visibility", "gated"])
     return repository
-
-
-def _change_visibility(repository: Repository, row: Repository, visibility: str) -> None:
-    source = row.blobs()
-    repository.visibility = visibility
-    links = list(repository.object_links.select_related("stored_object"))
-    target = repository.blobs()
-    for one in links:
-        target.link_from(source, one.stored_object.sha256)
-    sizes = {one.stored_object.sha256: one.stored_object.size_bytes for one in links}
-    scope = repository.scope
-    StoredObject.objects.bulk_create(
-        [StoredObject(scope=scope, sha256=key, size_bytes=size) for key, size in sizes.items()],
-        ignore_conflicts=True,
-    )
-    rows = StoredObject.objects.filter(scope=scope, sha256__in=sizes)
-    moved = {stored.sha256: stored for stored in rows}
-    for one in links:
-        one.stored_object = moved[one.stored_object.sha256]
-    ObjectLink.objects.bulk_update(links, ["stored_object"])
 
 
 def namespaces_to_create_in(actor: Actor) -> list[Namespace]:

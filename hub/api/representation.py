@@ -161,7 +161,7 @@ def sibling(entry: Entry, *, blobs: bool) -> Facts:
     return facts
 
 
-def tree_entry(entry: Entry) -> Facts:
+def tree_entry(entry: Entry, xet_hashes: dict[str, str] | None = None) -> Facts:
     facts: Facts = {
         "type": entry.kind,
         "oid": entry.oid,
@@ -174,6 +174,8 @@ def tree_entry(entry: Entry) -> Facts:
             "size": entry.lfs.size_bytes,
             "pointerSize": entry.lfs.pointer_size_bytes,
         }
+        if xet_hash := (xet_hashes or {}).get(entry.lfs.sha256):
+            facts["xetHash"] = xet_hash
     return facts
 
 

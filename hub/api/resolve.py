@@ -112,6 +112,8 @@ class FileView(RepositoryView):
         for name, value in content.headers().items():
             response[name] = value
         response["X-Repo-Commit"] = self.commit_oid
+        for name, value in self._xet_headers(content).items():
+            response[name] = value
         if response.status_code == 304:
             del response["Content-Type"]
             return response
@@ -120,6 +122,18 @@ class FileView(RepositoryView):
             response.status_code = 206
             response["Content-Range"] = f"bytes {span.start}-{span.end - 1}/{span.size}"
         return response
+
+    def _xet_headers(self, content: Content) -> dict[str, str]:
+        """Where a file that came by Xet is fetched by Xet."""
+        if not content.xet_hash:
+            return {}
+        tokens = f"{settings.PUBLIC_URL}/{self.repository.api_path}/xet-read-token"
+        address = f"{tokens}/{self.commit_oid}"
+        return {
+            "X-Xet-Hash": content.xet_hash,
+            "X-Xet-Refresh-Route": address,
+            "Link": f'<{address}>; rel="xet-auth"',
+        }
 
     def handle_exception(self, exc: Exception) -> Any:
         """A missing file still names the commit, so that clients remember the absence."""
@@ -156,13 +170,14 @@ class Content:
     etag: str
     size: int
     is_large: bool
+    xet_hash: str = ""
 
     @classmethod
     def of(cls, repository: Repository, entry: Entry, *, follow: bool) -> Content:
         """Raises: EntryNotFoundError for a pointer to what this repository may not read."""
         if entry.lfs and follow:
             stored = large_files.require_link(repository, entry.lfs.sha256)
-            return cls(repository, entry, stored.sha256, stored.size_bytes, True)
+            return cls(repository, entry, stored.sha256, stored.size_bytes, True, stored.xet_hash)
         size = entry.lfs.pointer_size_bytes if entry.lfs else entry.size
         return cls(repository, entry, entry.oid, size, False)
 

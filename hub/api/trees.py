@@ -10,6 +10,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from hub.actions import large_files
 from hub.api import representation, shapes
 from hub.api.parameters import COMMITS, PRS, TREE
 from hub.api.parsers import BoundedFormParser, BoundedJSONParser
@@ -17,7 +18,8 @@ from hub.api.views import RepositoryView
 from hub.api.wire import PAGE_LIMIT, flag, linked, number
 from hub.errors import BadInputError, EntryNotFoundError
 from hub.gitstore import CommitInfo, Entry, GitStore
-from hub.models import RepoId
+from hub.models import RepoId, Repository
+from hub.policies import Actor
 
 PAGE_WITH_COMMITS = 100
 COMMITS_PAGE = 50
@@ -37,10 +39,24 @@ class Attribution:
         return self._by_folder[folder].get(path)
 
 
+def xet_hashes(repository: Repository, actor: Actor, entries: list[Entry]) -> dict[str, str]:
+    """The Xet hash of each large file that this reader can fetch by it: one query a listing.
+
+    Clients that find one here go to Xet without another question.
+    """
+    sha256s = {entry.lfs.sha256 for entry in entries if entry.lfs}
+    return large_files.xet_hashes(repository, actor, sha256s) if sha256s else {}
+
+
 def entries_on_wire(
-    store: GitStore, oid: str, entries: list[Entry], *, expand: bool
+    store: GitStore,
+    oid: str,
+    entries: list[Entry],
+    *,
+    expand: bool,
+    xet_hashes: dict[str, str] | None = None,
 ) -> list[dict[str, Any]]:
-    facts = [representation.tree_entry(entry) for entry in entries]
+    facts = [representation.tree_entry(entry, xet_hashes) for entry in entries]
     if expand:
         history = Attribution(store, oid)
         for entry, one in zip(entries, facts, strict=True):
@@ -64,7 +80,9 @@ class TreeView(RepositoryView):
         start = _start(entries, request.query_params.get("cursor"))
         shown = entries[start : start + page]
         cursor = shown[-1].path if start + page < len(entries) else None
-        return linked(request, entries_on_wire(store, oid, shown, expand=expand), cursor=cursor)
+        known = xet_hashes(self.repository, self.actor, shown)
+        facts = entries_on_wire(store, oid, shown, expand=expand, xet_hashes=known)
+        return linked(request, facts, cursor=cursor)
 
 
 def _start(entries: list[Entry], cursor: str | None) -> int:
@@ -98,7 +116,8 @@ class PathsInfoView(RepositoryView):
             except EntryNotFoundError:
                 continue
         entries = [entry for entry in found if entry.path]
-        return Response(entries_on_wire(store, oid, entries, expand=expand))
+        known = xet_hashes(self.repository, self.actor, entries)
+        return Response(entries_on_wire(store, oid, entries, expand=expand, xet_hashes=known))
 
 
 def _asked(request: Request) -> tuple[list[str], bool]:

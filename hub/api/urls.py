@@ -90,6 +90,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     re_path(rf"{OLD}(?:/v1)?/shards?$", xet_cas.ShardView.as_view(), name="xet-shard"),
     path(f"{CAS}/v2/shards", xet_cas.ShardFramesView.as_view(), name="xet-shard-frames"),
     path(f"{CAS}/v1/telemetry", xet_cas.TelemetryView.as_view(), name="xet-telemetry"),
+    # Some versions of hf_xet forget the path of the store.
+    path("v1/telemetry", xet_cas.TelemetryView.as_view(), name="xet-telemetry-at-root"),
     re_path(
         rf"{OLD}(?:/(?P<version>v[12]))?/reconstructions?/{HASH}$",
         xet_cas.ReconstructionView.as_view(),

@@ -16,16 +16,9 @@ from hub.api import shapes
 from hub.api.grants import Act, Grant
 from hub.api.views import RepositoryView
 from hub.api.wire import flag
-from hub.blobstore.xet import XetStore
 from hub.errors import InvalidCredentialsError
 from hub.models import RepoId, Repository
 from hub.policies import Actor, require_files
-
-
-def xet_store(repository: Repository) -> XetStore:
-    """The xorbs and recipes beside the large files of `repository`."""
-    blobs = repository.blobs()
-    return XetStore(blobs.root, blobs)
 
 
 @dataclass(frozen=True)
@@ -37,7 +30,7 @@ class CasAddress:
 
     @classmethod
     def of(cls, repository: Repository) -> CasAddress:
-        return cls(repository.scope, xet_store(repository).epoch())
+        return cls(repository.scope, large_files.xet_store(repository).epoch())
 
     @property
     def url(self) -> str:

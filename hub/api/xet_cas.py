@@ -34,7 +34,7 @@ from hub.api.resolve import Span
 from hub.api.sending import sent_file
 from hub.api.uploads import Body, UploadView, release_connection
 from hub.api.views import HubView
-from hub.api.xet import CasAddress, cas_of, xet_store
+from hub.api.xet import CasAddress, cas_of
 from hub.blobstore import Blob
 from hub.blobstore.xet.ingest import IngestedFile
 from hub.blobstore.xet.xorb import MAX_XORB_BYTES
@@ -83,7 +83,7 @@ class XorbView(CasUploadView):
     def receive(self, body: Body, **path: Any) -> HttpResponseBase:
         source = body.path or body.stream
         size_bytes = body.size_bytes or 0
-        store = xet_store(self.repository)
+        store = large_files.xet_store(self.repository)
         inserted = store.put_xorb(path["hash"], source, length_bytes=size_bytes)
         return JsonResponse({"was_inserted": inserted})
 
@@ -185,7 +185,7 @@ class Ingest:
 
     def _ingest(self) -> list[IngestedFile]:
         limit_bytes = settings.LARGE_FILE_LIMIT_BYTES
-        store = xet_store(self.repository)
+        store = large_files.xet_store(self.repository)
         return store.ingest_shard(self.shard, limit_bytes=limit_bytes, progress=self._note)
 
     def _note(self, done_bytes: int, total_bytes: int) -> None:
@@ -227,7 +227,7 @@ class ReconstructionView(HubView):
         grant = cas.opened(request, Act.XET_READ, Act.XET_WRITE)
         repository = cas.repository(grant)
         require_files(grant.actor(), repository)
-        store = xet_store(repository)
+        store = large_files.xet_store(repository)
         file = store.file(hash)
         if file is None:
             raise EntryNotFoundError("This repository holds no such file.")
@@ -273,7 +273,7 @@ class FetchView(HubView):
         require_files(grant.actor(), repository)
         if request.headers.get("Range") != f"bytes={first}-{last}":
             raise UnsatisfiableRangeError(f"This address is for bytes={first}-{last}.")
-        shelf = xet_store(repository).xorbs
+        shelf = large_files.xet_store(repository).xorbs
         found = shelf.path(hash)
         if found is None:
             raise EntryNotFoundError("The bytes are not stored any more.")

@@ -1,6 +1,7 @@
 """Files that appear whole or not at all: draft, fsync, link if absent, fsync the folder."""
 
 import errno
+import fcntl
 import os
 import shutil
 import stat
@@ -45,17 +46,27 @@ class Draft:
 
     def publish(self, place: Path) -> bool:
         """Put the file at `place` for good. False when another upload already had."""
+        self._seal()
+        return self._landing.settle(self._path, place)
+
+    def replace(self, place: Path) -> None:
+        """Put the file at `place` for good, instead of what lies there."""
+        self._seal()
+        make_folder(place.parent)
+        self._path.replace(place)
+        fsync_folder(place.parent)
+
+    def _seal(self) -> None:
         self._file.flush()
         os.fchmod(self._file.fileno(), 0o444)
         os.fsync(self._file.fileno())
-        return link_if_absent(self._path, place)
 
 
 class Landing:
     """One scope's folder for drafts, on the same file system as the places they land in."""
 
     def __init__(self, root: Path, *, reserve_bytes: int) -> None:
-        self._folder = root / "tmp"
+        self._root, self._folder = root, root / "tmp"
         self._reserve_bytes = reserve_bytes
         make_folder(self._folder)
 
@@ -92,6 +103,52 @@ class Landing:
                     yield name, file
             finally:
                 name.unlink()
+
+    def settle(self, source: Path, place: Path) -> bool:
+        """Give the synced file `source` the name `place`. False when it was taken.
+
+        Either way it counts as used now: nothing collects it for a while.
+        """
+        with self.guarded():
+            inserted = link_if_absent(source, place)
+            os.utime(place)
+        return inserted
+
+    def touch(self, place: Path) -> bool:
+        """Count the file at `place` as used now. False when there is none."""
+        with self.guarded(), suppress(FileNotFoundError):
+            os.utime(place)
+            return True
+        return False
+
+    def discard(self, place: Path, *, unused_for: timedelta) -> bool:
+        """Remove the file at `place` unless it was used within `unused_for`."""
+        with self.guarded(alone=True):
+            if not place.is_file() or not self.is_unused(place, unused_for):
+                return False
+            place.unlink()
+        fsync_folder(place.parent)
+        return True
+
+    def is_unused(self, place: Path, unused_for: timedelta) -> bool:
+        """Whether nobody has used the file at `place`, if there is one, for so long."""
+        try:
+            return place.stat().st_mtime <= time.time() - unused_for.total_seconds()
+        except FileNotFoundError:
+            return True
+
+    @contextmanager
+    def guarded(self, *, alone: bool = False) -> Iterator[None]:
+        """While this is held nothing in the scope is removed; `alone`, nothing is used either.
+
+        The lock lies on the scope's folder and ends with its process.
+        """
+        descriptor = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+            yield
+        finally:
+            os.close(descriptor)
 
     def require_room(self, expected_bytes: int) -> None:
         """Raises: StorageFullError when `expected_bytes` more would eat into the reserve."""

@@ -17,7 +17,6 @@ from hub.blobstore.landing import (
     ByteStream,
     Landing,
     fsync_folder,
-    link_if_absent,
     open_regular,
     storage_full_refused,
 )
@@ -123,7 +122,7 @@ class BlobStore:
             require_same(blob, sha256, size_bytes)
             os.fchmod(file.fileno(), 0o444)
             os.fsync(file.fileno())
-            link_if_absent(name, self._place(blob.sha256))
+            self.landing.settle(name, self._place(blob.sha256))
         return blob
 
     def link_from(self, other: "BlobStore", sha256: str) -> Blob:
@@ -135,7 +134,7 @@ class BlobStore:
         blob = Blob(sha256, source.stat().st_size)
         try:
             with storage_full_refused():
-                link_if_absent(source, self._place(sha256))
+                self.landing.settle(source, self._place(sha256))
         except OSError as fault:
             if fault.errno not in NOT_LINKABLE:
                 raise
@@ -159,6 +158,10 @@ class BlobStore:
         path = self.path(sha256)
         return Blob(sha256, path.stat().st_size) if path else None
 
+    def keep(self, sha256: str) -> Blob | None:
+        """`stat`, and count the blob as used now: nothing collects it for a while."""
+        return self.stat(sha256) if self.landing.touch(self._place(sha256)) else None
+
     def path(self, sha256: str) -> Path | None:
         """Where the blob lies, for sendfile and read-only mounts. None when it is not stored."""
         place = self._place(sha256)
@@ -175,6 +178,14 @@ class BlobStore:
         if place.is_file():
             place.unlink(missing_ok=True)
             fsync_folder(place.parent)
+
+    def is_unused(self, sha256: str, unused_for: timedelta) -> bool:
+        """Whether nobody has used a blob for so long; also one that is not stored."""
+        return self.landing.is_unused(self._place(sha256), unused_for)
+
+    def discard(self, sha256: str, *, unused_for: timedelta) -> bool:
+        """Remove a blob unless somebody used it within `unused_for`."""
+        return self.landing.discard(self._place(sha256), unused_for=unused_for)
 
     def iter_blobs(self) -> Iterator[Blob]:
         """Every blob stored, in no order. One deleted meanwhile may be missing."""

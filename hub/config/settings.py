@@ -216,8 +216,19 @@ COMMIT_OPERATIONS_LIMIT = env.int("COMMIT_OPERATIONS_LIMIT", default=10_000)
 REGULAR_FILE_LIMIT_BYTES = 10 * MIB
 LARGE_FILE_LIMIT_BYTES = env.int("LARGE_FILE_LIMIT_BYTES", default=50 * GIB)
 CARD_LIMIT_BYTES = MIB
+# Files above this come in parts, from clients that can.
+MULTIPART_ABOVE_BYTES = env.int("MULTIPART_ABOVE_BYTES", default=5 * GIB)
+MULTIPART_PART_BYTES = env.int("MULTIPART_PART_BYTES", default=512 * MIB)
+MULTIPART_UPLOADS_LIMIT = env.int("MULTIPART_UPLOADS_LIMIT", default=20)  # unfinished, a person
+MULTIPART_LIFETIME = timedelta(days=env.int("MULTIPART_LIFETIME_DAYS", default=3))
 SIGNED_URL_LIFETIME = timedelta(minutes=15)
 XET_TOKEN_LIFETIME = timedelta(minutes=15)
+# What nobody links to goes away so long after the last link went; 0 days: at once.
+GARBAGE_QUARANTINE = timedelta(days=env.int("GARBAGE_QUARANTINE_DAYS", default=7))
+# What was sent so lately may belong to an upload that is not finished.
+UPLOAD_GRACE = timedelta(seconds=env.int("UPLOAD_GRACE_SECONDS", default=24 * 3600))
+# hf_xet relies for 21 days on what it has sent; dropping it sooner needs a new epoch.
+XORB_GRACE = timedelta(days=env.int("XORB_GRACE_DAYS", default=30))
 
 # Runs ------------------------------------------------------------------------------------------
 RUN_LEASE = timedelta(seconds=env.int("RUN_LEASE_SECONDS", default=60))
@@ -252,6 +263,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "training.tasks.sweep_runs", "schedule": 30.0},
     "reconcile-merges": {"task": "reviews.tasks.reconcile_merges", "schedule": 30.0},
     "tidy": {"task": "hub.tasks.tidy", "schedule": 3600.0},
+    "collect-garbage": {"task": "hub.tasks.collect_garbage", "schedule": 6 * 3600.0},
 }
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 

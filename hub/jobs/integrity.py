@@ -10,10 +10,11 @@ from functools import partial
 from django.conf import settings
 from django.utils import timezone
 
-from hub.blobstore import BlobStore
+from hub.blobstore.xet import XetStore
 from hub.errors import HubError
 from hub.extensions import Finding, registries
-from hub.gitstore import Entry, GitStore
+from hub.gitstore import Entry, GitStore, Pointer
+from hub.jobs.garbage import scopes, store_of
 from hub.jobs.tidy import stray_folders
 from hub.models import ObjectLink, Repository, StoredObject
 
@@ -31,28 +32,39 @@ def check(*, deep: bool = False) -> Iterator[Finding]:
     yield from _strays()
 
 
-def _store(scope: str) -> BlobStore:
-    return BlobStore(settings.OBJECTS_DIR / scope, reserve_bytes=settings.FREE_DISK_RESERVE_BYTES)
-
-
 def _objects(deep: bool) -> Iterator[Finding]:
     """Row, file, size and hash of every stored object."""
     for row in StoredObject.objects.iterator():
         subject = f"{row.scope}/{row.sha256}"
-        blob = _store(row.scope).stat(row.sha256)
+        blob = store_of(row.scope).stat(row.sha256)
         if blob is None:
             yield Finding("object", subject, "the row has no file")
         elif blob.size_bytes != row.size_bytes:
             problem = f"the file has {blob.size_bytes} bytes, the row says {row.size_bytes}"
             yield Finding("object", subject, problem)
+        elif row.xet_hash and not _is_served_by(row):
+            yield Finding("object", subject, "Xet cannot serve it by the hash that the row has")
         elif deep and _sha256(row) != row.sha256:
             yield Finding("object", subject, "the bytes hash to something else")
+    for scope in scopes():
+        for name, problem in _xet_store(scope).problems():
+            yield Finding("xet", f"{scope}/{name}", problem)
     yield from _links_across_scopes()
+
+
+def _xet_store(scope: str) -> XetStore:
+    blobs = store_of(scope)
+    return XetStore(blobs.root, blobs)
+
+
+def _is_served_by(row: StoredObject) -> bool:
+    file = _xet_store(row.scope).file(row.xet_hash)
+    return file is not None and file.sha256 == row.sha256
 
 
 def _sha256(row: StoredObject) -> str:
     hasher = hashlib.sha256()
-    with _store(row.scope).open(row.sha256) as file:
+    with store_of(row.scope).open(row.sha256) as file:
         for chunk in iter(partial(file.read, READ_BYTES), b""):
             hasher.update(chunk)
     return hasher.hexdigest()
@@ -87,21 +99,23 @@ def _pointers(repository: Repository, store: GitStore, subject: str) -> Iterator
     linked = dict(
         repository.object_links.values_list("stored_object__sha256", "stored_object__size_bytes")
     )
+    removed = set(repository.removed_objects.values_list("sha256", flat=True))
     seen: set[str] = set()
     for ref in store.refs():
         if ref.oid in seen:
             continue
         seen.add(ref.oid)
         for entry in store.tree(ref.oid, recursive=True):
-            yield from _pointer(entry, linked, f"{subject} {ref.name}")
+            if entry.lfs and entry.lfs.sha256 not in removed:
+                yield from _pointer(entry, entry.lfs, linked, f"{subject} {ref.name}")
 
 
-def _pointer(entry: Entry, linked: dict[str, int], subject: str) -> Iterator[Finding]:
-    if entry.lfs is None:
-        return
-    if entry.lfs.sha256 not in linked:
-        yield Finding("pointer", subject, f"{entry.path} names {entry.lfs.sha256}, not linked")
-    elif linked[entry.lfs.sha256] != entry.lfs.size_bytes:
+def _pointer(
+    entry: Entry, pointer: Pointer, linked: dict[str, int], subject: str
+) -> Iterator[Finding]:
+    if pointer.sha256 not in linked:
+        yield Finding("pointer", subject, f"{entry.path} names {pointer.sha256}, not linked")
+    elif linked[pointer.sha256] != pointer.size_bytes:
         yield Finding("pointer", subject, f"{entry.path} claims another size")
 
 
@@ -111,7 +125,7 @@ def _strays() -> Iterator[Finding]:
     known = set(StoredObject.objects.values_list("scope", "sha256"))
     recent = timezone.now() - STRAY_AFTER
     for root in sorted(settings.OBJECTS_DIR.glob("*")):
-        store = _store(root.name)
+        store = store_of(root.name)
         for path in store.stray_files(STRAY_AFTER):
             yield Finding("stray", f"{root.name}/{path.name}", "left behind by a killed upload")
         for blob in store.iter_blobs():

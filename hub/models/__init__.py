@@ -3,7 +3,13 @@
 from hub.models.activity import AuditEntry, Event
 from hub.models.devices import DeviceLogin, DeviceLoginState, DeviceSession, RefreshToken
 from hub.models.namespaces import Access, Membership, Namespace, NamespaceKind
-from hub.models.objects import ObjectLink, StoredObject
+from hub.models.objects import (
+    MultipartUpload,
+    ObjectLink,
+    RemovedObject,
+    StoredObject,
+    UploadedPart,
+)
 from hub.models.people import User
 from hub.models.protections import BranchProtection
 from hub.models.repositories import Kind, RepoId, Repository, Visibility
@@ -22,15 +28,18 @@ __all__ = [
     "Event",
     "Kind",
     "Membership",
+    "MultipartUpload",
     "Namespace",
     "NamespaceKind",
     "ObjectLink",
     "RefreshToken",
+    "RemovedObject",
     "RepoId",
     "Repository",
     "StatusState",
     "StoredObject",
     "TokenScope",
+    "UploadedPart",
     "User",
     "Visibility",
 ]

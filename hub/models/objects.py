@@ -14,6 +14,8 @@ class StoredObject(models.Model):
     size_bytes = models.BigIntegerField()
     xet_hash = models.CharField(max_length=64, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    # Since when no repository links to it; it is collected once its quarantine is over.
+    unlinked_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [
@@ -46,4 +48,71 @@ class ObjectLink(models.Model):
             models.UniqueConstraint(
                 fields=["repository", "stored_object"], name="object_link_unique"
             )
+        ]
+
+
+class RemovedObject(models.Model):
+    """A large file that was removed from a repository for good; old pointers may still name it."""
+
+    repository = models.ForeignKey(
+        "hub.Repository", on_delete=models.CASCADE, related_name="removed_objects"
+    )
+    sha256 = models.CharField(max_length=64)
+    removed_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["repository", "sha256"], name="removed_object_unique")
+        ]
+
+
+class MultipartUpload(models.Model):
+    """A large file on its way into a repository, part by part (see `hub.blobstore.parts`)."""
+
+    repository = models.ForeignKey(
+        "hub.Repository", on_delete=models.CASCADE, related_name="multipart_uploads"
+    )
+    user = models.ForeignKey("hub.User", on_delete=models.CASCADE, related_name="+")
+    scope = models.CharField(max_length=64)
+    sha256 = models.CharField(max_length=64)
+    size_bytes = models.BigIntegerField()
+    part_bytes = models.BigIntegerField()
+    created_at = models.DateTimeField(auto_now_add=True)
+    touched_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["repository", "user", "scope", "sha256", "size_bytes"],
+                name="multipart_upload_unique",
+            ),
+            models.CheckConstraint(
+                condition=Q(sha256__regex=r"^[0-9a-f]{64}$"), name="multipart_upload_sha256_hex"
+            ),
+            models.CheckConstraint(
+                condition=Q(size_bytes__gte=0, part_bytes__gt=0), name="multipart_upload_sizes"
+            ),
+        ]
+
+    @property
+    def part_count(self) -> int:
+        return -(-self.size_bytes // self.part_bytes)
+
+    def part_span(self, number: int) -> tuple[int, int]:
+        """The bytes [start, end) of the file that part `number`, from 1, holds."""
+        start = (number - 1) * self.part_bytes
+        return start, min(self.size_bytes, start + self.part_bytes)
+
+
+class UploadedPart(models.Model):
+    """A part that lies in its place; `etag` is the hash of what was sent last."""
+
+    upload = models.ForeignKey(MultipartUpload, on_delete=models.CASCADE, related_name="parts")
+    number = models.PositiveIntegerField()
+    etag = models.CharField(max_length=64)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["upload", "number"], name="uploaded_part_unique"),
+            models.CheckConstraint(condition=Q(number__gte=1), name="uploaded_part_number"),
         ]

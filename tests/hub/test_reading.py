@@ -264,7 +264,7 @@ class TestCost:
         [
             ("{api}", 1),
             ("{api}/revision/main", 1),
-            ("{api}/tree/main?recursive=true", 1),
+            ("{api}/tree/main?recursive=true", 2),  # and the Xet hashes
             ("{api}/refs", 1),
             ("{web}/resolve/main/z.txt", 1),
             ("{web}/resolve/main/large.bin", 2),

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.test import Client
 
 from hub.models import Repository
-from tests.blobstore.xet_builder import claim_of, shard_of, xorb_name, xorb_of
+from tests.blobstore.xet_builder import Claim, claim_of, shard_of, xorb_name, xorb_of
 
 LFS_JSON = "application/vnd.git-lfs+json"
 CHUNKS = [b"weights" * 900, bytes(5000), b"x" * 400]
@@ -101,7 +101,10 @@ class Cas:
 
     def post_shard(self, chunks: list[bytes] = CHUNKS, **lies: object) -> list[dict[str, Any]]:
         """The frames of the answer."""
-        response = self.post("v2/shards", shard_of(claim_of(chunks).but(**lies)))
+        return self.post_claims(claim_of(chunks).but(**lies))
+
+    def post_claims(self, *claims: Claim) -> list[dict[str, Any]]:
+        response = self.post("v2/shards", shard_of(*claims))
         assert response.status_code == 200, response.content
         return [json.loads(line) for line in response.getvalue().splitlines()]
 

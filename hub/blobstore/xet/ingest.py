@@ -40,7 +40,11 @@ class ShardIngest:
         self._xorbs, self._blobs, self._box = xorbs, blobs, box
         self._limit_bytes = limit_bytes
         self._references = 0
-        self._index = lru_cache(maxsize=OPEN_INDEXES)(xorbs.index)
+        self._index = lru_cache(maxsize=OPEN_INDEXES)(self._kept_index)
+
+    def _kept_index(self, name: str) -> XorbIndex:
+        self._xorbs.keep(name)  # from here on it is in use, and nothing collects it
+        return self._xorbs.index(name)
 
     def run(self, body: bytes | Path, progress: Progress | None) -> list[IngestedFile]:
         """See `XetStore.ingest_shard`."""

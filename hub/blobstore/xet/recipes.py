@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from hub.blobstore.landing import Landing
@@ -53,6 +54,14 @@ class RecipeBox:
             draft.write(HEAD.pack(TAG, recipe.sha256, recipe.size_bytes))
             draft.write(recipe.packed_terms)
             draft.publish(self._place(hash_hex))
+
+    def names(self) -> Iterator[str]:
+        """The Xet hash of every recipe, in no order."""
+        return (path.name for path in (self.root / "xet-files").glob("??/??/*"))
+
+    def discard(self, hash_hex: str, *, unused_for: timedelta) -> bool:
+        """Remove a recipe unless somebody used it within `unused_for`."""
+        return self._landing.discard(self._place(hash_hex), unused_for=unused_for)
 
     def _place(self, hash_hex: str) -> Path:
         return fan_out(self.root / "xet-files", hash_hex)

@@ -63,6 +63,17 @@ class XorbIndex:
         """The raw hashes of chunks [start, end), one after the other."""
         return self.chunks["hash"][start:end].tobytes()
 
+    @property
+    def stored_bytes(self) -> int:
+        """The length of all frames."""
+        return int(self.chunks["stored_end"][-1])
+
+    def leaves_of(self, numbers: np.ndarray) -> list[tuple[bytes, int]]:
+        """The (hash, raw length) of some chunks."""
+        sizes = np.diff(self.chunks["raw_end"], prepend=np.uint32(0))[numbers]
+        hashes = self.chunks["hash"][numbers]
+        return [(row.tobytes(), size) for row, size in zip(hashes, sizes.tolist(), strict=True)]
+
     def raw_span(self, start: int, end: int) -> tuple[int, int]:
         return self._span("raw_end", start, end)
 
@@ -213,6 +224,14 @@ def _index(leaves: list[tuple[bytes, int]], records: list[tuple[int, int]]) -> b
     chunks["hash"] = np.frombuffer(hashes, np.uint8).reshape(-1, 32)
     chunks["stored_end"], chunks["raw_end"] = np.array(records, np.uint32).T
     return chunks.tobytes()
+
+
+def tail_of(leaves: list[tuple[bytes, int]], stored_sizes: list[int]) -> bytes:
+    """What follows the frames of these chunks in a stored xorb: its index."""
+    stored_ends = np.cumsum(stored_sizes, dtype=np.uint32).tolist()
+    raw_ends = np.cumsum([size for _, size in leaves], dtype=np.uint32).tolist()
+    records = list(zip(stored_ends, raw_ends, strict=True))
+    return _index(leaves, records) + TAIL.pack(TAIL_TAG, len(leaves), stored_ends[-1])
 
 
 def _broken(reason: str) -> UnprocessableError:

@@ -2,14 +2,17 @@
 
 import io
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
+import numpy as np
+
 from hub.blobstore.landing import MIB, ByteStream, Landing, open_regular
 from hub.blobstore.ranges import RangeReader
-from hub.blobstore.store import fan_out
+from hub.blobstore.store import NOT_LINKABLE, fan_out
 from hub.blobstore.xet import xorb
-from hub.blobstore.xet.hashing import from_hex
+from hub.blobstore.xet.hashing import from_hex, to_hex
 from hub.errors import UnprocessableError
 
 
@@ -21,7 +24,7 @@ class XorbShelf:
 
     def put(self, hash_hex: str, source: ByteStream | Path, *, length_bytes: int) -> bool:
         """See `XetStore.put_xorb`."""
-        if self.path(hash_hex):
+        if self.keep(hash_hex):
             return False
         if isinstance(source, Path):
             with open_regular(source) as file:
@@ -30,6 +33,43 @@ class XorbShelf:
         with self._landing.draft(length_bytes) as draft:
             xorb.receive(source, draft.write, digest=digest, length_bytes=length_bytes)
             return draft.publish(self._place(hash_hex))
+
+    def keep(self, hash_hex: str) -> bool:
+        """Count a xorb as used now: nothing collects it for a while. False when it is not here."""
+        return self._landing.touch(self._place(hash_hex))
+
+    def names(self) -> Iterator[str]:
+        """Every xorb stored, in no order."""
+        return (path.name for path in (self.root / "xorbs").glob("??/??/*"))
+
+    def discard(self, hash_hex: str, *, unused_for: timedelta) -> bool:
+        """Remove a xorb unless somebody used it within `unused_for`."""
+        return self._landing.discard(self._place(hash_hex), unused_for=unused_for)
+
+    def link_from(self, other: "XorbShelf", hash_hex: str) -> None:
+        """Store here a whole xorb of another scope, by a hard link where possible."""
+        source = other._require(hash_hex)
+        try:
+            self._landing.settle(source, self._place(hash_hex))
+        except OSError as fault:
+            if fault.errno not in NOT_LINKABLE:
+                raise
+            self.put(hash_hex, source, length_bytes=other.index(hash_hex).stored_bytes)
+
+    def extract(self, other: "XorbShelf", hash_hex: str, wanted: np.ndarray) -> str:
+        """Store here a xorb of some chunks, by ascending number, of one of another scope."""
+        index = other.index(hash_hex)
+        leaves = index.leaves_of(wanted)
+        name = to_hex(xorb.xorb_hash(leaves))
+        if not self.keep(name):
+            spans = [index.stored_span(number, number + 1) for number in wanted.tolist()]
+            with other._require(hash_hex).open("rb") as file, self._landing.draft() as draft:
+                for start, end in spans:
+                    file.seek(start)
+                    draft.write(file.read(end - start))
+                draft.write(xorb.tail_of(leaves, [end - start for start, end in spans]))
+                draft.publish(self._place(name))
+        return name
 
     def index(self, hash_hex: str) -> xorb.XorbIndex:
         """The index of a stored xorb. Raises: UnprocessableError when it is not stored."""
