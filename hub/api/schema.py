@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from django.utils.translation import gettext_noop as _
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.types import OpenApiTypes
@@ -49,23 +50,22 @@ PATH_PARAMETERS: dict[str, tuple[Facts, str]] = {
     "hash": ({"type": "string", "pattern": _HEX}, "A Xet hash."),
     "version": ({"type": "string", "enum": ["v1", "v2"]}, ""),
 }
-# Where in the document an operation stands, by the module of its view.
-SECTIONS = {
-    "accounts": "People",
-    "listing": "Repositories",
-    "repositories": "Repositories",
-    "info": "Repositories",
-    "trees": "Files and history",
-    "resolve": "Files and history",
-    "branches": "Files and history",
-    "preupload": "Files and history",
-    "commits": "Files and history",
-    "cards": "Files and history",
-    "lfs": "Large files by git-lfs",
-    "xet": "Large files by Xet",
-    "xet_cas": "Large files by Xet",
+# Where in the document an operation stands, by the module of its view, in the order of reading.
+_MODULES = {
+    _("Repositories"): "listing repositories info moving duplicating storage tags",
+    _("Files and history"): "trees resolve branches preupload commits cards safetensors",
+    _("Large files by git-lfs"): "lfs multipart lfs_files",
+    _("Large files by Xet"): "xet xet_cas",
+    _("Discussions and pull requests"): "reviews",
+    _("Runs and the gate"): "training",
+    _("Collections"): "collections",
+    _("People and organisations"): "accounts people likes follows social",
+    _("Gated access"): "access gated",
+    _("Webhooks"): "webhooks",
+    _("Signing in from devices"): "oauth devices",
+    _("This server"): "openapi",
 }
-FEATURES = {"reviews": "Discussions and pull requests", "training": "Runs and the gate"}
+SECTIONS = {module: title for title, modules in _MODULES.items() for module in modules.split()}
 
 
 class BearerScheme(OpenApiAuthenticationExtension):
@@ -90,8 +90,9 @@ class HubSchema(AutoSchema):
     """Refusals look alike everywhere; a body that no view describes is a plain JSON object."""
 
     def get_tags(self) -> list[str]:
-        app, *_, module = type(self.view).__module__.split(".")
-        return [FEATURES.get(app) or SECTIONS.get(module) or module.replace("_", " ").capitalize()]
+        app, *_rest, module = type(self.view).__module__.split(".")
+        title = SECTIONS.get(app) or SECTIONS.get(module) or module.replace("_", " ").capitalize()
+        return [title]
 
     def get_operation_id(self) -> str:
         name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(self.view).__name__.removesuffix("View"))
@@ -137,6 +138,11 @@ def one_spelling(endpoints: list[Endpoint]) -> list[Endpoint]:
 
 
 def with_shared_parts(result: Facts, generator: Any, request: Any, public: bool) -> Facts:
-    """A postprocessing hook: the answer that operations refer to when they refuse."""
+    """A postprocessing hook: what operations refer to when they refuse, and their sections."""
     result["components"].setdefault("responses", {})["Refusal"] = REFUSAL
+    used = {
+        tag for path in result["paths"].values() for one in path.values() for tag in one["tags"]
+    }
+    known = [title for title in _MODULES if title in used]
+    result["tags"] = [{"name": name} for name in [*known, *sorted(used.difference(known))]]
     return result

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.text import slugify
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
 from hub.errors import NotFoundError
@@ -67,12 +67,16 @@ class Operation:
 class Section:
     """Operations about one thing."""
 
-    title: str
+    name: str
     operations: list[Operation]
 
     @property
     def slug(self) -> str:
-        return slugify(self.title)
+        return slugify(self.name)
+
+    @property
+    def title(self) -> str:
+        return gettext(self.name)
 
 
 class Reader:
@@ -88,7 +92,8 @@ class Reader:
             for method, facts in methods.items():
                 one = self._operation(method.upper(), path, facts)
                 found.setdefault(facts["tags"][0], []).append(one)
-        return [Section(title, operations) for title, operations in sorted(found.items())]
+        order = [one["name"] for one in self._spec["tags"]]
+        return [Section(title, found[title]) for title in order]
 
     def _operation(self, method: str, path: str, facts: Facts) -> Operation:
         status, answer = next(iter(facts["responses"].items()))
