@@ -66,6 +66,8 @@ def member_pages(story: LittleStory) -> dict[str, str]:
         "new": "/-/new",
         "tokens": "/-/settings/tokens",
         "docs": "/-/docs",
+        "api": "/-/docs/api",
+        "api-section": "/-/docs/api/repositories",
         "design": "/-/design",
         "organisation": "/demo",
         "person": "/owner",

@@ -97,6 +97,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "hub.http.middleware.RequestIdMiddleware",
+    "hub.http.middleware.HeadMiddleware",
     "hub.http.middleware.RawPathMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "hub.http.middleware.SecurityHeadersMiddleware",

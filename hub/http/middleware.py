@@ -51,6 +51,20 @@ class RequestIdMiddleware:
         return response
 
 
+class HeadMiddleware:
+    """Answers HEAD by headers alone; a body would only make the server warn and drop it."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if request.method == "HEAD" and not response.streaming and response.content:
+            response.setdefault("Content-Length", str(len(response.content)))
+            response.content = b""
+        return response
+
+
 class RawPathMiddleware:
     """Routes on the raw path: an encoded slash stays inside its segment (see `converters`)."""
 

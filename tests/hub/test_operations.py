@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.core.wsgi import get_wsgi_application
 from django.db import DatabaseError, connection, transaction
+from django.test import RequestFactory
 
 from hub.actions import audit, large_files
 from hub.errors import EntryNotFoundError
@@ -67,6 +69,15 @@ class TestHealth:
         response = client.get(path)
         assert response.status_code == 404
         assert response.json()["error"]
+
+    def test_head_is_answered_by_headers_alone(self, client):
+        # Past the test client, which drops bodies itself as a web server does.
+        request = RequestFactory().head("/api/nope")
+        response = get_wsgi_application().get_response(request)
+        assert response.status_code == 404
+        assert response.content == b""
+        assert response["X-Error-Code"] == "NotFound"
+        assert int(response["Content-Length"]) > 0
 
     def test_a_client_finds_its_own_request_id_again(self, client):
         response = client.get("/healthz", headers={"x-amzn-trace-id": "trace-1"})
