@@ -47,8 +47,14 @@ class OAuthError(HubError):
 
 
 class GatedRepositoryError(HubError):
+    """The repository is seen, its files are not. `ask_path`: the page where to ask for them."""
+
     code = "GatedRepo"
     http_status = 403
+
+    def __init__(self, message: str, *, ask_path: str = "") -> None:
+        super().__init__(message)
+        self.ask_path = ask_path
 
 
 class NotFoundError(HubError):

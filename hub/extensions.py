@@ -128,6 +128,8 @@ class Registries:
     # (repository, number) -> the undecided pull request as it stands now, merge tree included
     find_change: Callable[[Any, int], Change | None] = lambda repository, number: None
 
+    # (user, visible repositories) -> how many discussions and pull requests they opened there
+    count_discussions: Callable[[Any, Any], int] = lambda user, repositories: 0
     # (repository, deep) -> what is wrong with a feature's own rows of it
     integrity_checks: list[Callable[[Any, bool], Iterable[Finding]]] = field(default_factory=list)
 

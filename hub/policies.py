@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.models import AnonymousUser
@@ -16,7 +17,9 @@ from hub.errors import (
 from hub.extensions import registries
 from hub.models import (
     Access,
+    AccessRequest,
     AccessToken,
+    Like,
     Membership,
     Namespace,
     RepoId,
@@ -26,6 +29,8 @@ from hub.models import (
 )
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
     from hub.models.repositories import Person, RepositoryQuerySet
 
 
@@ -71,6 +76,17 @@ def visible_repositories(actor: Actor) -> RepositoryQuerySet:
     return rows
 
 
+def visible_likes(actor: Actor, user: User) -> QuerySet[Like]:
+    """What `user` likes among the repositories that `actor` may see."""
+    seen = visible_repositories(actor).values("pk")
+    return Like.objects.filter(user=user, repository__in=seen)
+
+
+def visible_likers(repository: Repository) -> QuerySet[Like]:
+    """Who likes a repository: people who may still sign in."""
+    return Like.objects.filter(repository=repository, user__is_active=True)
+
+
 def get_repository(actor: Actor, repo: RepoId, *, need: Access = Access.READ) -> Repository:
     """The repository that `repo` names, for an actor who holds at least `need` on it.
 
@@ -90,19 +106,64 @@ def get_repository(actor: Actor, repo: RepoId, *, need: Access = Access.READ) ->
     raise ForbiddenError(f"This needs {Access(need).label.lower()} access to {repo}.")
 
 
+class FileAccess(StrEnum):
+    """Where somebody stands with the files of a repository that they may see."""
+
+    OPEN = "open"  # not gated, or theirs as a member of the namespace
+    ACCEPTED = "accepted"
+    SIGN_IN = "sign in"
+    ASK = "ask"
+    PENDING = "pending"
+    REJECTED = "rejected"
+
+    @property
+    def allows(self) -> bool:
+        return self in {FileAccess.OPEN, FileAccess.ACCEPTED}
+
+
+def file_access(actor: Actor, repository: Repository) -> FileAccess:
+    """Where `actor` stands with the files now: asked afresh, so that a decision acts at once."""
+    if not repository.gated or repository.access > Access.READ:
+        return FileAccess.OPEN
+    if not actor.is_signed_in:
+        return FileAccess.SIGN_IN
+    if is_member(actor.user, repository):
+        return FileAccess.OPEN
+    asked = AccessRequest.objects.filter(repository=repository, user=actor.user.pk)
+    status = asked.values_list("status", flat=True).first()
+    return FileAccess(status) if status else FileAccess.ASK
+
+
+def is_member(user: Person, repository: Repository) -> bool:
+    """Whether a person belongs to the repository's namespace, whose gates are open to them."""
+    members = Membership.objects.filter(namespace=repository.namespace_id, user=user.pk)
+    return members.filter(access__gte=Access.READ).exists()
+
+
+# The sentences of the public Hub: clients show them, and some look for a part of them.
+_CLOSED = {
+    FileAccess.SIGN_IN: "Access to {it} is restricted. You must have access to it and be "
+    "authenticated to access it. Please log in.",
+    FileAccess.ASK: "Access to {it} is restricted and you are not in the authorized list. "
+    "Visit {page} to ask for access.",
+    FileAccess.PENDING: "Your request to access {it} is awaiting a review from the repo authors: "
+    "Access to {it} is restricted and you are not in the authorized list.",
+    FileAccess.REJECTED: "Your request to access {it} has been rejected by the repo's authors: "
+    "Access to {it} is restricted and you are not in the authorized list.",
+}
+
+
 def require_files(actor: Actor, repository: Repository) -> None:
-    """Refuse the files of a gated repository to everyone but the members of its namespace.
+    """Refuse the files of a gated repository to all but its namespace and those it accepted.
 
     Raises: GatedRepositoryError.
     """
-    if not repository.gated or repository.access > Access.READ:
+    standing = file_access(actor, repository)
+    if standing.allows:
         return
-    members = Membership.objects.filter(namespace=repository.namespace_id, user=actor.user.pk)
-    if not members.filter(access__gte=Access.READ).exists():
-        raise GatedRepositoryError(
-            f"Access to {repository.kind} {repository.repo_id} is restricted and you are not in "
-            "the authorized list."
-        )
+    it, page = f"{repository.kind} {repository.repo_id}", repository.public_url()
+    ask_path = f"/{repository.path}/access"
+    raise GatedRepositoryError(_CLOSED[standing].format(it=it, page=page), ask_path=ask_path)
 
 
 def require_person(actor: Actor, *, scope: TokenScope = TokenScope.READ) -> Any:

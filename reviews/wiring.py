@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from hub import events
 from hub.extensions import Change, Finding, Tab, registries
-from hub.models import Repository
+from hub.models import Repository, User
 from reviews.actions.pull_requests import open_pull_request
 from reviews.changes import change_of
 from reviews.jobs.pushes import record_push
@@ -22,9 +23,16 @@ def connect() -> None:
     registries.proposer = open_pull_request
     registries.may_push_proposal = may_push
     registries.find_change = find_change
+    registries.count_discussions = count_discussions
     registries.integrity_checks.append(merged_stand)
     registries.repository_tabs.append(community_tab)
     events.revision_pushed.connect(follow_ref, dispatch_uid="reviews.follow_ref")
+
+
+def count_discussions(user: User, repositories: QuerySet[Repository]) -> int:
+    """How many discussions and pull requests `user` opened in `repositories`."""
+    rows = Discussion.objects.filter(author=user, repository__in=repositories.values("pk"))
+    return rows.count()
 
 
 def community_tab(repository: Repository) -> Iterable[Tab]:

@@ -133,16 +133,6 @@ HUB: dict[tuple[str, str], Route] = {
     ("hub:oauth-device", "POST"): _page(Need.OPEN, **_form("client_id=matrix")),
     ("hub:oauth-token", "POST"): _page(Need.OPEN, **_form("grant_type=refresh_token")),
     ("hub:whoami", "GET"): Route(Need.PERSON, of_repository=False),
-    ("hub:user-overview", "GET"): Route(
-        Need.OPEN,
-        of_repository=False,
-        more_kwargs=lambda world: {"slug": world.people["reader"].username},
-    ),
-    ("hub:organization-overview", "GET"): Route(
-        Need.OPEN,
-        of_repository=False,
-        more_kwargs=lambda world: {"slug": world.organization.slug},
-    ),
     ("hub:validate-yaml", "POST"): Route(
         Need.OPEN, of_repository=False, body=lambda world: {"content": "# Hi", "repoType": "model"}
     ),
@@ -248,7 +238,8 @@ PAGES: dict[tuple[str, str], Route] = {
     **_both("hub:repository-settings", _repository_page(Need.ADMIN)),
 }
 
-from tests.reviews.routes import REVIEWS  # noqa: E402 - their rows are made of Route
+from tests.hub.people_routes import PEOPLE  # noqa: E402 - their rows are made of Route
+from tests.reviews.routes import REVIEWS  # noqa: E402
 from tests.training.routes import TRAINING  # noqa: E402
 
-TABLE: dict[tuple[str, str], Route] = {**HUB, **TRANSFERS, **PAGES, **REVIEWS, **TRAINING}
+TABLE: dict[tuple[str, str], Route] = {**HUB, **TRANSFERS, **PAGES, **PEOPLE, **REVIEWS, **TRAINING}

@@ -101,6 +101,8 @@ def text_of(
         return default
     if not isinstance(value, str):
         raise BadInputError(f"“{name}” must be a text.")
+    if "\0" in value:  # Postgres cannot hold it
+        raise BadInputError(f"“{name}” holds a control character.")
     if len(value) > most:
         raise BadInputError(f"“{name}” holds at most {most} characters.")
     return value

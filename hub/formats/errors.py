@@ -21,3 +21,7 @@ class CardError(FormatError):
 
 class SafetensorsError(FormatError):
     """Not a safetensors header the hub trusts."""
+
+
+class AccessFormError(BadInputError):
+    """An answer to a gated repository's form is missing or does not fit its field."""

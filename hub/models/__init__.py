@@ -1,7 +1,9 @@
 """Tables of the platform."""
 
+from hub.models.access_requests import AccessRequest, RequestStatus
 from hub.models.activity import AuditEntry, Event
 from hub.models.devices import DeviceLogin, DeviceLoginState, DeviceSession, RefreshToken
+from hub.models.likes import Follow, Like
 from hub.models.namespaces import Access, Membership, Namespace, NamespaceKind
 from hub.models.objects import (
     MultipartUpload,
@@ -18,6 +20,7 @@ from hub.models.tokens import AccessToken, TokenScope
 
 __all__ = [
     "Access",
+    "AccessRequest",
     "AccessToken",
     "AuditEntry",
     "BranchProtection",
@@ -26,7 +29,9 @@ __all__ = [
     "DeviceLoginState",
     "DeviceSession",
     "Event",
+    "Follow",
     "Kind",
+    "Like",
     "Membership",
     "MultipartUpload",
     "Namespace",
@@ -36,6 +41,7 @@ __all__ = [
     "RemovedObject",
     "RepoId",
     "Repository",
+    "RequestStatus",
     "StatusState",
     "StoredObject",
     "TokenScope",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections.abc import Iterable, Sequence
@@ -16,7 +15,11 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from hub.rendering.avatar import hue, initial
+
 register = template.Library()
+register.filter(hue)
+register.filter(initial)
 
 MINUS = "\N{MINUS SIGN}"
 ABSENT = "\N{EM DASH}"  # absence is never shown as 0
@@ -180,18 +183,6 @@ def items_word(number: int) -> str:
 def as_json(value: Any) -> str:
     """JSON for a data attribute; the template escapes it."""
     return json.dumps(value, cls=DjangoJSONEncoder, separators=(",", ":"), allow_nan=False)
-
-
-@register.filter
-def hue(name: str) -> int:
-    """A steady angle on the colour wheel for a name, in steps of 30 degrees."""
-    return hashlib.sha256(name.encode()).digest()[0] % 12 * 30
-
-
-@register.filter
-def initial(name: str) -> str:
-    """The first letter of a name, for its tile."""
-    return next((letter for letter in name if letter.isalnum()), "?").upper()
 
 
 @register.filter

@@ -157,7 +157,11 @@ class TestWhoAmI:
         )
         answer = api_for(user, scope="read").get(WHOAMI).json()
         assert (answer["type"], answer["name"], answer["fullname"]) == ("user", "ada", "Ada L.")
-        assert answer["auth"]["accessToken"] == {"displayName": "test", "role": "read"}
+        token = answer["auth"]["accessToken"]
+        assert (token["displayName"], token["role"]) == ("test", "read")
+        assert token["createdAt"].endswith("Z")
+        assert (answer["email"], answer["canPay"]) == ("ada@example.org", False)
+        assert answer["orgs"][0]["fullname"] == "acme"
         assert [(one["name"], one["roleInOrg"]) for one in answer["orgs"]] == [("acme", "admin")]
 
     def test_overviews_count_what_the_caller_may_see(self, api_for, client):
