@@ -58,7 +58,7 @@ class Actor:
     @property
     def is_limited(self) -> bool:
         """Whether the token is for some repositories only: it creates and governs nothing."""
-        return self.token is not None and self.token.repositories.exists()
+        return self.token is not None and self.token.is_for_some_only
 
     def has_scope(self, scope: TokenScope) -> bool:
         """Whether the token reaches this far; a browser reaches as far as its person."""

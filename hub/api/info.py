@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -12,6 +14,7 @@ from hub.api import representation, shapes
 from hub.api.views import RepositoryView
 from hub.api.wire import flag
 from hub.errors import BadInputError
+from hub.gitstore import GitStore
 from hub.jobs.refresh import derive
 from hub.models import RepoId
 
@@ -28,6 +31,14 @@ def expanded(request: Request, kind: str) -> list[str]:
             choices = "|".join(f'"{choice}"' for choice in known)
             raise BadInputError(f"“expand[{number}]” is {name[:64]!r}: expected one of {choices}.")
     return list(dict.fromkeys(names))
+
+
+def siblings(store: GitStore, oid: str, *, blobs: bool) -> list[dict[str, Any]]:
+    """All files; only with `blobs` is any of them looked into."""
+    if not blobs:
+        return [{"rfilename": path} for path in store.paths(oid)]
+    entries = store.tree(oid, recursive=True)
+    return [representation.sibling(entry, blobs=True) for entry in entries if entry.kind == "file"]
 
 
 class InfoView(RepositoryView):
@@ -48,8 +59,5 @@ class InfoView(RepositoryView):
         else:
             facts = representation.info(repository)
         if not names or "siblings" in names:
-            entries = store.tree(oid, recursive=True)
-            files = [entry for entry in entries if entry.kind == "file"]
-            blobs = flag(request, "blobs")
-            facts["siblings"] = [representation.sibling(entry, blobs=blobs) for entry in files]
+            facts["siblings"] = siblings(store, oid, blobs=flag(request, "blobs"))
         return Response(facts)

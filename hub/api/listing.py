@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from hub.api import representation, shapes
-from hub.api.info import expanded
+from hub.api.info import expanded, siblings
 from hub.api.views import HubView
 from hub.api.wire import flag, linked, number
 from hub.errors import BadInputError
@@ -137,7 +137,4 @@ def _after(rows: RepositoryQuerySet, column: str, cursor: str | None) -> Reposit
 
 
 def _siblings(row: Repository) -> list[dict[str, Any]]:
-    store = row.store()
-    entries = store.tree(row.head_oid, recursive=True) if row.head_oid else []
-    files = [entry for entry in entries if entry.kind == "file"]
-    return [representation.sibling(entry, blobs=False) for entry in files]
+    return siblings(row.store(), row.head_oid, blobs=False) if row.head_oid else []

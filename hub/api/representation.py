@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hub.api.wire import moment
-from hub.gitstore import CommitInfo, Entry, Ref
+from hub.gitstore import CommitInfo, Entry, LastCommit, Ref
 from hub.models import Kind, Repository
 
 Facts = dict[str, Any]
@@ -179,7 +179,7 @@ def tree_entry(entry: Entry, xet_hashes: dict[str, str] | None = None) -> Facts:
     return facts
 
 
-def last_commit(commit: CommitInfo | None) -> Facts | None:
+def last_commit(commit: LastCommit | None) -> Facts | None:
     if commit is None:
         return None
     return {"id": commit.oid, "title": commit.subject, "date": moment(commit.committed_at)}

@@ -17,11 +17,10 @@ from hub.api.parsers import BoundedFormParser, BoundedJSONParser
 from hub.api.views import RepositoryView
 from hub.api.wire import PAGE_LIMIT, flag, linked, number
 from hub.errors import BadInputError, EntryNotFoundError
-from hub.gitstore import CommitInfo, Entry, GitStore
+from hub.gitstore import Entry, GitStore, LastCommit
 from hub.models import RepoId, Repository
 from hub.policies import Actor
 
-PAGE_WITH_COMMITS = 100
 COMMITS_PAGE = 50
 
 
@@ -30,9 +29,9 @@ class Attribution:
 
     def __init__(self, store: GitStore, oid: str) -> None:
         self._store, self._oid = store, oid
-        self._by_folder: dict[str, dict[str, CommitInfo]] = {}
+        self._by_folder: dict[str, dict[str, LastCommit]] = {}
 
-    def of(self, path: str) -> CommitInfo | None:
+    def of(self, path: str) -> LastCommit | None:
         folder = posixpath.dirname(path)
         if folder not in self._by_folder:
             self._by_folder[folder] = self._store.last_commits(self._oid, folder)
@@ -73,26 +72,19 @@ class TreeView(RepositoryView):
     def get(self, request: Request, repo: RepoId, revision: str, path: str = "") -> Response:
         store = self.repository.store()
         oid = store.resolve(revision)
-        entries = store.tree(oid, path, recursive=flag(request, "recursive"))
         expand = flag(request, "expand")
-        most = PAGE_WITH_COMMITS if expand else PAGE_LIMIT
-        page = number(request, "limit", default=most, most=most)
-        start = _start(entries, request.query_params.get("cursor"))
-        shown = entries[start : start + page]
-        cursor = shown[-1].path if start + page < len(entries) else None
+        page = number(request, "limit", default=PAGE_LIMIT)
+        shown, more = store.tree_page(
+            oid,
+            path,
+            recursive=flag(request, "recursive"),
+            after=request.query_params.get("cursor", ""),
+            limit=page,
+        )
+        cursor = shown[-1].path if more else None
         known = xet_hashes(self.repository, self.actor, shown)
         facts = entries_on_wire(store, oid, shown, expand=expand, xet_hashes=known)
         return linked(request, facts, cursor=cursor)
-
-
-def _start(entries: list[Entry], cursor: str | None) -> int:
-    """The place after the entry whose path is `cursor`. Raises: BadInputError."""
-    if cursor is None:
-        return 0
-    for place, entry in enumerate(entries):
-        if entry.path == cursor:
-            return place + 1
-    raise BadInputError("This cursor names no entry here: start from the first page.")
 
 
 class PathsInfoView(RepositoryView):

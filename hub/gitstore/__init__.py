@@ -18,7 +18,16 @@ from hub.gitstore.operations import (
 )
 from hub.gitstore.paths import check_path, check_ref_name
 from hub.gitstore.pointers import Pointer
-from hub.gitstore.values import Author, CommitInfo, Entry, FileDiff, Hunk, HunkLine, Ref
+from hub.gitstore.values import (
+    Author,
+    CommitInfo,
+    Entry,
+    FileDiff,
+    Hunk,
+    HunkLine,
+    LastCommit,
+    Ref,
+)
 
 if TYPE_CHECKING:
     from hub.gitstore.store import GitStore
@@ -37,6 +46,7 @@ __all__ = [
     "Hunk",
     "HunkLine",
     "KeptContent",
+    "LastCommit",
     "Operation",
     "Pointer",
     "Ref",

@@ -2,21 +2,25 @@
 
 import io
 import posixpath
+import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import IO, Literal
 
 import pygit2
 from pygit2.enums import FileMode, ObjectType
 
-from hub.errors import EntryNotFoundError, RevisionNotFoundError, TooLargeError
+from hub.errors import BadInputError, EntryNotFoundError, RevisionNotFoundError, TooLargeError
 from hub.gitstore.pointers import LIMIT_BYTES, parse_pointer
 from hub.gitstore.process import spawn_git
 from hub.gitstore.values import Entry
 
 ENTRIES_LIMIT = 100_000
 IN_MEMORY_BYTES = 4 * 1024**2
+_RAW_ENTRY = re.compile(rb"([0-7]+) ([^\0]+)\0(.{20})", re.DOTALL)
+_NO_PLACE = "This cursor names no entry here: start from the first page."
 
 
 def tree_of(repository: pygit2.Repository, oid: str) -> pygit2.Tree:
@@ -77,17 +81,89 @@ def list_tree(
     return entries
 
 
+def page_tree(
+    repository: pygit2.Repository,
+    oid: str,
+    path: str,
+    *,
+    recursive: bool,
+    after: str,
+    limit: int,
+) -> tuple[list[Entry], bool]:
+    """Up to `limit` entries of `list_tree` behind the entry `after`, and whether more follow.
+
+    Only these are read, however many come before. Raises: EntryNotFoundError, BadInputError when
+    `after` is no entry of this listing.
+    """
+    folder = find_entry(repository, oid, path)
+    if folder.kind != "directory":
+        raise EntryNotFoundError(f"{path!r} is a file, not a folder.")
+    tree, behind = tree_of(repository, folder.oid), _behind(folder.path, after, recursive)
+    found = list(islice(_walk(repository, tree, folder.path, recursive, behind), limit + 1))
+    return found[:limit], len(found) > limit
+
+
+def _behind(folder: str, after: str, recursive: bool) -> list[str]:
+    if not after:
+        return []
+    prefix = f"{folder}/" if folder else ""
+    names = after.removeprefix(prefix).split("/")
+    if not after.startswith(prefix) or (len(names) > 1 and not recursive):
+        raise BadInputError(_NO_PLACE)
+    return names
+
+
+def list_paths(repository: pygit2.Repository, oid: str) -> list[str]:
+    """The paths of all files, in git's order; no file is looked into.
+
+    Raises: TooLargeError past 100 000 files and folders.
+    """
+    paths: list[str] = []
+    for count, path in enumerate(_raw_paths(repository, tree_of(repository, oid).id, b""), 1):
+        if count > ENTRIES_LIMIT:
+            raise TooLargeError(f"This revision holds over {ENTRIES_LIMIT} entries.")
+        if not path.endswith(b"/"):
+            paths.append(path.decode("utf-8", "replace"))
+    return paths
+
+
+def _raw_paths(repository: pygit2.Repository, tree: pygit2.Oid, prefix: bytes) -> Iterator[bytes]:
+    """All paths below a folder; those of folders end in a slash."""
+    for mode, name, oid in _RAW_ENTRY.findall(repository.odb.read(tree)[1]):
+        if mode == b"40000":
+            yield (below := prefix + name + b"/")
+            yield from _raw_paths(repository, pygit2.Oid(raw=oid), below)
+        elif mode != b"160000":  # a submodule of an imported history: nothing of it is here
+            yield prefix + name
+
+
 def _walk(
-    repository: pygit2.Repository, tree: pygit2.Tree, prefix: str, recursive: bool
+    repository: pygit2.Repository,
+    tree: pygit2.Tree,
+    prefix: str,
+    recursive: bool,
+    behind: Sequence[str] = (),
 ) -> Iterator[Entry]:
-    for child in tree:
+    """What a folder holds; with `behind`, what follows the entry that these names lead to."""
+    children = iter(tree)
+    if behind:
+        child = next((child for child in children if _name(child) == behind[0]), None)
+        if child is None or (len(behind) > 1 and not isinstance(child, pygit2.Tree)):
+            raise BadInputError(_NO_PLACE)
+        if recursive and isinstance(child, pygit2.Tree):
+            below = posixpath.join(prefix, behind[0])
+            yield from _walk(repository, child, below, recursive, behind[1:])
+    for child in children:
         if child.filemode == FileMode.COMMIT:
             continue  # a submodule of an imported history: nothing of it is here
-        name = (child.raw_name or b"").decode("utf-8", "replace")
-        entry = entry_of(repository, child, posixpath.join(prefix, name))
+        entry = entry_of(repository, child, posixpath.join(prefix, _name(child)))
         yield entry
         if recursive and isinstance(child, pygit2.Tree):
             yield from _walk(repository, child, entry.path, recursive)
+
+
+def _name(child: pygit2.Object) -> str:
+    return (child.raw_name or b"").decode("utf-8", "replace")
 
 
 def read_file(repository: pygit2.Repository, oid: str, path: str, *, limit_bytes: int) -> bytes:

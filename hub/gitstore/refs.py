@@ -15,6 +15,7 @@ from hub.errors import (
 from hub.gitstore.creation import sync_folder
 from hub.gitstore.paths import VISIBLE, check_ref_name, check_short_name
 from hub.gitstore.process import GitFailedError, run_git
+from hub.gitstore.reach import is_reachable, tip_of
 
 ZERO_OID = "0" * 40
 KEPT = "refs/keep/"
@@ -49,10 +50,8 @@ def _candidates(revision: str) -> list[str]:
 
 def commit_of_ref(repository: pygit2.Repository, ref: str) -> str | None:
     """The commit that `ref` leads to, through an annotated tag if need be."""
-    try:
-        return str(repository.lookup_reference(ref).peel(pygit2.Commit).id)
-    except (KeyError, ValueError, pygit2.GitError):
-        return None
+    tip = tip_of(repository, ref)
+    return None if tip is None else str(tip)
 
 
 def _reachable(repository: pygit2.Repository, prefix: str) -> str | None:
@@ -62,12 +61,7 @@ def _reachable(repository: pygit2.Repository, prefix: str) -> str | None:
             return None
     except (KeyError, ValueError, pygit2.GitError):
         return None
-    tips = [tip for ref in repository.references if (tip := commit_of_ref(repository, ref))]
-    if str(oid) in tips:
-        return str(oid)
-    git_dir = Path(repository.path)
-    found = run_git(git_dir, "for-each-ref", "--count=1", f"--contains={oid}", total_seconds=20)
-    return str(oid) if found.stdout else None
+    return str(oid) if is_reachable(repository, oid) else None
 
 
 def visible_refs(repository: pygit2.Repository) -> list[tuple[str, str]]:

@@ -9,12 +9,12 @@ from typing import IO
 import pygit2
 
 from hub.errors import BranchMovedError, RepositoryNotFoundError
-from hub.gitstore import diffing, history, merging, reading, refs, writing
+from hub.gitstore import attribution, diffing, history, merging, reading, refs, writing
 from hub.gitstore.creation import new_repository
 from hub.gitstore.libgit import open_repository
 from hub.gitstore.operations import AddFile, Operation
 from hub.gitstore.room import full_disk_refused
-from hub.gitstore.values import Author, CommitInfo, Entry, FileDiff, Ref
+from hub.gitstore.values import Author, CommitInfo, Entry, FileDiff, LastCommit, Ref
 
 MIB = 1024**2
 
@@ -108,6 +108,21 @@ class GitStore:
         """The children of a folder, or all below it. Raises EntryNotFoundError, TooLargeError."""
         return reading.list_tree(self.repository, oid, path, recursive=recursive)
 
+    def tree_page(
+        self, oid: str, path: str = "", *, recursive: bool, after: str, limit: int
+    ) -> tuple[list[Entry], bool]:
+        """Up to `limit` entries of `tree` behind the entry `after`, and whether more follow.
+
+        Costs no more on a late page. Raises: EntryNotFoundError, BadInputError for `after`.
+        """
+        return reading.page_tree(
+            self.repository, oid, path, recursive=recursive, after=after, limit=limit
+        )
+
+    def paths(self, oid: str) -> list[str]:
+        """The paths of all files, none of them looked into. Raises: TooLargeError."""
+        return reading.list_paths(self.repository, oid)
+
     def read(self, oid: str, path: str, *, limit_bytes: int) -> bytes:
         """A file's content as git has it. Raises EntryNotFoundError, TooLargeError."""
         return reading.read_file(self.repository, oid, path, limit_bytes=limit_bytes)
@@ -130,9 +145,16 @@ class GitStore:
     def count_commits(self, oid: str, *, path: str = "") -> int:
         return history.count_commits(self.repository, oid, path=path)
 
-    def last_commits(self, oid: str, path: str = "") -> dict[str, CommitInfo]:
-        """Which commit last changed each direct child of a folder, by full path, in one pass."""
-        return history.last_commits(self.repository, oid, path)
+    def last_commits(
+        self, oid: str, path: str = "", *, patience_seconds: float = attribution.PATIENCE_SECONDS
+    ) -> dict[str, LastCommit]:
+        """Which commit last changed each direct child of a folder, by full path, in one pass.
+
+        A child that the time did not suffice for is absent. Raises: EntryNotFoundError.
+        """
+        return attribution.last_commits(
+            self.repository, oid, path, patience_seconds=patience_seconds
+        )
 
     # Differences
 

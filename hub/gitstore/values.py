@@ -40,6 +40,15 @@ class CommitInfo:
 
 
 @dataclass(frozen=True)
+class LastCommit:
+    """What a listing says of the commit that last changed an entry."""
+
+    oid: str
+    subject: str
+    committed_at: datetime
+
+
+@dataclass(frozen=True)
 class Ref:
     """A ref and the commit it leads to (annotated tags are followed)."""
 

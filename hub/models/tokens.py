@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -78,9 +78,15 @@ class AccessTokenManager(models.Manager["AccessToken"]):
         return self.live().filter(digest=digest_of(secret)).first()
 
     def live(self) -> models.QuerySet[AccessToken]:
-        """Tokens of active people that are neither expired nor revoked, each with its person."""
-        return self.select_related("user").filter(
-            expires_at__gt=timezone.now(), revoked_at__isnull=True, user__is_active=True
+        """Tokens of active people that are neither expired nor revoked.
+
+        Each comes with its person, and knows whether it is for some repositories only.
+        """
+        listed = AccessToken.repositories.through.objects.filter(accesstoken=OuterRef("pk"))
+        return (
+            self.select_related("user")
+            .annotate(has_list=Exists(listed))
+            .filter(expires_at__gt=timezone.now(), revoked_at__isnull=True, user__is_active=True)
         )
 
 
@@ -121,6 +127,12 @@ class AccessToken(models.Model):
                 condition=Q(scope__in=TokenScope.values), name="token_scope_known"
             )
         ]
+
+    @property
+    def is_for_some_only(self) -> bool:
+        """Whether only the repositories on its list can be reached with it."""
+        known: bool | None = self.__dict__.get("has_list")
+        return self.repositories.exists() if known is None else known
 
     @property
     def ceiling(self) -> Access:
