@@ -68,6 +68,17 @@ class RepositoryNotFoundError(NotFoundError):
     code = "RepoNotFound"
 
 
+class RepositoryMovedError(HubError):
+    """The repository has another name now; the answer leads there and keeps method and body."""
+
+    code = "RepoMoved"
+    http_status = 307
+
+    def __init__(self, message: str, paths: dict[str, str]) -> None:
+        self.paths = paths  # the new one for each old one, without leading slashes
+        super().__init__(message)
+
+
 class RevisionNotFoundError(NotFoundError):
     code = "RevisionNotFound"
 

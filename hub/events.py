@@ -7,6 +7,10 @@ revision_pushed = Signal()
 # repository, actor
 repository_created = Signal()
 repository_removed = Signal()
+# It has another name now: repository, old_repo_id ("namespace/name"), actor
+repository_moved = Signal()
+# Who may see or read it changed: repository, changes ({name: new value}), actor
+repository_changed = Signal()
 # A pull request has a new head or target: repository, change (extensions.Change), actor.
 change_proposed = Signal()
 # repository, change (extensions.Change), merge_oid, actor

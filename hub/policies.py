@@ -11,6 +11,7 @@ from django.contrib.auth.models import AnonymousUser
 from hub.errors import (
     ForbiddenError,
     GatedRepositoryError,
+    RepositoryMovedError,
     RepositoryNotFoundError,
     UnauthenticatedError,
 )
@@ -87,16 +88,22 @@ def visible_likers(repository: Repository) -> QuerySet[Like]:
     return Like.objects.filter(repository=repository, user__is_active=True)
 
 
-def get_repository(actor: Actor, repo: RepoId, *, need: Access = Access.READ) -> Repository:
+def get_repository(
+    actor: Actor, repo: RepoId, *, need: Access = Access.READ, follow: bool = False
+) -> Repository:
     """The repository that `repo` names, for an actor who holds at least `need` on it.
 
+    `follow`: an earlier name will do.
     Raises:
+        RepositoryMovedError: it had this name before; only for those who may see it.
         RepositoryNotFoundError: hidden and missing read alike.
         UnauthenticatedError: nobody is signed in and more than reading was asked for.
         ForbiddenError: it is visible, but the access or the token's scope is too small.
     """
-    repository = visible_repositories(actor).named(repo).first()
+    visible = visible_repositories(actor)
+    repository = (visible.known_as(repo) if follow else visible.named(repo)).first()
     if repository is None:
+        _require_no_move(actor, repo)
         raise RepositoryNotFoundError(f"There is no {repo}, or you may not see it.")
     repository.access = min(repository.access, max(actor.ceiling, Access.READ))
     if repository.access >= need:
@@ -151,6 +158,14 @@ _CLOSED = {
     FileAccess.REJECTED: "Your request to access {it} has been rejected by the repo's authors: "
     "Access to {it} is restricted and you are not in the authorized list.",
 }
+
+
+def _require_no_move(actor: Actor, repo: RepoId) -> None:
+    """Raises: RepositoryMovedError when `repo` is the earlier name of what `actor` may see."""
+    moved = visible_repositories(actor).known_as(repo).first()
+    if moved is not None:
+        paths = {repo.path: moved.path, repo.api_path: moved.api_path}
+        raise RepositoryMovedError(f"The {repo} is called {moved.repo_id} now.", paths)
 
 
 def require_files(actor: Actor, repository: Repository) -> None:

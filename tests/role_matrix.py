@@ -90,6 +90,11 @@ def _named(world: World) -> dict[str, Any]:
     return {"organization": repository.namespace.slug, "name": repository.name, "type": "model"}
 
 
+def _moved(world: World) -> dict[str, Any]:
+    old = world.repository.repo_id
+    return {"fromRepo": old, "toRepo": f"{old}-moved", "type": "model"}
+
+
 def _new(world: World) -> dict[str, Any]:
     return {"name": "matrix-new", "type": "model"}
 
@@ -139,6 +144,7 @@ HUB: dict[tuple[str, str], Route] = {
     ("hub:repository-list", "GET"): Route(Need.OPEN, {"kind": Kind.MODEL}, of_repository=False),
     ("hub:repository-create", "POST"): Route(Need.PERSON_TO_WRITE, of_repository=False, body=_new),
     ("hub:repository-delete", "DELETE"): Route(Need.ADMIN, of_repository=False, body=_named),
+    ("hub:repository-move", "POST"): Route(Need.ADMIN, of_repository=False, body=_moved),
     ("hub:repository-info", "GET"): Route(Need.READ),
     ("hub:revision-info", "GET"): Route(Need.READ, _MAIN),
     ("hub:repository-settings-api", "PUT"): Route(Need.ADMIN, body=lambda world: {"gated": "auto"}),

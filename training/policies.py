@@ -93,7 +93,7 @@ def get_data(actor: Actor, repo_id: str, *, named_by: Repository | None = None) 
     those of their namespace, although the author of a proposal cannot read them (threat M5).
     Raises: RepositoryNotFoundError, GatedRepositoryError, BadInputError.
     """
-    rows = Repository.objects.with_access(actor.user).named(RepoId.parse(Kind.DATASET, repo_id))
+    rows = Repository.objects.with_access(actor.user).known_as(RepoId.parse(Kind.DATASET, repo_id))
     allowed = Q(pk__in=visible_repositories(actor).values("pk"))
     if named_by is not None:
         allowed |= Q(namespace=named_by.namespace_id)

@@ -26,6 +26,7 @@ from hub.models import (
     Namespace,
     RepoId,
     Repository,
+    RepositoryRedirect,
     Visibility,
 )
 from hub.models.repositories import check_name
@@ -91,8 +92,14 @@ def _require_free(repo: RepoId) -> None:
         raise error
 
 
+def end_redirects(repo: RepoId) -> None:
+    """Whoever takes a name ends the redirect from it. Call it once the name is taken."""
+    RepositoryRedirect.objects.named(repo).delete()
+
+
 def _save_with_folder(repository: Repository, actor: Actor) -> None:
     repository.save()
+    end_redirects(repository.named_by)
     audit.record(actor, "repository.create", f"{repository.kind} {repository.repo_id}")
     audit.announce(repository, actor, "repository.created", path=f"/{repository.path}")
     store = GitStore.create(
@@ -179,6 +186,14 @@ def update_settings(
         subject = f"{repository.kind} {repository.repo_id}"
         audit.record(actor, "repository.gated", subject, old=row.gated, new=repository.gated)
     repository.save(update_fields=["visibility", "gated"])
+    changes = {
+        name: getattr(repository, name)
+        for name in ("visibility", "gated")
+        if getattr(repository, name) != getattr(row, name)
+    }
+    if changes:
+        told = {"repository": repository, "changes": changes, "actor": actor.user}
+        transaction.on_commit(partial(events.repository_changed.send_robust, Repository, **told))
     return repository
 
 

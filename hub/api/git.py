@@ -17,12 +17,25 @@ from hub.actions import commits, large_files, refs
 from hub.actions.refs import RefChange
 from hub.actions.room import require_room
 from hub.api.uploads import release_connection, stream_of
-from hub.errors import BadInputError, ForbiddenError, HubError, UnauthenticatedError
+from hub.errors import (
+    BadInputError,
+    ForbiddenError,
+    HubError,
+    RepositoryMovedError,
+    UnauthenticatedError,
+)
 from hub.gitstore import GitStore, Pointer
 from hub.gitstore.http import advertise, request_body, serve
-from hub.gitstore.receive import RefUpdate, check_updates, read_commands, refusal
+from hub.gitstore.receive import (
+    DRAIN_LIMIT_BYTES,
+    RefUpdate,
+    check_updates,
+    drain,
+    read_commands,
+    refusal,
+)
 from hub.http.authentication import actor_from_header
-from hub.http.refusals import header_text, refusal_status
+from hub.http.refusals import header_text, moved, refusal_status
 from hub.models import Kind, RepoId, Repository
 from hub.policies import ANONYMOUS, Actor, get_repository, may_propose, require_files
 
@@ -41,6 +54,10 @@ def git_view(view: GitView) -> Callable[..., HttpResponseBase]:
             actor = actor_from_header(request.headers.get("Authorization", "")) or ANONYMOUS
             repository = get_repository(actor, RepoId(kind, namespace, name))
             response = view(request, actor, repository)
+        except RepositoryMovedError as error:
+            # Clients send the whole pack before they read: an early answer would break the pipe.
+            drain(stream_of(request), DRAIN_LIMIT_BYTES)
+            response = moved(request, error)
         except HubError as error:
             response = _refused(error, actor)
         response["Cache-Control"] = "no-cache, max-age=0, must-revalidate"

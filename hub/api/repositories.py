@@ -9,7 +9,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from hub.actions import repositories
+from hub.actions import moving, repositories
 from hub.api import shapes
 from hub.api.views import HubView, RepositoryView, body_of, text_of
 from hub.errors import BadInputError
@@ -72,9 +72,30 @@ class DeleteView(NamedInBodyView):
     )
     def delete(self, request: Request) -> Response:
         repo = self.repo_of(body_of(request))
+        # Only the name of today: who deletes by an earlier one may not know what it leads to.
         repository = get_repository(self.actor, repo, need=Access.ADMIN)
         repositories.delete_repository(repository, self.actor)
         return Response({})
+
+
+class MoveView(HubView):
+    """POST /api/repos/move"""
+
+    @extend_schema(
+        summary=_("Rename a repository, or move it to another namespace"),
+        request=shapes.MoveShape,
+        responses=shapes.AddressShape,
+    )
+    def post(self, request: Request) -> Response:
+        require_person(self.actor)
+        body = body_of(request)
+        kind = text_of(body, "type", default=Kind.MODEL, most=16)
+        source = RepoId.parse(kind, text_of(body, "fromRepo", most=200))
+        to = RepoId.parse(kind, text_of(body, "toRepo", most=200))
+        # By an earlier name too: a move whose answer was lost may be sent again.
+        repository = get_repository(self.actor, source, need=Access.ADMIN, follow=True)
+        moved = moving.move_repository(repository, self.actor, to)
+        return Response({"url": moved.public_url()})
 
 
 class SettingsView(RepositoryView):

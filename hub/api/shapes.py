@@ -61,6 +61,16 @@ class CreatedShape(Shape[Any]):
     id = CharField()
 
 
+class MoveShape(Shape[Any]):
+    fromRepo = CharField(max_length=200, help_text="namespace/name, also an earlier one.")
+    toRepo = CharField(max_length=200, help_text="namespace/name")
+    type = ChoiceField(choices=Kind.choices, default=Kind.MODEL)
+
+
+class AddressShape(Shape[Any]):
+    url = CharField(help_text="Of its page.")
+
+
 class SettingsShape(Shape[Any]):
     visibility = ChoiceField(choices=Visibility.choices, required=False, allow_null=True)
     private = BooleanField(required=False, allow_null=True)

@@ -58,6 +58,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/whoami-v2", accounts.WhoAmIView.as_view(), name="whoami"),
     *people_urls.urlpatterns,
     path("api/repos/create", repositories.CreateView.as_view(), name="repository-create"),
+    path("api/repos/move", repositories.MoveView.as_view(), name="repository-move"),
     path("api/repos/delete", repositories.DeleteView.as_view(), name="repository-delete"),
     path("api/validate-yaml", cards.ValidateYamlView.as_view(), name="validate-yaml"),
     path("api/<kinds:kind>", listing.RepositoryListView.as_view(), name="repository-list"),

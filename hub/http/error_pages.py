@@ -12,8 +12,15 @@ from django.utils.http import urlencode
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
-from hub.errors import BadInputError, ForbiddenError, HubError, NotFoundError, UnauthenticatedError
-from hub.http.refusals import fault, header_text, refusal
+from hub.errors import (
+    BadInputError,
+    ForbiddenError,
+    HubError,
+    NotFoundError,
+    RepositoryMovedError,
+    UnauthenticatedError,
+)
+from hub.http.refusals import fault, header_text, moved, refusal
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +52,8 @@ def refused(request: HttpRequest, error: HubError, *, as_json: bool) -> HttpResp
     """The response to a refusal, for a person or for a program."""
     user = getattr(request, "user", None)
     signed_in = bool(user and user.is_authenticated)
+    if isinstance(error, RepositoryMovedError):
+        return moved(request, error)
     if as_json:
         return refusal(error, signed_in=signed_in)
     if isinstance(error, UnauthenticatedError) and not signed_in:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import structlog
+from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from rest_framework import exceptions
@@ -13,6 +16,7 @@ from hub.errors import (
     GatedRepositoryError,
     HubError,
     InvalidCredentialsError,
+    RepositoryMovedError,
     RepositoryNotFoundError,
 )
 from hub.errors import UnauthenticatedError as Unauthenticated
@@ -45,6 +49,36 @@ def refusal(
     if isinstance(error, Unauthenticated | InvalidCredentialsError):
         response["WWW-Authenticate"] = 'Basic realm="Weighbridge"'
     return response
+
+
+def moved(request: HttpRequest, error: RepositoryMovedError) -> HttpResponse:
+    """Where the same request is answered now: 307 keeps its method and body.
+
+    A request that named the repository in its body cannot be led anywhere: it is told the name.
+
+    The address has no host: old clients follow such redirects only, and it holds behind any proxy.
+    """
+    raw = request.META.get("RAW_URI") or request.META.get("REQUEST_URI") or request.get_full_path()
+    path, question, query = re.sub(r"^[a-z]+://[^/]*", "", raw).partition("?")
+    new = _moved_path(path, error.paths)
+    if new is None:
+        return refusal(RepositoryNotFoundError(f"{error} Use that name."), signed_in=True)
+    response = JsonResponse({"error": str(error)}, status=error.http_status)
+    base = urlsplit(settings.PUBLIC_URL).path.rstrip("/")
+    response["Location"] = f"{base}/{new}{question}{query}"
+    response["Cache-Control"] = "no-cache"
+    return response
+
+
+def _moved_path(path: str, moves: dict[str, str]) -> str | None:
+    """`path`, raw as it was sent, with the new name in the old one's place; None without it."""
+    parts = path.lstrip("/").split("/")
+    for old, new in moves.items():
+        size = old.count("/") + 1
+        sent = unquote("/".join(parts[:size])).lower()
+        if sent in {old.lower(), f"{old.lower()}.git"}:
+            return "/".join([new + (".git" if sent.endswith(".git") else ""), *parts[size:]])
+    return None
 
 
 def as_hub_error(exc: Exception) -> HubError | None:
@@ -81,6 +115,8 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> HttpResponse |
     """REST framework's handler."""
     request = context["request"]
     error = as_hub_error(exc)
+    if isinstance(error, RepositoryMovedError):
+        return moved(request._request, error)
     if error is None:
         return None  # Django's handler500 answers and logs the traceback
     user = getattr(request, "_user", None)

@@ -12,243 +12,614 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('auth', '0012_alter_user_first_name_max_length'),
+        ("auth", "0012_alter_user_first_name_max_length"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='AuditEntry',
+            name="AuditEntry",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('actor_name', models.CharField(max_length=150)),
-                ('token_hint', models.CharField(blank=True, max_length=4)),
-                ('action', models.CharField(max_length=64)),
-                ('subject', models.CharField(max_length=300)),
-                ('old', models.CharField(blank=True, max_length=64)),
-                ('new', models.CharField(blank=True, max_length=64)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("actor_name", models.CharField(max_length=150)),
+                ("token_hint", models.CharField(blank=True, max_length=4)),
+                ("action", models.CharField(max_length=64)),
+                ("subject", models.CharField(max_length=300)),
+                ("old", models.CharField(blank=True, max_length=64)),
+                ("new", models.CharField(blank=True, max_length=64)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
         ),
         migrations.CreateModel(
-            name='User',
+            name="User",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('password', models.CharField(max_length=128, verbose_name='password')),
-                ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
-                ('is_superuser', models.BooleanField(default=False, help_text='Designates that this user has all permissions without explicitly assigning them.', verbose_name='superuser status')),
-                ('username', models.CharField(error_messages={'unique': 'A user with that username already exists.'}, help_text='Required. 150 characters or fewer. Letters, digits and @/./+/-/_ only.', max_length=150, unique=True, validators=[django.contrib.auth.validators.UnicodeUsernameValidator()], verbose_name='username')),
-                ('email', models.EmailField(blank=True, max_length=254, verbose_name='email address')),
-                ('is_staff', models.BooleanField(default=False, help_text='Designates whether the user can log into this admin site.', verbose_name='staff status')),
-                ('is_active', models.BooleanField(default=True, help_text='Designates whether this user should be treated as active. Unselect this instead of deleting accounts.', verbose_name='active')),
-                ('date_joined', models.DateTimeField(default=django.utils.timezone.now, verbose_name='date joined')),
-                ('full_name', models.CharField(blank=True, max_length=150)),
-                ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
-                ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("password", models.CharField(max_length=128, verbose_name="password")),
+                (
+                    "last_login",
+                    models.DateTimeField(blank=True, null=True, verbose_name="last login"),
+                ),
+                (
+                    "is_superuser",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Designates that this user has all permissions without explicitly assigning them.",
+                        verbose_name="superuser status",
+                    ),
+                ),
+                (
+                    "username",
+                    models.CharField(
+                        error_messages={"unique": "A user with that username already exists."},
+                        help_text="Required. 150 characters or fewer. Letters, digits and @/./+/-/_ only.",
+                        max_length=150,
+                        unique=True,
+                        validators=[django.contrib.auth.validators.UnicodeUsernameValidator()],
+                        verbose_name="username",
+                    ),
+                ),
+                (
+                    "email",
+                    models.EmailField(blank=True, max_length=254, verbose_name="email address"),
+                ),
+                (
+                    "is_staff",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Designates whether the user can log into this admin site.",
+                        verbose_name="staff status",
+                    ),
+                ),
+                (
+                    "is_active",
+                    models.BooleanField(
+                        default=True,
+                        help_text="Designates whether this user should be treated as active. Unselect this instead of deleting accounts.",
+                        verbose_name="active",
+                    ),
+                ),
+                (
+                    "date_joined",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, verbose_name="date joined"
+                    ),
+                ),
+                ("full_name", models.CharField(blank=True, max_length=150)),
+                (
+                    "groups",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="The groups this user belongs to. A user will get all permissions granted to each of their groups.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.group",
+                        verbose_name="groups",
+                    ),
+                ),
+                (
+                    "user_permissions",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="Specific permissions for this user.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.permission",
+                        verbose_name="user permissions",
+                    ),
+                ),
             ],
             managers=[
-                ('objects', django.contrib.auth.models.UserManager()),
+                ("objects", django.contrib.auth.models.UserManager()),
             ],
         ),
         migrations.CreateModel(
-            name='Membership',
+            name="Membership",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('access', models.IntegerField(choices=[(0, 'No'), (10, 'Read'), (20, 'Contribute'), (30, 'Write'), (40, 'Admin')])),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "access",
+                    models.IntegerField(
+                        choices=[
+                            (0, "No"),
+                            (10, "Read"),
+                            (20, "Contribute"),
+                            (30, "Write"),
+                            (40, "Admin"),
+                        ]
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="memberships",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Namespace',
+            name="Namespace",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('slug', models.CharField(max_length=96)),
-                ('kind', models.CharField(choices=[('user', 'person'), ('org', 'organisation')], max_length=8)),
-                ('full_name', models.CharField(blank=True, max_length=150)),
-                ('private_by_default', models.BooleanField(default=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('members', models.ManyToManyField(related_name='namespaces', through='hub.Membership', to=settings.AUTH_USER_MODEL)),
-                ('owner', models.OneToOneField(blank=True, help_text='The person whose namespace this is; empty for an organisation.', null=True, on_delete=django.db.models.deletion.CASCADE, related_name='namespace', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("slug", models.CharField(max_length=96)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("user", "person"), ("org", "organisation")], max_length=8
+                    ),
+                ),
+                ("full_name", models.CharField(blank=True, max_length=150)),
+                ("private_by_default", models.BooleanField(default=False)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "members",
+                    models.ManyToManyField(
+                        related_name="namespaces",
+                        through="hub.Membership",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "owner",
+                    models.OneToOneField(
+                        blank=True,
+                        help_text="The person whose namespace this is; empty for an organisation.",
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="namespace",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='membership',
-            name='namespace',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to='hub.namespace'),
+            model_name="membership",
+            name="namespace",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="memberships",
+                to="hub.namespace",
+            ),
         ),
         migrations.CreateModel(
-            name='Repository',
+            name="Repository",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('model', 'model'), ('dataset', 'data set')], max_length=8)),
-                ('name', models.CharField(max_length=96)),
-                ('visibility', models.CharField(choices=[('public', 'public'), ('private', 'private')], default='public', max_length=8)),
-                ('gated', models.CharField(blank=True, choices=[('', 'no'), ('auto', 'auto'), ('manual', 'manual')], max_length=8)),
-                ('default_branch', models.CharField(default='main', max_length=200)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('last_modified_at', models.DateTimeField(auto_now_add=True)),
-                ('head_oid', models.CharField(blank=True, max_length=40)),
-                ('card_data', models.JSONField(blank=True, null=True)),
-                ('card_problem', models.CharField(blank=True, max_length=300)),
-                ('tags', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=128), blank=True, default=list, size=None)),
-                ('pipeline_tag', models.CharField(blank=True, max_length=64)),
-                ('library_name', models.CharField(blank=True, max_length=64)),
-                ('config', models.JSONField(blank=True, help_text='model_type and architectures of config.json', null=True)),
-                ('parameters', models.JSONField(blank=True, help_text='{"total": n, "parameters": {dtype: n}} of safetensors', null=True)),
-                ('size_bytes', models.BigIntegerField(default=0)),
-                ('downloads', models.PositiveBigIntegerField(default=0)),
-                ('likes', models.PositiveIntegerField(default=0)),
-                ('last_discussion_number', models.PositiveIntegerField(default=0)),
-                ('last_run_number', models.PositiveIntegerField(default=0)),
-                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('namespace', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='repositories', to='hub.namespace')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("model", "model"), ("dataset", "data set")], max_length=8
+                    ),
+                ),
+                ("name", models.CharField(max_length=96)),
+                (
+                    "visibility",
+                    models.CharField(
+                        choices=[("public", "public"), ("private", "private")],
+                        default="public",
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "gated",
+                    models.CharField(
+                        blank=True,
+                        choices=[("", "no"), ("auto", "auto"), ("manual", "manual")],
+                        max_length=8,
+                    ),
+                ),
+                ("default_branch", models.CharField(default="main", max_length=200)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("last_modified_at", models.DateTimeField(auto_now_add=True)),
+                ("head_oid", models.CharField(blank=True, max_length=40)),
+                ("card_data", models.JSONField(blank=True, null=True)),
+                ("card_problem", models.CharField(blank=True, max_length=300)),
+                (
+                    "tags",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=128),
+                        blank=True,
+                        default=list,
+                        size=None,
+                    ),
+                ),
+                ("pipeline_tag", models.CharField(blank=True, max_length=64)),
+                ("library_name", models.CharField(blank=True, max_length=64)),
+                (
+                    "config",
+                    models.JSONField(
+                        blank=True,
+                        help_text="model_type and architectures of config.json",
+                        null=True,
+                    ),
+                ),
+                (
+                    "parameters",
+                    models.JSONField(
+                        blank=True,
+                        help_text='{"total": n, "parameters": {dtype: n}} of safetensors',
+                        null=True,
+                    ),
+                ),
+                ("size_bytes", models.BigIntegerField(default=0)),
+                ("downloads", models.PositiveBigIntegerField(default=0)),
+                ("likes", models.PositiveIntegerField(default=0)),
+                ("last_discussion_number", models.PositiveIntegerField(default=0)),
+                ("last_run_number", models.PositiveIntegerField(default=0)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "namespace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="repositories",
+                        to="hub.namespace",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Event',
+            name="Event",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(help_text='pull_request.merged, run.finished, …', max_length=64)),
-                ('path', models.CharField(blank=True, help_text='Where to read more.', max_length=300)),
-                ('data', models.JSONField(default=dict)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('actor', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('repository', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='events', to='hub.repository')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        help_text="pull_request.merged, run.finished, …", max_length=64
+                    ),
+                ),
+                (
+                    "path",
+                    models.CharField(blank=True, help_text="Where to read more.", max_length=300),
+                ),
+                ("data", models.JSONField(default=dict)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "actor",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "repository",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="events",
+                        to="hub.repository",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='CommitStatus',
+            name="CommitStatus",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('oid', models.CharField(max_length=40)),
-                ('base_oid', models.CharField(blank=True, max_length=40)),
-                ('context', models.CharField(max_length=64)),
-                ('state', models.CharField(choices=[('pending', 'pending'), ('running', 'running'), ('success', 'success'), ('failure', 'failure'), ('error', 'error')], max_length=8)),
-                ('description', models.CharField(blank=True, max_length=300)),
-                ('target_path', models.CharField(blank=True, help_text='A path on this server.', max_length=300)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('repository', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='commit_statuses', to='hub.repository')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("oid", models.CharField(max_length=40)),
+                ("base_oid", models.CharField(blank=True, max_length=40)),
+                ("context", models.CharField(max_length=64)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("pending", "pending"),
+                            ("running", "running"),
+                            ("success", "success"),
+                            ("failure", "failure"),
+                            ("error", "error"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                ("description", models.CharField(blank=True, max_length=300)),
+                (
+                    "target_path",
+                    models.CharField(
+                        blank=True, help_text="A path on this server.", max_length=300
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "repository",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="commit_statuses",
+                        to="hub.repository",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='BranchProtection',
+            name="BranchProtection",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('branch', models.CharField(max_length=200)),
-                ('required_approvals', models.PositiveSmallIntegerField(default=1)),
-                ('require_gate', models.BooleanField(default=True, help_text='The gate of the target branch must pass before a merge.')),
-                ('repository', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='protections', to='hub.repository')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("branch", models.CharField(max_length=200)),
+                ("required_approvals", models.PositiveSmallIntegerField(default=1)),
+                (
+                    "require_gate",
+                    models.BooleanField(
+                        default=True,
+                        help_text="The gate of the target branch must pass before a merge.",
+                    ),
+                ),
+                (
+                    "repository",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="protections",
+                        to="hub.repository",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='AccessToken',
+            name="AccessToken",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=96)),
-                ('scope', models.CharField(choices=[('read', 'read'), ('write', 'write'), ('admin', 'admin')], max_length=8)),
-                ('digest', models.BinaryField(max_length=32, unique=True)),
-                ('hint', models.CharField(help_text='The last characters, to tell tokens apart.', max_length=4)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('expires_at', models.DateTimeField()),
-                ('last_used_at', models.DateTimeField(blank=True, null=True)),
-                ('revoked_at', models.DateTimeField(blank=True, null=True)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='access_tokens', to=settings.AUTH_USER_MODEL)),
-                ('repositories', models.ManyToManyField(blank=True, help_text='Only these repositories; empty means all.', to='hub.repository')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=96)),
+                (
+                    "scope",
+                    models.CharField(
+                        choices=[("read", "read"), ("write", "write"), ("admin", "admin")],
+                        max_length=8,
+                    ),
+                ),
+                ("digest", models.BinaryField(max_length=32, unique=True)),
+                (
+                    "hint",
+                    models.CharField(
+                        help_text="The last characters, to tell tokens apart.", max_length=4
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("expires_at", models.DateTimeField()),
+                ("last_used_at", models.DateTimeField(blank=True, null=True)),
+                ("revoked_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="access_tokens",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "repositories",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="Only these repositories; empty means all.",
+                        to="hub.repository",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='StoredObject',
+            name="StoredObject",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('scope', models.CharField(max_length=64)),
-                ('sha256', models.CharField(max_length=64)),
-                ('size_bytes', models.BigIntegerField()),
-                ('xet_hash', models.CharField(blank=True, max_length=64)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("scope", models.CharField(max_length=64)),
+                ("sha256", models.CharField(max_length=64)),
+                ("size_bytes", models.BigIntegerField()),
+                ("xet_hash", models.CharField(blank=True, max_length=64)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('scope', 'sha256'), name='stored_object_unique'), models.CheckConstraint(condition=models.Q(('sha256__regex', '^[0-9a-f]{64}$')), name='stored_object_sha256_hex'), models.CheckConstraint(condition=models.Q(('size_bytes__gte', 0)), name='stored_object_size')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("scope", "sha256"), name="stored_object_unique"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("sha256__regex", "^[0-9a-f]{64}$")),
+                        name="stored_object_sha256_hex",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("size_bytes__gte", 0)), name="stored_object_size"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='ObjectLink',
+            name="ObjectLink",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('repository', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='object_links', to='hub.repository')),
-                ('stored_object', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='links', to='hub.storedobject')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "repository",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="object_links",
+                        to="hub.repository",
+                    ),
+                ),
+                (
+                    "stored_object",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="links",
+                        to="hub.storedobject",
+                    ),
+                ),
             ],
         ),
         migrations.AddConstraint(
-            model_name='user',
-            constraint=models.UniqueConstraint(django.db.models.functions.text.Lower('username'), name='user_name_unique'),
+            model_name="user",
+            constraint=models.UniqueConstraint(
+                django.db.models.functions.text.Lower("username"), name="user_name_unique"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='namespace',
-            constraint=models.UniqueConstraint(django.db.models.functions.text.Lower('slug'), name='namespace_slug_unique'),
+            model_name="namespace",
+            constraint=models.UniqueConstraint(
+                django.db.models.functions.text.Lower("slug"), name="namespace_slug_unique"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='namespace',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['user', 'org'])), name='namespace_kind_known'),
+            model_name="namespace",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("kind__in", ["user", "org"])), name="namespace_kind_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='namespace',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'user'), ('owner__isnull', False)), models.Q(('kind', 'org'), ('owner__isnull', True)), _connector='OR'), name='namespace_owner_matches_kind'),
+            model_name="namespace",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("kind", "user"), ("owner__isnull", False)),
+                    models.Q(("kind", "org"), ("owner__isnull", True)),
+                    _connector="OR",
+                ),
+                name="namespace_owner_matches_kind",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='membership',
-            constraint=models.UniqueConstraint(fields=('namespace', 'user'), name='membership_unique'),
+            model_name="membership",
+            constraint=models.UniqueConstraint(
+                fields=("namespace", "user"), name="membership_unique"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='membership',
-            constraint=models.CheckConstraint(condition=models.Q(('access__in', [0, 10, 20, 30, 40])), name='membership_access_known'),
+            model_name="membership",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("access__in", [0, 10, 20, 30, 40])),
+                name="membership_access_known",
+            ),
         ),
         migrations.AddIndex(
-            model_name='repository',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['tags'], name='repository_tags'),
+            model_name="repository",
+            index=django.contrib.postgres.indexes.GinIndex(fields=["tags"], name="repository_tags"),
         ),
         migrations.AddIndex(
-            model_name='repository',
-            index=models.Index(models.OrderBy(models.F('last_modified_at'), descending=True), name='repository_recent'),
+            model_name="repository",
+            index=models.Index(
+                models.OrderBy(models.F("last_modified_at"), descending=True),
+                name="repository_recent",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='repository',
-            constraint=models.UniqueConstraint(models.F('kind'), models.F('namespace'), django.db.models.functions.text.Lower('name'), name='repository_id_unique'),
+            model_name="repository",
+            constraint=models.UniqueConstraint(
+                models.F("kind"),
+                models.F("namespace"),
+                django.db.models.functions.text.Lower("name"),
+                name="repository_id_unique",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='repository',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['model', 'dataset'])), name='repository_kind_known'),
+            model_name="repository",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("kind__in", ["model", "dataset"])), name="repository_kind_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='repository',
-            constraint=models.CheckConstraint(condition=models.Q(('visibility__in', ['public', 'private'])), name='repository_visibility_known'),
+            model_name="repository",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("visibility__in", ["public", "private"])),
+                name="repository_visibility_known",
+            ),
         ),
         migrations.AddIndex(
-            model_name='event',
-            index=models.Index(fields=['repository', '-created_at'], name='event_recent'),
+            model_name="event",
+            index=models.Index(fields=["repository", "-created_at"], name="event_recent"),
         ),
         migrations.AddConstraint(
-            model_name='commitstatus',
-            constraint=models.UniqueConstraint(fields=('repository', 'oid', 'base_oid', 'context'), name='commit_status_unique'),
+            model_name="commitstatus",
+            constraint=models.UniqueConstraint(
+                fields=("repository", "oid", "base_oid", "context"), name="commit_status_unique"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='commitstatus',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['pending', 'running', 'success', 'failure', 'error'])), name='commit_status_state_known'),
+            model_name="commitstatus",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("state__in", ["pending", "running", "success", "failure", "error"])
+                ),
+                name="commit_status_state_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='branchprotection',
-            constraint=models.UniqueConstraint(fields=('repository', 'branch'), name='protection_unique'),
+            model_name="branchprotection",
+            constraint=models.UniqueConstraint(
+                fields=("repository", "branch"), name="protection_unique"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='accesstoken',
-            constraint=models.CheckConstraint(condition=models.Q(('scope__in', ['read', 'write', 'admin'])), name='token_scope_known'),
+            model_name="accesstoken",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("scope__in", ["read", "write", "admin"])),
+                name="token_scope_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='objectlink',
-            constraint=models.UniqueConstraint(fields=('repository', 'stored_object'), name='object_link_unique'),
+            model_name="objectlink",
+            constraint=models.UniqueConstraint(
+                fields=("repository", "stored_object"), name="object_link_unique"
+            ),
         ),
     ]

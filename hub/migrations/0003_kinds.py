@@ -4,23 +4,33 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('hub', '0002_extensions_and_audit'),
+        ("hub", "0002_extensions_and_audit"),
     ]
 
     operations = [
         migrations.RemoveConstraint(
-            model_name='repository',
-            name='repository_kind_known',
+            model_name="repository",
+            name="repository_kind_known",
         ),
         migrations.AlterField(
-            model_name='repository',
-            name='kind',
-            field=models.CharField(choices=[('model', 'model'), ('dataset', 'data set'), ('space', 'Space'), ('kernel', 'kernel')], max_length=8),
+            model_name="repository",
+            name="kind",
+            field=models.CharField(
+                choices=[
+                    ("model", "model"),
+                    ("dataset", "data set"),
+                    ("space", "Space"),
+                    ("kernel", "kernel"),
+                ],
+                max_length=8,
+            ),
         ),
         migrations.AddConstraint(
-            model_name='repository',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['model', 'dataset', 'space', 'kernel'])), name='repository_kind_known'),
+            model_name="repository",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("kind__in", ["model", "dataset", "space", "kernel"])),
+                name="repository_kind_known",
+            ),
         ),
     ]

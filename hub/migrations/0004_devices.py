@@ -6,64 +6,152 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('hub', '0003_kinds'),
+        ("hub", "0003_kinds"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='DeviceSession',
+            name="DeviceSession",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=96)),
-                ('scope', models.CharField(choices=[('read', 'read'), ('write', 'write'), ('admin', 'admin')], max_length=8)),
-                ('address', models.CharField(blank=True, max_length=64)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='device_sessions', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=96)),
+                (
+                    "scope",
+                    models.CharField(
+                        choices=[("read", "read"), ("write", "write"), ("admin", "admin")],
+                        max_length=8,
+                    ),
+                ),
+                ("address", models.CharField(blank=True, max_length=64)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("ended_at", models.DateTimeField(null=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="device_sessions",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='accesstoken',
-            name='session',
-            field=models.ForeignKey(blank=True, help_text='The sign-in from a device that renews it; empty for one made by hand.', null=True, on_delete=django.db.models.deletion.CASCADE, related_name='access_tokens', to='hub.devicesession'),
+            model_name="accesstoken",
+            name="session",
+            field=models.ForeignKey(
+                blank=True,
+                help_text="The sign-in from a device that renews it; empty for one made by hand.",
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="access_tokens",
+                to="hub.devicesession",
+            ),
         ),
         migrations.CreateModel(
-            name='RefreshToken',
+            name="RefreshToken",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('digest', models.BinaryField(max_length=32, unique=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('expires_at', models.DateTimeField()),
-                ('used_at', models.DateTimeField(null=True)),
-                ('session', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='refresh_tokens', to='hub.devicesession')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("digest", models.BinaryField(max_length=32, unique=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("expires_at", models.DateTimeField()),
+                ("used_at", models.DateTimeField(null=True)),
+                (
+                    "session",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="refresh_tokens",
+                        to="hub.devicesession",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='DeviceLogin',
+            name="DeviceLogin",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('device_digest', models.BinaryField(max_length=32, unique=True)),
-                ('user_code_digest', models.BinaryField(max_length=32, unique=True)),
-                ('state', models.CharField(choices=[('pending', 'waiting'), ('approved', 'approved'), ('denied', 'denied'), ('used', 'used')], default='pending', max_length=8)),
-                ('client_name', models.CharField(max_length=64)),
-                ('address', models.CharField(blank=True, max_length=64)),
-                ('scope', models.CharField(choices=[('read', 'read'), ('write', 'write'), ('admin', 'admin')], max_length=8)),
-                ('name', models.CharField(blank=True, max_length=96)),
-                ('interval_seconds', models.PositiveSmallIntegerField(default=5)),
-                ('last_polled_at', models.DateTimeField(null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('expires_at', models.DateTimeField()),
-                ('user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("device_digest", models.BinaryField(max_length=32, unique=True)),
+                ("user_code_digest", models.BinaryField(max_length=32, unique=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("pending", "waiting"),
+                            ("approved", "approved"),
+                            ("denied", "denied"),
+                            ("used", "used"),
+                        ],
+                        default="pending",
+                        max_length=8,
+                    ),
+                ),
+                ("client_name", models.CharField(max_length=64)),
+                ("address", models.CharField(blank=True, max_length=64)),
+                (
+                    "scope",
+                    models.CharField(
+                        choices=[("read", "read"), ("write", "write"), ("admin", "admin")],
+                        max_length=8,
+                    ),
+                ),
+                ("name", models.CharField(blank=True, max_length=96)),
+                ("interval_seconds", models.PositiveSmallIntegerField(default=5)),
+                ("last_polled_at", models.DateTimeField(null=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("expires_at", models.DateTimeField()),
+                (
+                    "user",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['expires_at'], name='device_login_expiry')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['pending', 'approved', 'denied', 'used'])), name='device_login_state_known'), models.CheckConstraint(condition=models.Q(models.Q(('state', 'pending'), ('user__isnull', True)), models.Q(models.Q(('state', 'pending'), _negated=True), ('user__isnull', False)), _connector='OR'), name='device_login_decided_by_someone')],
+                "indexes": [models.Index(fields=["expires_at"], name="device_login_expiry")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("state__in", ["pending", "approved", "denied", "used"])
+                        ),
+                        name="device_login_state_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("state", "pending"), ("user__isnull", True)),
+                            models.Q(
+                                models.Q(("state", "pending"), _negated=True),
+                                ("user__isnull", False),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="device_login_decided_by_someone",
+                    ),
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='devicesession',
-            constraint=models.CheckConstraint(condition=models.Q(('scope__in', ['read', 'write', 'admin'])), name='device_session_scope_known'),
+            model_name="devicesession",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("scope__in", ["read", "write", "admin"])),
+                name="device_session_scope_known",
+            ),
         ),
     ]

@@ -14,7 +14,13 @@ from hub.models.objects import (
 )
 from hub.models.people import User
 from hub.models.protections import BranchProtection
-from hub.models.repositories import Kind, RepoId, Repository, Visibility
+from hub.models.repositories import (
+    Kind,
+    RepoId,
+    Repository,
+    RepositoryRedirect,
+    Visibility,
+)
 from hub.models.statuses import CommitStatus, StatusState
 from hub.models.tokens import AccessToken, TokenScope
 
@@ -41,6 +47,7 @@ __all__ = [
     "RemovedObject",
     "RepoId",
     "Repository",
+    "RepositoryRedirect",
     "RequestStatus",
     "StatusState",
     "StoredObject",

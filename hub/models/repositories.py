@@ -58,6 +58,15 @@ class RepoId:
     def __str__(self) -> str:
         return f"{self.kind.value} {self.namespace}/{self.name}"
 
+    @property
+    def path(self) -> str:
+        """The path of its page, without the leading slash."""
+        return f"{self.kind.web_prefix}{self.namespace}/{self.name}"
+
+    @property
+    def api_path(self) -> str:
+        return f"api/{self.kind.value}s/{self.namespace}/{self.name}"
+
     @classmethod
     def parse(cls, kind: str, repo_id: str) -> RepoId:
         """Read `namespace/name`.
@@ -103,12 +112,24 @@ class RepositoryQuerySet(models.QuerySet["Repository"]):
             kind=repo.kind, namespace__slug__iexact=repo.namespace, name__iexact=repo.name
         )
 
+    def known_as(self, repo: RepoId) -> Self:
+        """Those that `repo` names now or named before they moved."""
+        moved = RepositoryRedirect.objects.named(repo).values("repository")
+        return self.filter(Q(pk__in=self.named(repo).values("pk")) | Q(pk__in=moved))
+
     def next_number(self, pk: int, counter: str) -> int:
         """Take the next number of `counter` under a row lock; the caller's transaction keeps it."""
         row = self.select_for_update().only("pk", counter).get(pk=pk)
         number: int = getattr(row, counter) + 1
         self.filter(pk=pk).update(**{counter: number})
         return number
+
+
+class RepositoryRedirectQuerySet(models.QuerySet["RepositoryRedirect"]):
+    def named(self, repo: RepoId) -> Self:
+        return self.filter(
+            kind=repo.kind, namespace__slug__iexact=repo.namespace, name__iexact=repo.name
+        )
 
 
 class Repository(models.Model):
@@ -173,6 +194,10 @@ class Repository(models.Model):
         return f"{self.namespace.slug}/{self.name}"
 
     @property
+    def named_by(self) -> RepoId:
+        return RepoId(Kind(self.kind), self.namespace.slug, self.name)
+
+    @property
     def is_private(self) -> bool:
         return self.visibility == Visibility.PRIVATE
 
@@ -211,3 +236,25 @@ class Repository(models.Model):
     def as_facts(self) -> dict[str, Any]:
         """What logs and events say of it."""
         return {"repository_id": self.pk, "repo_id": self.repo_id, "kind": self.kind}
+
+
+class RepositoryRedirect(models.Model):
+    """A name that a repository had. It leads to the new one until another takes the name."""
+
+    kind = models.CharField(max_length=8, choices=Kind)
+    namespace = models.ForeignKey(Namespace, on_delete=models.CASCADE, related_name="+")
+    name = models.CharField(max_length=96)
+    repository = models.ForeignKey(Repository, on_delete=models.CASCADE, related_name="redirects")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = RepositoryRedirectQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                "kind", "namespace", Lower("name"), name="repository_redirect_unique"
+            ),
+            models.CheckConstraint(
+                condition=Q(kind__in=Kind.values), name="repository_redirect_kind_known"
+            ),
+        ]

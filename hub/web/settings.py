@@ -13,13 +13,22 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
-from hub.actions import protections, repositories, tokens
+from hub.actions import moving, protections, repositories, tokens
 from hub.actions.devices import GRACE
 from hub.errors import BadInputError, HubError
 from hub.http.authentication import actor_of
 from hub.http.pages import frame, repository_page
-from hub.models import Access, AccessToken, BranchProtection, Repository, TokenScope, Visibility
-from hub.policies import require_person
+from hub.models import (
+    Access,
+    AccessToken,
+    BranchProtection,
+    Kind,
+    RepoId,
+    Repository,
+    TokenScope,
+    Visibility,
+)
+from hub.policies import Actor, require_person
 
 
 class TokenForm(forms.Form):
@@ -51,6 +60,20 @@ class VisibilityForm(forms.Form):
             (Visibility.PRIVATE, gettext_lazy("Members only")),
         ],
     )
+
+
+class RenameForm(forms.Form):
+    owner = forms.ChoiceField(label=gettext_lazy("Owner"))
+    name = forms.CharField(
+        label=gettext_lazy("Name"),
+        max_length=96,
+        help_text=gettext_lazy("The old address keeps leading here, for pages, clients and git."),
+    )
+
+    def __init__(self, actor: Actor, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        slugs = [found.slug for found in repositories.namespaces_to_create_in(actor)]
+        self.fields["owner"].choices = [(slug, slug) for slug in slugs]  # type: ignore[attr-defined]
 
 
 def token_list(request: HttpRequest) -> HttpResponse:
@@ -90,11 +113,18 @@ def repository_settings(request: HttpRequest, repository: Repository) -> HttpRes
             messages.success(request, done)
             if request.POST.get("form") == "delete":
                 return redirect(repository.namespace.get_absolute_url())
+            if request.POST.get("form") == "rename":
+                repository = Repository.objects.get(pk=repository.pk)
         return redirect(f"{repository.get_absolute_url()}/settings")
     context: dict[str, Any] = frame(repository, "settings") | {
         "protections": BranchProtection.objects.filter(repository=repository).order_by("branch"),
         "protection_form": ProtectionForm(initial={"branch": repository.default_branch}),
         "visibility_form": VisibilityForm(initial={"visibility": repository.visibility}),
+        "rename_form": RenameForm(
+            actor_of(request),
+            initial={"owner": repository.namespace.slug, "name": repository.name},
+            auto_id="rename_%s",
+        ),
         "object_count": repository.object_links.count(),
     }
     return render(request, "hub/repository_settings.html", context)
@@ -124,6 +154,14 @@ def _visibility(request: HttpRequest, repository: Repository) -> str:
     return _("Who may read this repository has changed.")
 
 
+def _rename(request: HttpRequest, repository: Repository) -> str:
+    actor = actor_of(request)
+    form = _clean(RenameForm(actor, request.POST))
+    to = RepoId(Kind(repository.kind), form["owner"], form["name"])
+    moved = moving.move_repository(repository, actor, to)
+    return _("It is called %(repo_id)s now.") % {"repo_id": moved.repo_id}
+
+
 def _delete(request: HttpRequest, repository: Repository) -> str:
     if request.POST.get("confirm", "") != repository.repo_id:
         raise BadInputError(_("Type the name of the repository exactly to delete it."))
@@ -139,5 +177,6 @@ _ACTS = {
     "protect": _protect,
     "unprotect": _unprotect,
     "visibility": _visibility,
+    "rename": _rename,
     "delete": _delete,
 }

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from huggingface_hub import HfApi, hf_api, snapshot_download
+from huggingface_hub import HfApi, HfFileSystem, hf_api, hf_hub_download, snapshot_download
 from huggingface_hub.errors import BadRequestError, HfHubHTTPError
 
 from tests.server import HubServer
@@ -56,6 +56,32 @@ def test_a_space_is_described_and_listed(api: HfApi):
     assert [one.id for one in api.list_spaces(author="owner-test")] == ["owner-test/shown"]
     with pytest.raises(BadRequestError, match="runs no apps"):
         api.update_repo_settings("owner-test/shown", repo_type="space", visibility="protected")
+
+
+@pytest.mark.parametrize("kind", ["model", "dataset"])
+def test_a_moved_repository_is_found_by_its_old_name(api: HfApi, kind: str, tmp_path: Path):
+    old, new = f"owner-test/old-{kind}", f"owner-test/new-{kind}"
+    api.create_repo(old, repo_type=kind)
+    weights = tmp_path / "w.bin"
+    weights.write_bytes(bytes(range(256)) * 1000)
+    api.move_repo(old, new, repo_type=kind)
+    # A large and a regular file by the old name: every step of an upload is led on.
+    api.upload_file(path_or_fileobj=str(weights), path_in_repo="w.bin", repo_id=old, repo_type=kind)
+    api.upload_file(
+        path_or_fileobj=b"a" * 9_000_000, path_in_repo="a.txt", repo_id=old, repo_type=kind
+    )
+    where = {"repo_type": kind, "endpoint": api.endpoint, "token": api.token}
+    where["cache_dir"] = str(tmp_path / "cache")
+    assert api.repo_info(old, repo_type=kind).id == new
+    assert Path(hf_hub_download(old, "w.bin", **where)).read_bytes() == weights.read_bytes()
+    assert (Path(snapshot_download(old, **where)) / "a.txt").stat().st_size == 9_000_000
+    assert HfFileSystem(endpoint=api.endpoint, token=api.token).isfile(
+        f"{'datasets/' if kind == 'dataset' else ''}{old}/a.txt"
+    )
+    other = f"owner-test/other-{kind}"
+    api.create_repo(other, repo_type=kind)
+    with pytest.raises(HfHubHTTPError, match=f"A {kind} repository called {new} already exists"):
+        api.move_repo(other, new, repo_type=kind)
 
 
 @pytest.mark.parametrize("kind", EXPANSIONS)
