@@ -97,16 +97,25 @@ class FileView(RepositoryView):
         if entry.kind != "file":
             raise EntryNotFoundError(f"{path[:1024]!r} is a folder, not a file.")
         content = Content.of(self.repository, entry, follow=self.follows_pointers)
-        if content.etag in request.headers.get("If-None-Match", ""):
+        known = request.headers.get("If-None-Match", "")
+        if content.etag in known or known.strip() == "*":
             return self.described(HttpResponse(status=304), content)
         self.size_bytes = content.size
-        span = Span.asked(request.headers.get("Range", ""), content.size)
+        span = self._span(request, content)
         if request.method == "GET":
             self._count_download(request, span)
             response = content.response(span)
         else:
             response = HttpResponse()
         return self.described(response, content, span)
+
+    def _span(self, request: Request, content: Content) -> Span | None:
+        """The range that is asked for, of GET only and of this very content (RFC 9110, 14.2)."""
+        if request.method != "GET":
+            return None
+        if request.headers.get("If-Range", quote_etag(content.etag)) != quote_etag(content.etag):
+            return None
+        return Span.asked(request.headers.get("Range", ""), content.size)
 
     def described(
         self, response: HttpResponseBase, content: Content, span: Span | None = None

@@ -167,6 +167,43 @@ class TestRanges:
         assert (response.status_code, body_of(response)) == (304, b"")
         assert response["X-Repo-Commit"] and response["ETag"] == etag
 
+    @pytest.mark.parametrize("path", ["a.txt", "model.safetensors"])
+    def test_a_range_of_another_version_gives_the_whole(self, client, repository, path):
+        address = url(repository, path)
+        whole, etag = body_of(client.get(address)), client.head(address)["ETag"]
+        asked = {"range": "bytes=2-4"}
+        same = client.get(address, headers=asked | {"if-range": etag})
+        assert (same.status_code, body_of(same)) == (206, whole[2:5])
+        for other in ('"other"', f"W/{etag}", "Sun, 22 Nov 2026 15:00:00 GMT"):
+            response = client.get(address, headers=asked | {"if-range": other})
+            assert (response.status_code, body_of(response)) == (200, whole)
+
+    def test_conditions_that_hold_send_nothing_and_dates_are_no_condition(self, client, repository):
+        address = url(repository, "a.txt")
+        etag = client.head(address)["ETag"]
+        for known in (f"W/{etag}", f'"x", {etag}', "*"):
+            response = client.get(address, headers={"if-none-match": known})
+            assert (response.status_code, body_of(response)) == (304, b"")
+        later = {"if-modified-since": "Sun, 22 Nov 2099 15:00:00 GMT"}
+        assert body_of(client.get(address, headers=later)) == b"0123456789"
+
+    def test_head_says_the_size_of_the_whole_whatever_range_is_asked(self, client, repository):
+        for path, size in (("a.txt", 10), ("model.safetensors", len(WEIGHTS))):
+            for asked in ("bytes=2-4", f"bytes={size}-"):
+                head = client.head(url(repository, path), headers={"range": asked})
+                assert (head.status_code, head["Content-Length"]) == (200, str(size))
+                assert "Content-Encoding" not in head and "Content-Range" not in head
+
+    def test_an_empty_file(self, client, repository):
+        commit_files(repository, {"empty.txt": b""})
+        response = client.get(url(repository, "empty.txt"))
+        assert (response.status_code, body_of(response)) == (200, b"")
+        assert (
+            response["Content-Length"]
+            == client.head(url(repository, "empty.txt"))["Content-Length"]
+            == "0"
+        )
+
 
 class TestBrowsers:
     @pytest.mark.parametrize(

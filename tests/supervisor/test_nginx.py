@@ -7,6 +7,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator
+from email.utils import formatdate
 
 import pytest
 
@@ -200,6 +201,24 @@ def test_names_with_a_hash_are_kept_for_ever(standing_hub):
     assert "immutable" in kept.headers["Cache-Control"]
     assert kept.headers["Content-Type"] == "text/css"
     assert ask(standing_hub, "/static/hub.css").headers["Cache-Control"] == "no-cache"
+
+
+def test_a_stored_file_is_known_by_its_etag_and_not_by_its_date(standing_hub):
+    objects = standing_hub.data_dir / "objects"
+    objects.mkdir(exist_ok=True)
+    (objects / "dated.bin").write_bytes(b"0123456789")
+    date = formatdate((objects / "dated.bin").stat().st_mtime, usegmt=True)
+
+    def get(**headers: str) -> Answer:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return ask(standing_hub, "/download/dated.bin", headers=named)
+
+    whole = get(If_Modified_Since=date)
+    assert (whole.status, whole.body) == (200, b"0123456789")
+    assert "Last-Modified" not in whole.headers
+    assert get(Range="bytes=2-3", If_Range='"abc"').body == b"23"
+    assert get(Range="bytes=2-3", If_Range='"other"').status == 200
+    assert get(Range="bytes=2-3", If_Range=date).status == 200
 
 
 @pytest.mark.parametrize(
