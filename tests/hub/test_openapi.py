@@ -109,3 +109,26 @@ def test_the_description_names_no_operation_without_a_summary(client: Client) ->
     for path, methods in client.get("/api/schema").json()["paths"].items():
         for method, facts in methods.items():
             assert facts.get("summary"), f"{method} {path}"
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        ({"deletions": {"\0": {}}}, "application/json"),
+        ({"tag": "v\0"}, "application/json"),
+        ("paths=a%00b", "application/x-www-form-urlencoded"),
+    ],
+)
+def test_a_nul_in_a_body_is_refused_before_it_reaches_the_database(
+    client: Client, token: str, body: Any, content_type: str
+) -> None:
+    routes = {"tag": "tag/main", "deletions": "lfs-files/batch"}
+    route = routes.get(next(iter(body)), "paths-info/main")
+    response = client.post(
+        f"/api/models/fuzz/target/{route}",
+        body,
+        content_type=content_type,
+        headers={"authorization": f"Bearer {token}"},
+    )
+    assert response.status_code == 400
+    assert "NUL" in response.headers["X-Error-Message"]
