@@ -8,3 +8,6 @@ class HubConfig(AppConfig):
     def ready(self) -> None:
         # Tasks sent by the web go to our broker only once our Celery application is loaded.
         import hub.config.celery  # noqa: F401
+        from hub import wiring
+
+        wiring.connect()

@@ -17,3 +17,8 @@ change_proposed = Signal()
 change_merged = Signal()
 # A machine has a new word about a commit: repository, status (CommitStatus).
 status_changed = Signal()
+# Somebody opened, changed or commented on a discussion or pull request: repository, scope
+# ("discussion" or "discussion.comment"), action ("create", "update" or "delete"), discussion and
+# comment (a dict as webhooks send it; None without one), actor. Sent inside the transaction of the
+# change: whoever listens writes rows there and nothing else.
+discussion_changed = Signal()

@@ -8,10 +8,12 @@ import structlog
 from celery import shared_task
 
 from hub.errors import StorageUnavailableError
-from hub.jobs import garbage, refresh
+from hub.jobs import garbage, refresh, webhooks
 from hub.jobs import tidy as tidying
 
 log = structlog.get_logger(__name__)
+# A doorbell that nobody heard for so long is rung anew by the sweeper.
+RING_LIFETIME_SECONDS = 60
 
 
 @shared_task(acks_late=True, autoretry_for=(StorageUnavailableError,), retry_backoff=True)
@@ -26,6 +28,20 @@ def collect_garbage() -> None:
     log.info("hub.collected", **asdict(garbage.collect()))
 
 
+@shared_task(acks_late=True, ignore_result=True)
+def deliver_webhook(webhook_id: int) -> None:
+    """Send what one webhook is owed, unless somebody is at it."""
+    if webhooks.deliver(webhook_id):
+        deliver_webhook.apply_async((webhook_id,), expires=RING_LIFETIME_SECONDS)
+
+
+@shared_task(ignore_result=True)
+def sweep_webhooks() -> None:
+    """Ring again for every webhook that has something to send and nobody at it."""
+    for webhook_id in webhooks.due():
+        deliver_webhook.apply_async((webhook_id,), expires=RING_LIFETIME_SECONDS)
+
+
 @shared_task(acks_late=True, ignore_result=True, soft_time_limit=1800)
 def tidy() -> None:
     """Remove what killed requests left, and refresh rows that fell behind git."""
@@ -35,4 +51,5 @@ def tidy() -> None:
         device_logins=tidying.remove_ended_device_logins(),
         folders=tidying.remove_stray_folders(),
         refreshed=refresh.refresh_stale(),
+        deliveries=webhooks.forget_old(),
     )

@@ -7,7 +7,7 @@ from functools import partial
 from django.db import IntegrityError, OperationalError, transaction
 
 from hub import events
-from hub.actions import audit, large_files
+from hub.actions import audit, large_files, outbox
 from hub.actions.repositories import end_redirects
 from hub.errors import ConflictError, ForbiddenError
 from hub.models import Access, RepoId, Repository, RepositoryRedirect
@@ -62,6 +62,7 @@ def _carry_over(repository: Repository, row: Repository, actor: Actor) -> None:
     audit.announce(
         repository, actor, "repository.moved", path=f"/{repository.path}", old=row.repo_id
     )
+    outbox.moved(repository, row.repo_id)
     told = {"repository": repository, "old_repo_id": row.repo_id, "actor": actor.user}
     transaction.on_commit(partial(events.repository_moved.send_robust, Repository, **told))
 

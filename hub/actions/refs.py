@@ -14,7 +14,7 @@ from functools import partial
 from django.db import transaction
 
 from hub import events
-from hub.actions import audit
+from hub.actions import audit, outbox
 from hub.actions.room import require_room
 from hub.errors import (
     BadInputError,
@@ -88,6 +88,7 @@ def move_ref(
     ConflictError; then nothing has moved.
     """
     _record(repository, actor, RefChange(ref, old, new))
+    outbox.refs_moved(repository, [(ref, old, new)])
     store = repository.store()
     if new is None:
         store.delete_ref(ref, old=old or "")
@@ -98,8 +99,10 @@ def move_ref(
 @transaction.atomic
 def pushed(repository: Repository, actor: Actor, changes: Iterable[RefChange]) -> None:
     """Record what a git push has moved already."""
-    for change in changes:
+    moved = list(changes)
+    for change in moved:
         _record(repository, actor, change)
+    outbox.refs_moved(repository, [(one.ref, one.old, one.new) for one in moved])
 
 
 def _record(repository: Repository, actor: Actor | None, change: RefChange) -> None:

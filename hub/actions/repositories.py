@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
 
 from hub import events
-from hub.actions import audit, large_files
+from hub.actions import audit, large_files, outbox
 from hub.actions.commits import author_of
 from hub.actions.room import require_room
 from hub.actions.tokens import end_tokens_limited_to
@@ -114,6 +114,7 @@ def _save_with_folder(repository: Repository, actor: Actor) -> None:
         setattr(repository, name, value)
     repository.save(update_fields=list(columns))
     repository.access = Access.ADMIN
+    outbox.created(repository)
     told = {"repository": repository, "actor": actor.user}
     transaction.on_commit(partial(events.repository_created.send_robust, Repository, **told))
 
@@ -134,6 +135,7 @@ def delete_repository(repository: Repository, actor: Actor) -> None:
     gone = copy.copy(repository)
     end_tokens_limited_to(repository, actor)
     audit.record(actor, "repository.delete", f"{gone.kind} {gone.repo_id}", old=gone.head_oid)
+    outbox.removed(repository)
     try:
         repository.delete()
     except ProtectedError as error:
@@ -192,6 +194,7 @@ def update_settings(
         if getattr(repository, name) != getattr(row, name)
     }
     if changes:
+        outbox.changed(repository)
         told = {"repository": repository, "changes": changes, "actor": actor.user}
         transaction.on_commit(partial(events.repository_changed.send_robust, Repository, **told))
     return repository

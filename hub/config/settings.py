@@ -10,6 +10,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from hub.config.logs import configure_structlog, logging_config
+from hub.outgoing import Allowed
 
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
 
@@ -98,7 +99,6 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "hub.http.middleware.RequestIdMiddleware",
     "hub.http.middleware.HeadMiddleware",
-    "hub.http.middleware.ErrorContractMiddleware",
     "hub.http.middleware.RawPathMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "hub.http.middleware.SecurityHeadersMiddleware",
@@ -223,13 +223,6 @@ MULTIPART_ABOVE_BYTES = env.int("MULTIPART_ABOVE_BYTES", default=5 * GIB)
 MULTIPART_PART_BYTES = env.int("MULTIPART_PART_BYTES", default=512 * MIB)
 MULTIPART_UPLOADS_LIMIT = env.int("MULTIPART_UPLOADS_LIMIT", default=20)  # unfinished, a person
 MULTIPART_LIFETIME = timedelta(days=env.int("MULTIPART_LIFETIME_DAYS", default=3))
-# Requests of one account, or of one address without one, per window; 0 is no limit.
-RATE_LIMIT_WINDOW_SECONDS = env.int("RATE_LIMIT_WINDOW_SECONDS", default=300)
-RATE_LIMITS = {
-    "api": env.int("RATE_LIMIT_API", default=10_000),
-    "resolve": env.int("RATE_LIMIT_RESOLVE", default=50_000),
-    "write": env.int("RATE_LIMIT_WRITE", default=2_000),
-}
 SIGNED_URL_LIFETIME = timedelta(minutes=15)
 XET_TOKEN_LIFETIME = timedelta(minutes=15)
 # What nobody links to goes away so long after the last link went; 0 days: at once.
@@ -238,6 +231,13 @@ GARBAGE_QUARANTINE = timedelta(days=env.int("GARBAGE_QUARANTINE_DAYS", default=7
 UPLOAD_GRACE = timedelta(seconds=env.int("UPLOAD_GRACE_SECONDS", default=24 * 3600))
 # hf_xet relies for 21 days on what it has sent; dropping it sooner needs a new epoch.
 XORB_GRACE = timedelta(days=env.int("XORB_GRACE_DAYS", default=30))
+# Host names and networks that webhooks may reach although they are not public (threat A4).
+OUTGOING_ALLOWED = env.list("OUTGOING_ALLOWED", default=[])
+try:
+    Allowed.parse(OUTGOING_ALLOWED)
+except ValueError as error:
+    raise ImproperlyConfigured(f"OUTGOING_ALLOWED: {error}") from None
+WEBHOOKS_LIMIT_PER_USER = env.int("WEBHOOKS_LIMIT_PER_USER", default=50)
 
 # Runs ------------------------------------------------------------------------------------------
 RUN_LEASE = timedelta(seconds=env.int("RUN_LEASE_SECONDS", default=60))
@@ -259,7 +259,11 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_DEFAULT_QUEUE = "cpu"
-CELERY_TASK_ROUTES = {"training.tasks.execute_run": {"queue": "gpu"}}
+CELERY_TASK_ROUTES = {
+    "training.tasks.execute_run": {"queue": "gpu"},
+    # Waiting for other people's servers must not keep anything else waiting.
+    "hub.tasks.deliver_webhook": {"queue": "webhooks"},
+}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = "UTC"
 if CELERY_BROKER_URL.startswith("redis"):
@@ -273,6 +277,7 @@ CELERY_BEAT_SCHEDULE = {
     "reconcile-merges": {"task": "reviews.tasks.reconcile_merges", "schedule": 30.0},
     "tidy": {"task": "hub.tasks.tidy", "schedule": 3600.0},
     "collect-garbage": {"task": "hub.tasks.collect_garbage", "schedule": 6 * 3600.0},
+    "sweep-webhooks": {"task": "hub.tasks.sweep_webhooks", "schedule": 15.0},
 }
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 

@@ -23,6 +23,7 @@ from hub.models.repositories import (
 )
 from hub.models.statuses import CommitStatus, StatusState
 from hub.models.tokens import AccessToken, TokenScope
+from hub.models.webhooks import DeliveryState, DisabledReason, Webhook, WebhookDelivery
 
 __all__ = [
     "Access",
@@ -31,9 +32,11 @@ __all__ = [
     "AuditEntry",
     "BranchProtection",
     "CommitStatus",
+    "DeliveryState",
     "DeviceLogin",
     "DeviceLoginState",
     "DeviceSession",
+    "DisabledReason",
     "Event",
     "Follow",
     "Kind",
@@ -55,4 +58,6 @@ __all__ = [
     "UploadedPart",
     "User",
     "Visibility",
+    "Webhook",
+    "WebhookDelivery",
 ]

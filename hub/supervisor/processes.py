@@ -36,12 +36,14 @@ def web_processes(services: Services, application: Application) -> list[Process]
 
 
 def worker_processes(services: Services, application: Application) -> list[Process]:
-    """What works through the queues: a cpu worker, a gpu worker and the clock."""
+    """What works through the queues: workers for cpu, gpu and webhooks, and the clock."""
     beat = ("beat", "--schedule", str(services.data.run / "beat-schedule"), "--pidfile", "")
     environment = services.environment()
     return [
         _worker("cpu", 2, application, environment),
         _worker("gpu", 1, application, environment),
+        # Its tasks wait for other servers, and each of them ends by itself: threads will do.
+        _worker("webhooks", 4, application, environment, pool="threads"),
         Process("beat", (*_celery(application), *beat, "--loglevel", "INFO"), environment),
     ]
 
@@ -73,13 +75,18 @@ def _celery(application: Application) -> tuple[str, ...]:
 
 
 def _worker(
-    queue: str, concurrency: int, application: Application, environment: dict[str, str]
+    queue: str,
+    concurrency: int,
+    application: Application,
+    environment: dict[str, str],
+    *,
+    pool: str = "prefork",
 ) -> Process:
     return Process(
         name=f"worker-{queue}",
         argv=(
             *(*_celery(application), "worker", "--queues", queue, "--hostname", f"{queue}@%h"),
-            *("--pool", "prefork", "--concurrency", str(concurrency)),
+            *("--pool", pool, "--concurrency", str(concurrency)),
             *("--without-gossip", "--without-mingle", "--loglevel", "INFO"),
         ),
         environment=environment,

@@ -17,6 +17,7 @@ from hub.web import (
     repositories,
     sessions,
     settings,
+    webhooks,
 )
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -32,6 +33,14 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("-/device", devices.device, name="device"),
     path("-/settings/tokens", settings.token_list, name="token-list"),
     path("-/settings/tokens/<int:pk>/revoke", settings.token_revoke, name="token-revoke"),
+    path("-/settings/webhooks", webhooks.webhook_list, name="webhook-list"),
+    path("-/settings/webhooks/<int:pk>", webhooks.webhook_detail, name="webhook"),
+    path(
+        "-/settings/webhooks/<int:pk>/deliveries/<int:delivery>",
+        webhooks.delivery_detail,
+        name="webhook-delivery",
+    ),
+    path("settings/webhooks", RedirectView.as_view(pattern_name="hub:webhook-list")),
     # The address that huggingface_hub prints when it asks for a token.
     path("settings/tokens", RedirectView.as_view(pattern_name="hub:token-list")),
     *page("", repositories.repository_detail, "repository"),

@@ -7,7 +7,8 @@ from django.db import transaction
 from hub.errors import AlreadyDecidedError, BadInputError, ConflictError
 from hub.models import Event, Repository
 from hub.policies import Actor
-from reviews.actions.timeline import add_comment, check_title
+from reviews.actions.timeline import add_comment, check_text, check_title, write_comment
+from reviews.jobs.telling import tell
 from reviews.models import (
     Discussion,
     DiscussionStatus,
@@ -27,8 +28,10 @@ def open_discussion(
     discussion = Discussion.objects.create(
         repository=repository, number=number, title=check_title(title), author=user
     )
+    comment = None
     if description.strip():
-        add_comment(discussion, actor, description)
+        comment = write_comment(discussion, user, check_text(description))
+    tell(discussion, "create", user, comment=comment)
     Event.objects.create(
         repository=repository,
         actor=user,
@@ -46,6 +49,7 @@ def rename(discussion: Discussion, actor: Actor, title: str) -> TimelineEvent:
     old, new = discussion.title, check_title(title)
     Discussion.objects.filter(pk=discussion.pk).update(title=new)
     discussion.title = new
+    tell(discussion, "update", user)
     return TimelineEvent.objects.record(
         discussion, TimelineKind.TITLE, user, **{"from": old, "to": new}
     )
@@ -74,6 +78,7 @@ def change_status(
     current.save(update_fields=["status", "decided_by"])
     discussion.status = status
     event = TimelineEvent.objects.record(discussion, TimelineKind.STATUS, user, status=str(status))
+    tell(discussion, "update", user)
     if comment.strip():
         add_comment(discussion, actor, comment)
     return event

@@ -11,15 +11,13 @@ from hub.errors import BadInputError, NotFoundError, RevisionNotFoundError
 from hub.extensions import Proposal
 from hub.models import Event, Repository
 from hub.policies import Actor, may_propose
-from reviews.actions.timeline import check_title
+from reviews.actions.timeline import check_title, write_comment
 from reviews.jobs.pushes import announce, record_commit
+from reviews.jobs.telling import tell
 from reviews.models import (
-    Comment,
     Discussion,
     DiscussionStatus,
     PatchSet,
-    TimelineEvent,
-    TimelineKind,
 )
 
 log = structlog.get_logger(__name__)
@@ -60,9 +58,10 @@ def open_pull_request(
         PatchSet.objects.create(
             pull_request=pull_request, number=1, head_oid=head_oid, pushed_by=by
         )
+        comment = None
         if description.strip():
-            line = TimelineEvent.objects.record(pull_request, TimelineKind.COMMENT, by)
-            Comment.objects.create(event=line, body=description.strip()[: 64 * 1024])
+            comment = write_comment(pull_request, by, description.strip()[: 64 * 1024])
+        tell(pull_request, "create", by, comment=comment)
         if head_oid != base_oid:
             record_commit(pull_request, head_oid, by)
         Event.objects.create(

@@ -6,8 +6,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from hub.errors import BadInputError, ConflictError, ForbiddenError, NotFoundError
-from hub.models import Access
+from hub.models import Access, User
 from hub.policies import Actor
+from reviews.jobs.telling import tell_comment
 from reviews.models import Comment, Discussion, TimelineEvent, TimelineKind
 from reviews.policies import require_commenter
 
@@ -41,9 +42,15 @@ def check_title(title: str) -> str:
 def add_comment(discussion: Discussion, actor: Actor, body: str) -> TimelineEvent:
     """Say something in a discussion."""
     user = require_commenter(actor)
-    event = TimelineEvent.objects.record(discussion, TimelineKind.COMMENT, user)
-    Comment.objects.create(event=event, body=check_text(body))
-    return event
+    comment = write_comment(discussion, user, check_text(body))
+    tell_comment(discussion, "create", comment, user)
+    return comment.event
+
+
+def write_comment(discussion: Discussion, by: User, text: str) -> Comment:
+    """The rows of a comment, of which nobody is told yet."""
+    event = TimelineEvent.objects.record(discussion, TimelineKind.COMMENT, by)
+    return Comment.objects.create(event=event, body=text)
 
 
 def _own_comment(discussion: Discussion, actor: Actor, event_id: int) -> Comment:
@@ -70,6 +77,7 @@ def edit_comment(discussion: Discussion, actor: Actor, event_id: int, body: str)
     comment.history = [*comment.history, comment.body]
     comment.body, comment.edited_at = check_text(body), timezone.now()
     comment.save()
+    tell_comment(discussion, "update", comment, actor.user)
     return comment.event
 
 
@@ -79,4 +87,5 @@ def hide_comment(discussion: Discussion, actor: Actor, event_id: int) -> Timelin
     comment = _own_comment(discussion, actor, event_id)
     comment.hidden_at = comment.hidden_at or timezone.now()
     comment.save()
+    tell_comment(discussion, "update", comment, actor.user)
     return comment.event

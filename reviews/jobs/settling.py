@@ -9,6 +9,7 @@ from django.utils import timezone
 from hub import events
 from hub.models import AuditEntry, Event
 from reviews.changes import change_of
+from reviews.jobs.telling import tell
 from reviews.models import (
     Discussion,
     DiscussionStatus,
@@ -57,6 +58,8 @@ def finish(merge: Merge, *, token_hint: str = "") -> None:
             old=merge.base_oid,
             new=merge.merge_oid,
         )
+        row.status, row.merge_oid = DiscussionStatus.MERGED, merge.merge_oid
+        tell(row, "update", merge.by)
     log.info("pull_request.merged", number=row.number, oid=merge.merge_oid, **repository.as_facts())
     row.refresh_from_db()
     row.repository = repository

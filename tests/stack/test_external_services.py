@@ -13,7 +13,7 @@ from demo.files import hf, sha256_of
 from tests.server import HubServer, running_hub
 from tools.little_hub import TINY, LittleStory
 
-OWN = {"web", "worker-cpu", "worker-gpu", "beat"}
+OWN = {"web", "worker-cpu", "worker-gpu", "worker-webhooks", "beat"}
 WEIGHTS = "model.safetensors"
 
 
