@@ -1,0 +1,40 @@
+"""The installed clients that the golden path is walked with."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class HubClient:
+    """One unmodified client: its interpreter, and what its user has set beside the address."""
+
+    name: str
+    interpreter: Path
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def hf(self) -> Path:
+        return self.interpreter.with_name("hf")
+
+
+def _older() -> Path:
+    """The interpreter of the environment that deploy/setup made from requirements-client.txt."""
+    pins = (_ROOT / "requirements-client.txt").read_text()
+    version = re.search(r"^huggingface_hub==(.+)$", pins, re.MULTILINE)
+    assert version, "requirements-client.txt pins no huggingface_hub"
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "weighbridge"
+    kept = Path(os.environ.get("WEIGHBRIDGE_CACHE") or cache)
+    return kept / "clients" / version[1] / "bin" / "python"
+
+
+NEW = HubClient("new", Path(sys.executable))
+OLD = HubClient("old", _older())
+NO_XET = HubClient("no-xet", Path(sys.executable), {"HF_HUB_DISABLE_XET": "1"})
