@@ -244,7 +244,8 @@ PAGES: dict[tuple[str, str], Route] = {
     **_both("hub:repository-settings", _repository_page(Need.ADMIN)),
 }
 
-from tests.hub.people_routes import PEOPLE  # noqa: E402 - their rows are made of Route
+from tests.hub.large_routes import LARGE  # noqa: E402 - their rows are made of Route
+from tests.hub.people_routes import PEOPLE  # noqa: E402
 from tests.hub.webhook_routes import WEBHOOKS  # noqa: E402
 from tests.reviews.routes import REVIEWS  # noqa: E402
 from tests.training.routes import TRAINING  # noqa: E402
@@ -252,6 +253,7 @@ from tests.training.routes import TRAINING  # noqa: E402
 TABLE: dict[tuple[str, str], Route] = {
     **HUB,
     **TRANSFERS,
+    **LARGE,
     **PAGES,
     **PEOPLE,
     **WEBHOOKS,

@@ -101,12 +101,16 @@ def adopt(
     return link(repository, blob)
 
 
-def copy_link(source: Repository, target: Repository, sha256: str) -> StoredObject:
+def copy_link(
+    source: Repository, target: Repository, sha256: str, *, xet_hash: str = ""
+) -> StoredObject:
     """Let `target` read a large file of `source`; the caller may read one and write the other.
 
-    Raises: EntryNotFoundError when `source` has no link to it.
+    Raises: EntryNotFoundError when `source` has no link to it, or not under that `xet_hash`.
     """
     found = require_link(source, sha256)
+    if xet_hash and found.xet_hash and xet_hash != found.xet_hash:
+        raise EntryNotFoundError(f"The file with sha256 {sha256[:64]} has another Xet hash.")
     if source.scope == target.scope:
         return link(target, Blob(sha256, found.size_bytes), xet_hash=found.xet_hash)
     blob = target.blobs().link_from(source.blobs(), sha256)

@@ -14,12 +14,14 @@ from hub.api import shapes
 from hub.api.parsers import AnyJSONParser
 from hub.api.views import HubView, body_of, text_of
 from hub.formats.card import validate_card
+from hub.http import rates
 from hub.models import Kind
 
 
 class ValidateYamlView(HubView):
     """POST /api/validate-yaml"""
 
+    rate_of_changes = rates.API
     parser_classes = [AnyJSONParser]
 
     @extend_schema(

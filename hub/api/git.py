@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 from hub.actions import commits, large_files, refs
 from hub.actions.refs import RefChange
 from hub.actions.room import require_room
-from hub.api.uploads import release_connection, stream_of
+from hub.api.uploads import release_connection
 from hub.errors import (
     BadInputError,
     ForbiddenError,
@@ -26,15 +26,10 @@ from hub.errors import (
 )
 from hub.gitstore import GitStore, Pointer
 from hub.gitstore.http import advertise, request_body, serve
-from hub.gitstore.receive import (
-    DRAIN_LIMIT_BYTES,
-    RefUpdate,
-    check_updates,
-    drain,
-    read_commands,
-    refusal,
-)
+from hub.gitstore.receive import RefUpdate, check_updates, read_commands, refusal
+from hub.http import rates
 from hub.http.authentication import actor_from_header
+from hub.http.bodies import Body, read_away
 from hub.http.refusals import header_text, moved, refusal_status
 from hub.models import Kind, RepoId, Repository
 from hub.policies import ANONYMOUS, Actor, get_repository, may_propose, require_files
@@ -49,17 +44,24 @@ def git_view(view: GitView) -> Callable[..., HttpResponseBase]:
     @csrf_exempt
     @wraps(view)
     def answered(request: HttpRequest, kind: Kind, namespace: str, name: str) -> HttpResponseBase:
-        actor = ANONYMOUS
+        actor, spent = ANONYMOUS, None
         try:
             actor = actor_from_header(request.headers.get("Authorization", "")) or ANONYMOUS
+            rate = rates.WRITE if request.path.endswith(RECEIVE_PACK) else rates.API
+            if spent := rates.spend(rate, actor, request):
+                spent.require()
             repository = get_repository(actor, RepoId(kind, namespace, name))
             response = view(request, actor, repository)
         except RepositoryMovedError as error:
             # Clients send the whole pack before they read: an early answer would break the pipe.
-            drain(stream_of(request), DRAIN_LIMIT_BYTES)
+            read_away(request)
             response = moved(request, error)
         except HubError as error:
             response = _refused(error, actor)
+            if request.method == "POST":
+                read_away(request)
+        if spent:
+            spent.describe(response)
         response["Cache-Control"] = "no-cache, max-age=0, must-revalidate"
         return response
 
@@ -106,9 +108,7 @@ def info_refs(request: HttpRequest, actor: Actor, repository: Repository) -> Htt
 def upload_pack(request: HttpRequest, actor: Actor, repository: Repository) -> HttpResponseBase:
     """POST /[datasets/]{namespace}/{name}[.git]/git-upload-pack: clones and fetches."""
     _require_right(UPLOAD_PACK, actor, repository)
-    body = request_body(
-        stream_of(request), content_encoding=request.headers.get("Content-Encoding", "")
-    )
+    body = request_body(Body(request), content_encoding=request.headers.get("Content-Encoding", ""))
     store, protocol = repository.store(), request.headers.get("Git-Protocol")
     release_connection()
     return _answer(UPLOAD_PACK, serve(store, UPLOAD_PACK, body, protocol))
@@ -121,7 +121,7 @@ def receive_pack(request: HttpRequest, actor: Actor, repository: Repository) -> 
     _require_right(RECEIVE_PACK, actor, repository)
     require_room()
     encoding = request.headers.get("Content-Encoding", "")
-    updates, body = read_commands(request_body(stream_of(request), content_encoding=encoding))
+    updates, body = read_commands(request_body(Body(request), content_encoding=encoding))
     store = repository.store()
     reasons = _reasons(repository, store, actor, updates)
     release_connection()

@@ -38,6 +38,7 @@ from hub.errors import (
     TooLargeError,
     UnprocessableError,
 )
+from hub.http import rates
 from hub.models import RepoId, StoredObject
 from hub.policies import require_files
 
@@ -92,6 +93,7 @@ class BatchView(LfsErrors, RepositoryView):
 
     parser_classes = [LfsJSONParser, AnyJSONParser]
     renderer_classes = [LfsRenderer]
+    rate_of_changes = rates.API
 
     @extend_schema(
         summary=_("Where to send or fetch large files"),

@@ -21,6 +21,7 @@ from hub.api.wire import flag
 from hub.errors import BadInputError, EntryNotFoundError, TooLargeError
 from hub.formats.path_patterns import MAX_BYTES, IgnoreRules, LargeFileRules
 from hub.gitstore import Entry, GitStore
+from hub.http import rates
 from hub.models import RepoId
 
 FILES_LIMIT = 1_000
@@ -68,6 +69,8 @@ def is_binary(sample: bytes) -> bool:
 
 class PreuploadView(RepositoryView):
     """POST /api/{kind}s/{namespace}/{name}/preupload/{revision}"""
+
+    rate_of_changes = rates.API
 
     @extend_schema(
         summary=_("How to send the files of a commit"),

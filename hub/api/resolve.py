@@ -22,6 +22,7 @@ from hub.actions import large_files
 from hub.api.views import RepositoryView
 from hub.errors import EntryNotFoundError, UnsatisfiableRangeError
 from hub.gitstore import Entry
+from hub.http import rates
 from hub.models import RepoId, Repository
 from hub.policies import require_files
 
@@ -77,6 +78,8 @@ class Span:
 
 class FileView(RepositoryView):
     """The base of downloads: finds the file, answers conditions and ranges."""
+
+    rate = rates.RESOLVE
 
     follows_pointers = True
     commit_oid = ""

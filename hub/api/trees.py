@@ -18,6 +18,7 @@ from hub.api.views import RepositoryView
 from hub.api.wire import PAGE_LIMIT, flag, linked, number
 from hub.errors import BadInputError, EntryNotFoundError
 from hub.gitstore import Entry, GitStore, LastCommit
+from hub.http import rates
 from hub.models import RepoId, Repository
 from hub.policies import Actor
 
@@ -91,6 +92,7 @@ class PathsInfoView(RepositoryView):
     """POST /api/{kind}s/{namespace}/{name}/paths-info/{revision}"""
 
     parser_classes = [BoundedFormParser, BoundedJSONParser]
+    rate_of_changes = rates.API
 
     @extend_schema(
         summary=_("The entries at some paths; missing ones are left out"),

@@ -85,6 +85,7 @@ class UploadView(HubView):
     """
 
     authentication_classes = []
+    rate = rate_of_changes = None  # the right was given, and counted, before
     repository: Repository
 
     def decide(self, request: Request, announced: int | None, **path: Any) -> None:

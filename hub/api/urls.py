@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest
-from django.urls import URLPattern, URLResolver, path, re_path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from hub.api import (
     accounts,
@@ -15,6 +15,7 @@ from hub.api import (
     git,
     health,
     info,
+    large_urls,
     lfs,
     listing,
     oauth,
@@ -96,6 +97,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("-/lfs/<slug:oid>", lfs.ObjectView.as_view(), name="lfs-object"),
     path("-/lfs/<slug:oid>/verify", lfs.VerifyView.as_view(), name="lfs-verify"),
     path("-/internal/authorize-upload", uploads.authorize_upload, name="authorize-upload"),
+    path("", include(large_urls)),
     *with_and_without_git("/info/lfs/objects/batch", lfs.BatchView.as_view(), "lfs-batch"),
     *with_and_without_git(
         "/info/lfs/locks/verify", lfs.LocksVerifyView.as_view(), "lfs-locks-verify"

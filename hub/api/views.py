@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from hub.errors import BadInputError
+from hub.http import rates
 from hub.http.authentication import actor_of
 from hub.http.bodies import Body, is_chunked
 from hub.models import Access, RepoId, Repository
@@ -35,10 +36,10 @@ class BodyRequest(Request):
     """A request whose body may come in chunks of no announced length."""
 
     def _load_stream(self) -> None:
-        if is_chunked(self._request) and not self._request._read_started:
-            self._stream = Body(self._request)
+        if is_chunked(self._request):
+            self._stream: Any = Body(self._request)
         else:
-            super()._load_stream()
+            super()._load_stream()  # type: ignore[misc]
 
 
 class HubView(APIView):
@@ -47,6 +48,10 @@ class HubView(APIView):
     content_negotiation_class = OneLanguage
     metadata_class = None
     actor: Actor
+    # Which quota a request counts against; None for none. Changes count against that of writes.
+    rate: str | None = rates.API
+    rate_of_changes: str | None = rates.WRITE
+    spent: rates.Spent | None = None
 
     def initialize_request(self, request: Any, *args: Any, **kwargs: Any) -> Request:
         return BodyRequest(
@@ -60,6 +65,17 @@ class HubView(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         self.actor = actor_of(request)
+        safe = request.method in {"GET", "HEAD", "OPTIONS"}
+        rate = self.rate if safe else self.rate_of_changes
+        if rate is not None:
+            self.spent = rates.spend(rate, self.actor, request._request)
+        if self.spent:
+            self.spent.require()
+
+    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
+        if self.spent:
+            self.spent.describe(response)
+        return super().finalize_response(request, response, *args, **kwargs)
 
 
 class RepositoryView(HubView):

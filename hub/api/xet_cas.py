@@ -210,6 +210,7 @@ class TelemetryView(HubView):
     """POST …/v1/telemetry: nothing is kept."""
 
     authentication_classes = []
+    rate = rate_of_changes = None
 
     @extend_schema(summary=_("Numbers about a transfer, which are dropped"), responses={200: None})
     def post(self, request: Request, **path: Any) -> HttpResponse:
@@ -220,6 +221,7 @@ class ReconstructionView(HubView):
     """GET …/{version}/reconstructions/{hash}: what to fetch for a range of a file."""
 
     authentication_classes = []
+    rate = rate_of_changes = None
 
     @extend_schema(summary=_("How to put a file together"), responses=shapes.ReconstructionShape)
     def get(self, request: Request, hash: str, version: str = "v1", **path: Any) -> JsonResponse:
@@ -259,6 +261,7 @@ class FetchView(HubView):
     """GET …/fetch/{hash}: the range of a xorb that the address was signed for, and no other."""
 
     authentication_classes = []
+    rate = rate_of_changes = None
 
     @extend_schema(
         summary=_("Fetch part of a xorb by a signed address"),

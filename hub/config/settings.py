@@ -99,6 +99,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "hub.http.middleware.RequestIdMiddleware",
     "hub.http.middleware.HeadMiddleware",
+    "hub.http.middleware.ErrorContractMiddleware",
     "hub.http.middleware.RawPathMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "hub.http.middleware.SecurityHeadersMiddleware",
@@ -223,6 +224,13 @@ MULTIPART_ABOVE_BYTES = env.int("MULTIPART_ABOVE_BYTES", default=5 * GIB)
 MULTIPART_PART_BYTES = env.int("MULTIPART_PART_BYTES", default=512 * MIB)
 MULTIPART_UPLOADS_LIMIT = env.int("MULTIPART_UPLOADS_LIMIT", default=20)  # unfinished, a person
 MULTIPART_LIFETIME = timedelta(days=env.int("MULTIPART_LIFETIME_DAYS", default=3))
+# Requests of one account, or of one address without one, per window; 0 is no limit.
+RATE_LIMIT_WINDOW_SECONDS = env.int("RATE_LIMIT_WINDOW_SECONDS", default=300)
+RATE_LIMITS = {
+    "api": env.int("RATE_LIMIT_API", default=10_000),
+    "resolve": env.int("RATE_LIMIT_RESOLVE", default=50_000),
+    "write": env.int("RATE_LIMIT_WRITE", default=2_000),
+}
 SIGNED_URL_LIFETIME = timedelta(minutes=15)
 XET_TOKEN_LIFETIME = timedelta(minutes=15)
 # What nobody links to goes away so long after the last link went; 0 days: at once.

@@ -1,6 +1,6 @@
 """One bare repository on disk: the door to everything in this package but HTTP."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -9,8 +9,9 @@ from typing import IO
 import pygit2
 
 from hub.errors import BranchMovedError, RepositoryNotFoundError
-from hub.gitstore import attribution, diffing, history, merging, reading, refs, writing
+from hub.gitstore import attribution, diffing, history, large, merging, reading, refs, writing
 from hub.gitstore.creation import new_repository
+from hub.gitstore.large import PointerFile
 from hub.gitstore.libgit import open_repository
 from hub.gitstore.operations import AddFile, Operation
 from hub.gitstore.room import full_disk_refused
@@ -78,6 +79,10 @@ class GitStore:
         """The commit that a full ref name leads to; None when there is no such ref."""
         return refs.commit_of_ref(self.repository, ref)
 
+    def ref_target(self, ref: str) -> str:
+        """What a ref holds: the oid of a commit, or of an annotated tag."""
+        return str(self.repository.references[ref].target)
+
     def branch_head(self, branch: str) -> str | None:
         return self.ref_oid(f"refs/heads/{branch}")
 
@@ -130,6 +135,17 @@ class GitStore:
     def open_blob(self, blob_oid: str) -> IO[bytes]:
         """A reader of one blob; close it. Large blobs stream. Raises EntryNotFoundError."""
         return reading.open_blob(self.repository, blob_oid)
+
+    # Large files
+
+    def pointer_files(self) -> Iterator[PointerFile]:
+        """Every pointer in the whole history, hidden refs included; each blob once."""
+        return large.pointer_files(self.repository)
+
+    def rewritten(self, tips: Iterable[str], doomed: set[str]) -> dict[str, str]:
+        """New oids of the commits below `tips` that change when the blobs `doomed` are gone."""
+        with full_disk_refused(self.path):
+            return large.rewritten(self.repository, tips, doomed)
 
     # History
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.http import HttpRequest, UnreadablePostError
-from gunicorn.http.errors import ParseException
+from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
 
 from hub.errors import BadInputError, HubError
 from hub.gitstore.packets import ByteStream

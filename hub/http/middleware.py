@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from hub.errors import BadInputError, HubError
 from hub.http.converters import SLASH
 from hub.http.error_pages import refused, wants_json
-from hub.http.refusals import refusal
+from hub.http.refusals import header_text, refusal
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -22,6 +23,17 @@ POLICY = (
 )
 log = structlog.get_logger(__name__)
 Handler = Callable[[HttpRequest], HttpResponse]
+# What Django refuses by itself, in our words.
+PLAIN_REFUSALS = {
+    400: ("BadRequest", "The request could not be understood."),
+    403: ("Forbidden", "You may not do this."),
+    404: ("NotFound", "There is nothing at this address."),
+    405: ("MethodNotAllowed", "This address does not take this method."),
+    422: ("Unprocessable", "What was sent could not be accepted."),
+    429: ("Throttled", "Too many tries: wait a few minutes, then go on."),
+    500: ("InternalError", "The server made a mistake."),
+    503: ("Unavailable", "A part of the server does not answer: try again in a moment."),
+}
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:=;-]{1,128}")
 
 
@@ -63,6 +75,34 @@ class HeadMiddleware:
             response.setdefault("Content-Length", str(len(response.content)))
             response.content = b""
         return response
+
+
+class ErrorContractMiddleware:
+    """Every refusal has its code and its sentence in headers, whoever made it (hub-api 1.5)."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if response.status_code < 400:
+            return response
+        if not response.has_header("X-Error-Code"):
+            self._complete(request, response)
+        elif not response.has_header("X-Error-Message"):
+            response["X-Error-Message"] = "The server made a mistake."
+        return response
+
+    def _complete(self, request: HttpRequest, response: HttpResponse) -> None:
+        code, sentence = PLAIN_REFUSALS.get(response.status_code, PLAIN_REFUSALS[400])
+        is_text = response.get("Content-Type", "").startswith("text/plain")
+        if not response.streaming and is_text and response.content:
+            sentence = response.content[:500].decode("utf-8", "replace")
+        response["X-Error-Code"] = code
+        response["X-Error-Message"] = header_text(sentence)
+        if not response.streaming and (is_text or not response.content) and wants_json(request):
+            response.content = json.dumps({"error": sentence}).encode()
+            response["Content-Type"] = "application/json"
 
 
 class RawPathMiddleware:

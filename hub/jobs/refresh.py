@@ -83,9 +83,17 @@ def derive(repository: Repository, oid: str) -> dict[str, Any]:
         "pipeline_tag": task,
         "library_name": library,
         "parameters": parameters,
-        "size_bytes": sum(entry.size for entry in files.values()),
+        "size_bytes": _size_bytes(repository, files),
         "last_modified_at": min(store.commit_info(oid).committed_at, timezone.now()),
     }
+
+
+def _size_bytes(repository: Repository, files: dict[str, Entry]) -> int:
+    """The bytes of all files but those that were removed for good and only their pointer stays."""
+    removed = set(repository.removed_objects.values_list("sha256", flat=True))
+    return sum(
+        entry.size for entry in files.values() if not (entry.lfs and entry.lfs.sha256 in removed)
+    )
 
 
 def _card(repository: Repository, store: GitStore, files: dict[str, Entry]) -> Card:

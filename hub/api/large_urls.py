@@ -1,0 +1,12 @@
+"""Routes of large files: over a whole repository, by parts, and what safetensors hold."""
+
+from __future__ import annotations
+
+from hub.api import lfs_files
+from hub.http.routing import api
+
+urlpatterns = [
+    api("/lfs-files", lfs_files.LfsFilesView.as_view(), "lfs-files"),
+    api("/lfs-files/batch", lfs_files.LfsFilesBatchView.as_view(), "lfs-files-batch"),
+    api("/lfs-files/duplicate", lfs_files.LfsFilesDuplicateView.as_view(), "lfs-files-duplicate"),
+]

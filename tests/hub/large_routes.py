@@ -1,0 +1,21 @@
+"""Rows of the role matrix for the routes of `hub.api.large_urls`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.role_matrix import Need, Route, World
+
+
+def _target(world: World) -> dict[str, Any]:
+    name = f"{world.repository.namespace.slug}/{world.repository.name}"
+    return {"target": {"type": "model", "name": name}, "files": []}
+
+
+_NOTHING = {"deletions": {"sha": [], "rewriteHistory": True}}
+
+LARGE: dict[tuple[str, str], Route] = {
+    ("hub:lfs-files", "GET"): Route(Need.WRITE),
+    ("hub:lfs-files-batch", "POST"): Route(Need.ADMIN, body=lambda world: _NOTHING),
+    ("hub:lfs-files-duplicate", "POST"): Route(Need.PROPOSE, body=_target),
+}
