@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from hub.actions import collections
 from hub.models import Kind, Namespace, Repository, User
+from hub.policies import Actor
 
 
 class Need(Enum):
@@ -27,6 +29,7 @@ class Need(Enum):
     WRITE = "writing to the repository"
     ADMIN = "administering the repository; a token that writes"
     GOVERN = "administering the organisation or account; a token with admin scope"
+    COLLECTION = "writing in the namespace of a public collection"
     SEALED = "an address or token that the hub sealed; a person's own token counts for nothing"
 
 
@@ -109,6 +112,30 @@ def _make_tag(world: World) -> None:
     store.move_ref("refs/tags/v1", new=store.resolve("main"), old=None)
 
 
+def _collect(world: World) -> None:
+    by = Actor(world.people["admin"])
+    made = collections.create_collection(by, world.organization.slug, title="Good ones")
+    world.extra["item"] = collections.add_item(made, by, world.repository)
+
+
+def _collected(world: World) -> dict[str, Any]:
+    namespace, _slash, slug = world.extra["item"].collection.slug.partition("/")
+    return {"namespace": namespace, "slug": slug}
+
+
+def _collected_item(world: World) -> dict[str, Any]:
+    return _collected(world) | {"item": world.extra["item"].key}
+
+
+def _another(world: World) -> dict[str, Any]:
+    return {"item": {"id": str(world.other), "type": "model"}}
+
+
+def _collection(need: Need, body: Any = None, **more: Any) -> Route:
+    values = {"more_kwargs": _collected, "of_repository": False, "prepare": _collect} | more
+    return Route(need, body=body if callable(body) else lambda world: body, **values)
+
+
 def _page(need: Need, **more: Any) -> Route:
     return Route(need, of_repository=False, takes_tokens=False, **more)
 
@@ -168,6 +195,25 @@ HUB: dict[tuple[str, str], Route] = {
     ),
     ("hub:file-resolve", "GET"): Route(Need.READ, _CARD),
     ("hub:file-raw", "GET"): Route(Need.READ, _CARD),
+}
+
+COLLECTIONS: dict[tuple[str, str], Route] = {
+    ("hub:collections-api", "GET"): _collection(Need.OPEN, more_kwargs=lambda world: {}),
+    ("hub:collections-api", "POST"): _collection(
+        Need.PERSON_TO_WRITE, {"title": "Mine"}, more_kwargs=lambda world: {}
+    ),
+    ("hub:collection-api", "GET"): _collection(Need.OPEN),
+    ("hub:collection-api", "PATCH"): _collection(Need.COLLECTION, {"theme": "green"}),
+    ("hub:collection-api", "DELETE"): _collection(Need.COLLECTION),
+    ("hub:collection-items-api", "POST"): _collection(Need.COLLECTION, _another),
+    ("hub:collection-item-api", "PATCH"): _collection(
+        Need.COLLECTION, {"note": "x"}, more_kwargs=_collected_item
+    ),
+    ("hub:collection-item-api", "DELETE"): _collection(
+        Need.COLLECTION, more_kwargs=_collected_item
+    ),
+    ("hub:collection-upvote-api", "POST"): _collection(Need.PERSON_TO_WRITE),
+    ("hub:collection-upvote-api", "DELETE"): _collection(Need.PERSON_TO_WRITE),
 }
 
 _OBJECT = {"oid": "ab" * 32}
@@ -252,6 +298,7 @@ from tests.training.routes import TRAINING  # noqa: E402
 
 TABLE: dict[tuple[str, str], Route] = {
     **HUB,
+    **COLLECTIONS,
     **TRANSFERS,
     **LARGE,
     **PAGES,

@@ -6,71 +6,128 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('hub', "0004_devices"),
+        ("hub", "0004_devices"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='storedobject',
-            name='unlinked_at',
+            model_name="storedobject",
+            name="unlinked_at",
             field=models.DateTimeField(blank=True, null=True),
         ),
         migrations.CreateModel(
-            name='MultipartUpload',
+            name="MultipartUpload",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('scope', models.CharField(max_length=64)),
-                ('sha256', models.CharField(max_length=64)),
-                ('size_bytes', models.BigIntegerField()),
-                ('part_bytes', models.BigIntegerField()),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('touched_at', models.DateTimeField(auto_now=True)),
-                ('repository', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='multipart_uploads', to='hub.repository')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("scope", models.CharField(max_length=64)),
+                ("sha256", models.CharField(max_length=64)),
+                ("size_bytes", models.BigIntegerField()),
+                ("part_bytes", models.BigIntegerField()),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("touched_at", models.DateTimeField(auto_now=True)),
+                (
+                    "repository",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="multipart_uploads",
+                        to="hub.repository",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='RemovedObject',
+            name="RemovedObject",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('sha256', models.CharField(max_length=64)),
-                ('removed_at', models.DateTimeField(auto_now_add=True)),
-                ('repository', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='removed_objects', to='hub.repository')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("sha256", models.CharField(max_length=64)),
+                ("removed_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "repository",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="removed_objects",
+                        to="hub.repository",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='UploadedPart',
+            name="UploadedPart",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField()),
-                ('etag', models.CharField(max_length=64)),
-                ('upload', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='parts', to='hub.multipartupload')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.PositiveIntegerField()),
+                ("etag", models.CharField(max_length=64)),
+                (
+                    "upload",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="parts",
+                        to="hub.multipartupload",
+                    ),
+                ),
             ],
         ),
         migrations.AddConstraint(
-            model_name='multipartupload',
-            constraint=models.UniqueConstraint(fields=('repository', 'user', 'scope', 'sha256', 'size_bytes'), name='multipart_upload_unique'),
+            model_name="multipartupload",
+            constraint=models.UniqueConstraint(
+                fields=("repository", "user", "scope", "sha256", "size_bytes"),
+                name="multipart_upload_unique",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='multipartupload',
-            constraint=models.CheckConstraint(condition=models.Q(('sha256__regex', '^[0-9a-f]{64}$')), name='multipart_upload_sha256_hex'),
+            model_name="multipartupload",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("sha256__regex", "^[0-9a-f]{64}$")),
+                name="multipart_upload_sha256_hex",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='multipartupload',
-            constraint=models.CheckConstraint(condition=models.Q(('part_bytes__gt', 0), ('size_bytes__gte', 0)), name='multipart_upload_sizes'),
+            model_name="multipartupload",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("part_bytes__gt", 0), ("size_bytes__gte", 0)),
+                name="multipart_upload_sizes",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='removedobject',
-            constraint=models.UniqueConstraint(fields=('repository', 'sha256'), name='removed_object_unique'),
+            model_name="removedobject",
+            constraint=models.UniqueConstraint(
+                fields=("repository", "sha256"), name="removed_object_unique"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='uploadedpart',
-            constraint=models.UniqueConstraint(fields=('upload', 'number'), name='uploaded_part_unique'),
+            model_name="uploadedpart",
+            constraint=models.UniqueConstraint(
+                fields=("upload", "number"), name="uploaded_part_unique"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='uploadedpart',
-            constraint=models.CheckConstraint(condition=models.Q(('number__gte', 1)), name='uploaded_part_number'),
+            model_name="uploadedpart",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("number__gte", 1)), name="uploaded_part_number"
+            ),
         ),
     ]

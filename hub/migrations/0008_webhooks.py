@@ -10,72 +10,183 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('hub', '0007_redirects'),
+        ("hub", "0007_redirects"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Webhook',
+            name="Webhook",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('url', models.CharField(max_length=2000)),
-                ('watched', models.JSONField(default=list, help_text='[{type, name}] as its owner wrote it.')),
-                ('watch_keys', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=220), default=list, size=None)),
-                ('domains', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=16), default=list, size=None)),
-                ('sealed_secret', models.TextField(blank=True, help_text='Under a key of SECRET_KEY: a copy of the database shows none.')),
-                ('disabled_reason', models.CharField(blank=True, choices=[('', 'on'), ('owner', 'switched off'), ('failures', 'switched off after 20 failures in a row'), ('account', 'switched off with the account')], max_length=16)),
-                ('failures', models.PositiveIntegerField(default=0, help_text='Failed attempts in a row.')),
-                ('held_until', models.DateTimeField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='webhooks', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("url", models.CharField(max_length=2000)),
+                (
+                    "watched",
+                    models.JSONField(
+                        default=list, help_text="[{type, name}] as its owner wrote it."
+                    ),
+                ),
+                (
+                    "watch_keys",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=220), default=list, size=None
+                    ),
+                ),
+                (
+                    "domains",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=16), default=list, size=None
+                    ),
+                ),
+                (
+                    "sealed_secret",
+                    models.TextField(
+                        blank=True,
+                        help_text="Under a key of SECRET_KEY: a copy of the database shows none.",
+                    ),
+                ),
+                (
+                    "disabled_reason",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("", "on"),
+                            ("owner", "switched off"),
+                            ("failures", "switched off after 20 failures in a row"),
+                            ("account", "switched off with the account"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "failures",
+                    models.PositiveIntegerField(default=0, help_text="Failed attempts in a row."),
+                ),
+                ("held_until", models.DateTimeField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="webhooks",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='WebhookDelivery',
+            name="WebhookDelivery",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uid', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('scope', models.CharField(help_text='repo.content, discussion, …', max_length=32)),
-                ('action', models.CharField(max_length=16)),
-                ('body', models.TextField()),
-                ('repo_id', models.CharField(max_length=200)),
-                ('was_private', models.BooleanField(default=False)),
-                ('state', models.CharField(choices=[('waiting', 'waiting'), ('delivered', 'delivered'), ('failed', 'failed'), ('withheld', 'withheld')], default='waiting', max_length=16)),
-                ('attempts', models.PositiveIntegerField(default=0)),
-                ('last_attempt', models.PositiveIntegerField(default=8, help_text='The attempt after which it has failed.')),
-                ('next_attempt_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('lease_ends_at', models.DateTimeField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('attempted_at', models.DateTimeField(blank=True, null=True)),
-                ('status_code', models.PositiveIntegerField(blank=True, null=True)),
-                ('seconds', models.FloatField(blank=True, null=True)),
-                ('response', models.TextField(blank=True, help_text='The beginning of the answer.')),
-                ('problem', models.CharField(blank=True, max_length=300)),
-                ('namespace', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='hub.namespace')),
-                ('repository', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='hub.repository')),
-                ('webhook', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='hub.webhook')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("uid", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ("scope", models.CharField(help_text="repo.content, discussion, …", max_length=32)),
+                ("action", models.CharField(max_length=16)),
+                ("body", models.TextField()),
+                ("repo_id", models.CharField(max_length=200)),
+                ("was_private", models.BooleanField(default=False)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "waiting"),
+                            ("delivered", "delivered"),
+                            ("failed", "failed"),
+                            ("withheld", "withheld"),
+                        ],
+                        default="waiting",
+                        max_length=16,
+                    ),
+                ),
+                ("attempts", models.PositiveIntegerField(default=0)),
+                (
+                    "last_attempt",
+                    models.PositiveIntegerField(
+                        default=8, help_text="The attempt after which it has failed."
+                    ),
+                ),
+                ("next_attempt_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("lease_ends_at", models.DateTimeField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("attempted_at", models.DateTimeField(blank=True, null=True)),
+                ("status_code", models.PositiveIntegerField(blank=True, null=True)),
+                ("seconds", models.FloatField(blank=True, null=True)),
+                (
+                    "response",
+                    models.TextField(blank=True, help_text="The beginning of the answer."),
+                ),
+                ("problem", models.CharField(blank=True, max_length=300)),
+                (
+                    "namespace",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="hub.namespace",
+                    ),
+                ),
+                (
+                    "repository",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="hub.repository",
+                    ),
+                ),
+                (
+                    "webhook",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="deliveries",
+                        to="hub.webhook",
+                    ),
+                ),
             ],
         ),
         migrations.AddIndex(
-            model_name='webhook',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['watch_keys'], name='webhook_watch_keys'),
+            model_name="webhook",
+            index=django.contrib.postgres.indexes.GinIndex(
+                fields=["watch_keys"], name="webhook_watch_keys"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='webhook',
-            constraint=models.CheckConstraint(condition=models.Q(('disabled_reason__in', ['', 'owner', 'failures', 'account'])), name='webhook_disabled_reason_known'),
+            model_name="webhook",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("disabled_reason__in", ["", "owner", "failures", "account"])),
+                name="webhook_disabled_reason_known",
+            ),
         ),
         migrations.AddIndex(
-            model_name='webhookdelivery',
-            index=models.Index(condition=models.Q(('state', 'waiting')), fields=['webhook', 'next_attempt_at'], name='webhook_delivery_waiting'),
+            model_name="webhookdelivery",
+            index=models.Index(
+                condition=models.Q(("state", "waiting")),
+                fields=["webhook", "next_attempt_at"],
+                name="webhook_delivery_waiting",
+            ),
         ),
         migrations.AddIndex(
-            model_name='webhookdelivery',
-            index=models.Index(models.F('webhook'), models.OrderBy(models.F('id'), descending=True), name='webhook_delivery_newest'),
+            model_name="webhookdelivery",
+            index=models.Index(
+                models.F("webhook"),
+                models.OrderBy(models.F("id"), descending=True),
+                name="webhook_delivery_newest",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='webhookdelivery',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['waiting', 'delivered', 'failed', 'withheld'])), name='webhook_delivery_state_known'),
+            model_name="webhookdelivery",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["waiting", "delivered", "failed", "withheld"])),
+                name="webhook_delivery_state_known",
+            ),
         ),
     ]

@@ -2,6 +2,12 @@
 
 from hub.models.access_requests import AccessRequest, RequestStatus
 from hub.models.activity import AuditEntry, Event
+from hub.models.collections import (
+    Collection,
+    CollectionItem,
+    CollectionUpvote,
+    Theme,
+)
 from hub.models.devices import DeviceLogin, DeviceLoginState, DeviceSession, RefreshToken
 from hub.models.likes import Follow, Like
 from hub.models.namespaces import Access, Membership, Namespace, NamespaceKind
@@ -31,6 +37,9 @@ __all__ = [
     "AccessToken",
     "AuditEntry",
     "BranchProtection",
+    "Collection",
+    "CollectionItem",
+    "CollectionUpvote",
     "CommitStatus",
     "DeliveryState",
     "DeviceLogin",
@@ -54,6 +63,7 @@ __all__ = [
     "RequestStatus",
     "StatusState",
     "StoredObject",
+    "Theme",
     "TokenScope",
     "UploadedPart",
     "User",

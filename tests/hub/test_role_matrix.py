@@ -132,6 +132,10 @@ def expected(need: Need, role: str, *, public: bool) -> str:
         if role == "anonymous":
             return "sign in"
         return "allowed" if role == "admin" else "refused"
+    if need is Need.COLLECTION:
+        if role == "anonymous":
+            return "sign in"
+        return "allowed" if role in {"writer", "admin", "write token"} else "refused"
     if role == "token for another repository":
         return "hidden"
     if role in {"anonymous", "stranger"} and not public:
