@@ -97,6 +97,13 @@ def visible_likers(repository: Repository) -> QuerySet[Like]:
     return Like.objects.filter(repository=repository, user__is_active=True)
 
 
+def has_liked(actor: Actor, repository: Repository) -> bool:
+    """Whether the one who looks likes it."""
+    if actor.person is None:
+        return False
+    return Like.objects.filter(repository=repository, user=actor.person).exists()
+
+
 def get_repository(
     actor: Actor, repo: RepoId, *, need: Access = Access.READ, follow: bool = False
 ) -> Repository:

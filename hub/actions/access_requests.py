@@ -5,24 +5,39 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
 from hub.actions import audit
-from hub.errors import BadInputError, ForbiddenError, NotFoundError
+from hub.errors import (
+    BadInputError,
+    EntryNotFoundError,
+    ForbiddenError,
+    NotFoundError,
+    RevisionNotFoundError,
+    TooLargeError,
+)
 from hub.formats.access_form import AccessForm, access_form
+from hub.formats.card import parse_card
 from hub.models import AccessRequest, Repository, RequestStatus, TokenScope, User
 from hub.policies import is_member, require_person
 
 if TYPE_CHECKING:
     from hub.policies import Actor
 
-REASON_LIMIT = 200
+CARD, REASON_LIMIT = "README.md", 200
 
 
 def form_of(repository: Repository) -> AccessForm:
-    """What the card on the default branch asks."""
-    return access_form(repository.card_data)
+    """What the card on the default branch asks, in its order, which the database does not keep."""
+    store = repository.store()
+    try:
+        oid = store.resolve(repository.default_branch)
+        content = store.read(oid, CARD, limit_bytes=settings.CARD_LIMIT_BYTES)
+    except (RevisionNotFoundError, EntryNotFoundError, TooLargeError):
+        return access_form(None)  # no card that can be read: nothing is asked
+    return access_form(parse_card(content, repository.kind).data)
 
 
 def ask(

@@ -38,7 +38,7 @@ def set_follow(namespace: Namespace, actor: Actor, *, following: bool) -> None:
     user = require_person(actor, scope=TokenScope.WRITE)
     if namespace.owner_id == user.pk:
         raise BadInputError("Nobody follows themselves: open the page of somebody else.")
-    if actor.token is not None and actor.token.repositories.exists():
+    if actor.is_limited:
         raise ForbiddenError("This token is limited to some repositories and follows nobody.")
     if following:
         _is_new(Follow(follower=user, namespace=namespace))

@@ -6,6 +6,7 @@ The keys are those of the public Hub: `extra_gated_heading`, `extra_gated_descri
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -104,18 +105,20 @@ def _fields(value: Any) -> tuple[AccessField, ...]:
         return ()
     found: list[AccessField] = []
     for label, said in list(value.items())[:FIELDS_LIMIT]:
-        if one := _field(f"field-{len(found)}", _text(label), said):
+        if one := _field(_text(label), said):
             found.append(one)
     return tuple(found)
 
 
-def _field(key: str, label: str, said: Any) -> AccessField | None:
+def _field(label: str, said: Any) -> AccessField | None:
     facts = said if isinstance(said, dict) else {"type": said}
     kind = _text(facts.get("type")).lower()
     options = _options(facts.get("options")) if kind == "select" else ()
     if not label or kind not in KINDS or (kind == "select" and not options):
         return None
     is_optional = str(facts.get("optional", "")).lower() in _YES
+    # From the label, so that a card that changes meanwhile puts no answer to another question.
+    key = f"field-{hashlib.sha256(label.encode()).hexdigest()[:12]}"
     return AccessField(key, label, kind, _text(facts.get("description")), options, is_optional)
 
 

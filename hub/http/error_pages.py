@@ -60,7 +60,8 @@ def refused(request: HttpRequest, error: HubError, *, as_json: bool) -> HttpResp
         query = urlencode({"next": request.get_full_path()})
         return redirect(f"/-/sign-in?{query}")
     status = error.http_status
-    context = {"error": error, "sentence": str(error)}
+    context: dict[str, Any] = {"error": error, "sentence": str(error)}
+    context["ask_path"] = getattr(error, "ask_path", "")
     if get_language() != settings.LANGUAGE_CODE and error.code in IN_WORDS:
         # Refusals are written in English where they arise; their kinds have words in each language.
         context["in_words"] = IN_WORDS[error.code]

@@ -12,8 +12,8 @@ from django.utils.translation import gettext_lazy
 
 from hub.extensions import Tab, registries
 from hub.http.authentication import actor_of
-from hub.models import Access, Kind, RepoId, Repository
-from hub.policies import get_repository
+from hub.models import Access, Kind, RepoId, Repository, RequestStatus
+from hub.policies import get_repository, has_liked
 
 _CARDS = {
     Kind.MODEL: gettext_lazy("Model"),
@@ -33,7 +33,9 @@ def repository_page(
         def fetched(
             request: HttpRequest, kind: Kind, namespace: str, name: str, **rest: Any
         ) -> HttpResponse:
-            repository = get_repository(actor_of(request), RepoId(kind, namespace, name), need=need)
+            actor = actor_of(request)
+            repository = get_repository(actor, RepoId(kind, namespace, name), need=need)
+            repository.is_liked = has_liked(actor, repository)
             return view(request, repository, **rest)
 
         return fetched
@@ -49,11 +51,15 @@ def frame(repository: Repository, current_tab: str) -> dict[str, Any]:
         Tab("files", _("Files"), f"{url}/tree/{repository.default_branch}"),
         *(tab for source in registries.repository_tabs for tab in source(repository)),
     ]
+    if repository.gated and repository.may(Access.WRITE):
+        waiting = repository.access_requests.filter(status=RequestStatus.PENDING).count()
+        tabs.append(Tab("access", _("Access"), f"{url}/settings/access", waiting))
     if repository.may(Access.ADMIN):
         tabs.append(Tab("settings", _("Settings"), f"{url}/settings"))
     return {
         "repository": repository,
         "tabs": tabs,
         "current_tab": current_tab,
+        "is_liked": repository.is_liked,
         "may_write": repository.may(Access.WRITE),
     }

@@ -169,6 +169,7 @@ class Repository(models.Model):
 
     objects = RepositoryQuerySet.as_manager()
     access: int  # annotated by `with_access`
+    is_liked = False  # whether the one who looks likes it; pages set it
 
     class Meta:
         constraints = [

@@ -1,16 +1,14 @@
-"""Home, explore, and the page of a namespace."""
+"""Home and explore."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.core.paginator import Paginator
 from django.db.models import Q
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from hub.http.authentication import actor_of
-from hub.models import Access, Event, Kind, Membership, Namespace
+from hub.models import Event, Kind
 from hub.models.repositories import RepositoryQuerySet
 from hub.policies import visible_repositories
 
@@ -60,34 +58,3 @@ def _search(rows: RepositoryQuerySet, query: str) -> RepositoryQuerySet:
             Q(name__icontains=word) | Q(namespace__slug__icontains=word) | Q(tags__icontains=word)
         )
     return rows
-
-
-def namespace(request: HttpRequest, slug: str) -> HttpResponse:
-    """A person or an organisation, with what the reader may see of theirs."""
-    found = Namespace.objects.filter(slug__iexact=slug).first()
-    if found is None:
-        raise Http404
-    rows = visible_repositories(actor_of(request)).filter(namespace=found)
-    context: dict[str, Any] = {
-        "namespace": found,
-        "models": rows.filter(kind=Kind.MODEL).order_by("-last_modified_at"),
-        "datasets": rows.filter(kind=Kind.DATASET).order_by("-last_modified_at"),
-        "members": _members(found),
-        "may_create": _may_create(request, found),
-    }
-    return render(request, "hub/namespace.html", context)
-
-
-def _members(namespace: Namespace) -> Any:
-    held = Membership.objects.filter(namespace=namespace, access__gt=Access.NONE)
-    return held.select_related("user").order_by("-access", "user__username")
-
-
-def _may_create(request: HttpRequest, namespace: Namespace) -> bool:
-    user = request.user
-    return (
-        user.is_authenticated
-        and Membership.objects.filter(
-            namespace=namespace, user=user.pk, access__gte=Access.WRITE
-        ).exists()
-    )

@@ -76,6 +76,19 @@ class RenameForm(forms.Form):
         self.fields["owner"].choices = [(slug, slug) for slug in slugs]  # type: ignore[attr-defined]
 
 
+class GateForm(forms.Form):
+    gated = forms.ChoiceField(
+        label=gettext_lazy("Who may read the files"),
+        required=False,
+        choices=[
+            ("", gettext_lazy("Everyone who may see the repository")),
+            ("auto", gettext_lazy("Everyone who asks")),
+            ("manual", gettext_lazy("Those whom a maintainer lets in")),
+        ],
+        help_text=gettext_lazy("The card, the list of files and the history stay readable."),
+    )
+
+
 def token_list(request: HttpRequest) -> HttpResponse:
     """A person's tokens; a new one is shown this once only."""
     actor = actor_of(request)
@@ -125,6 +138,7 @@ def repository_settings(request: HttpRequest, repository: Repository) -> HttpRes
             initial={"owner": repository.namespace.slug, "name": repository.name},
             auto_id="rename_%s",
         ),
+        "gate_form": GateForm(initial={"gated": repository.gated}),
         "object_count": repository.object_links.count(),
     }
     return render(request, "hub/repository_settings.html", context)
@@ -162,6 +176,12 @@ def _rename(request: HttpRequest, repository: Repository) -> str:
     return _("It is called %(repo_id)s now.") % {"repo_id": moved.repo_id}
 
 
+def _gate(request: HttpRequest, repository: Repository) -> str:
+    form = _clean(GateForm(request.POST))
+    repositories.update_settings(repository, actor_of(request), gated=form["gated"] or False)
+    return _("Who may read the files has changed.")
+
+
 def _delete(request: HttpRequest, repository: Repository) -> str:
     if request.POST.get("confirm", "") != repository.repo_id:
         raise BadInputError(_("Type the name of the repository exactly to delete it."))
@@ -178,5 +198,6 @@ _ACTS = {
     "unprotect": _unprotect,
     "visibility": _visibility,
     "rename": _rename,
+    "gate": _gate,
     "delete": _delete,
 }

@@ -7,6 +7,7 @@ from django.views.generic import RedirectView
 
 from hub.http.routing import page
 from hub.web import (
+    access,
     api_docs,
     creating,
     design,
@@ -14,6 +15,7 @@ from hub.web import (
     docs,
     files,
     home,
+    namespaces,
     repositories,
     sessions,
     settings,
@@ -50,6 +52,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *page("/commits/<revision:revision>", files.history, "history"),
     *page("/commits/<revision:revision>/<entry:path>", files.history, "history"),
     *page("/commit/<revision:oid>", files.commit, "commit"),
+    path("-/follow/<segment:slug>", namespaces.follow, name="follow"),
+    *page("/like", namespaces.like, "like"),
+    *page("/access", access.access, "access"),
+    *page("/settings/access", access.access_requests_page, "access-requests"),
     *page("/settings", settings.repository_settings, "repository-settings"),
-    path("<segment:slug>", home.namespace, name="namespace"),
+    path("<segment:slug>", namespaces.namespace, name="namespace"),
 ]

@@ -62,4 +62,16 @@ PEOPLE: dict[tuple[str, str], Route] = {
     ("hub:access-handle", "POST"): Route(Need.WRITE, prepare=_gated, body=_decision),
     ("hub:access-grant", "POST"): Route(Need.WRITE, prepare=_gated, body=_asker),
     ("hub:access-ask", "POST"): Route(Need.PROPOSE, prepare=_gated, body=lambda world: {}),
+    # Pages, which do not look at tokens.
+    ("hub:follow", "POST"): Route(
+        Need.PERSON,
+        of_repository=False,
+        takes_tokens=False,
+        more_kwargs=lambda world: {"slug": _followed(world).username},
+    ),
+    ("hub:like", "POST"): Route(Need.PROPOSE, takes_tokens=False),
+    ("hub:access", "GET"): Route(Need.READ, prepare=_gated, takes_tokens=False),
+    ("hub:access", "POST"): Route(Need.PROPOSE, prepare=_gated, takes_tokens=False),
+    ("hub:access-requests", "GET"): Route(Need.WRITE, prepare=_gated, takes_tokens=False),
+    ("hub:access-requests", "POST"): Route(Need.WRITE, prepare=_gated, takes_tokens=False),
 }

@@ -14,23 +14,26 @@ from tests.factories import make_member, make_organization, make_repository, mak
 from tests.hub.wire import send_json
 
 pytestmark = pytest.mark.django_db
-CARD = {
-    "extra_gated_prompt": "Be kind.",
-    "extra_gated_fields": {
-        "Company": "text",
-        "I agree": "checkbox",
-        "Purpose": {
-            "type": "select",
-            "options": ["Research", {"label": "Other", "value": "other"}],
-        },
-    },
-}
+CARD = b"""---
+extra_gated_prompt: Be kind.
+extra_gated_fields:
+  Purpose:
+    type: select
+    options:
+      - Research
+      - label: Other
+        value: other
+  Company: text
+  I agree: checkbox
+---
+# A model
+"""
 ANSWERS = {"Company": "Acme", "I agree": True, "Purpose": "other"}
 
 
 @pytest.fixture
 def repository() -> Repository:
-    return make_repository(make_organization("acme"), gated="manual", card_data=CARD)
+    return make_repository(make_organization("acme"), gated="manual", files={"README.md": CARD})
 
 
 @pytest.fixture
@@ -122,7 +125,7 @@ def test_a_grant_needs_no_request_and_tells_no_address(repository, owners):
 @pytest.mark.parametrize(
     ("answers", "named"),
     [
-        ({}, "Company"),
+        ({}, "Purpose"),
         (ANSWERS | {"I agree": False}, "I agree"),
         (ANSWERS | {"Purpose": "war"}, "Purpose"),
         (ANSWERS | {"Company": "x" * 1001}, "Company"),
