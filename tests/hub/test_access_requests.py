@@ -129,7 +129,7 @@ def test_a_grant_needs_no_request_and_tells_no_address(repository, owners):
         (ANSWERS | {"I agree": False}, "I agree"),
         (ANSWERS | {"Purpose": "war"}, "Purpose"),
         (ANSWERS | {"Company": "x" * 1001}, "Company"),
-        (ANSWERS | {"Company": "\x00"}, "Company"),
+        (ANSWERS | {"Company": "\x01 "}, "Company"),
         (ANSWERS | {"Company": ["a"]}, "Company"),
     ],
 )
