@@ -8,7 +8,7 @@ import structlog
 from celery import shared_task
 
 from hub.errors import StorageUnavailableError
-from hub.jobs import garbage, refresh, webhooks
+from hub.jobs import garbage, history, refresh, webhooks
 from hub.jobs import tidy as tidying
 
 log = structlog.get_logger(__name__)
@@ -20,6 +20,12 @@ RING_LIFETIME_SECONDS = 60
 def refresh_repository(repository_id: int) -> None:
     """Bring what lists show of one repository up to its head."""
     refresh.refresh(repository_id)
+
+
+@shared_task(acks_late=True, ignore_result=True, soft_time_limit=1800)
+def index_history(repository_id: int, revision: str = "", folder: str | None = None) -> None:
+    """Work out which commit last changed each file, before or instead of a reader's wait."""
+    history.index(repository_id, revision, folder)
 
 
 @shared_task(acks_late=True, ignore_result=True, soft_time_limit=6 * 3600)

@@ -27,6 +27,7 @@ from hub.gitstore import GitStore, check_ref_name
 from hub.jobs.refresh import derive
 from hub.models import Access, BranchProtection, Repository
 from hub.policies import Actor, may_write_ref
+from hub.tasks import index_history
 
 BRANCH, TAG, PROPOSAL = "refs/heads/", "refs/tags/", "refs/pr/"
 
@@ -103,6 +104,8 @@ def pushed(repository: Repository, actor: Actor, changes: Iterable[RefChange]) -
     for change in moved:
         _record(repository, actor, change)
     outbox.refs_moved(repository, [(one.ref, one.old, one.new) for one in moved])
+    # One push may bring any number of commits; those of the API come one at a time.
+    index_history.delay_on_commit(repository.pk)
 
 
 def _record(repository: Repository, actor: Actor | None, change: RefChange) -> None:

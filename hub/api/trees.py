@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import posixpath
+from contextlib import suppress
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
+from kombu.exceptions import OperationalError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -21,6 +23,7 @@ from hub.gitstore import Entry, GitStore, LastCommit
 from hub.http import rates
 from hub.models import RepoId, Repository
 from hub.policies import Actor
+from hub.tasks import index_history
 
 COMMITS_PAGE = 50
 
@@ -64,6 +67,15 @@ def entries_on_wire(
     return facts
 
 
+def finish_later(repository: Repository, oid: str, facts: list[dict[str, Any]]) -> None:
+    """Let a worker go on where the reader's patience ended."""
+    cut = [one["path"] for one in facts if "lastCommit" in one and one["lastCommit"] is None]
+    if cut:
+        folder = posixpath.dirname(cut[0])
+        with suppress(OperationalError):  # without a broker the next reader tries again
+            index_history.delay(repository.pk, oid, folder)
+
+
 class TreeView(RepositoryView):
     """GET /api/{kind}s/{namespace}/{name}/tree/{revision}[/{path}]"""
 
@@ -85,6 +97,7 @@ class TreeView(RepositoryView):
         cursor = shown[-1].path if more else None
         known = xet_hashes(self.repository, self.actor, shown)
         facts = entries_on_wire(store, oid, shown, expand=expand, xet_hashes=known)
+        finish_later(self.repository, oid, facts)
         return linked(request, facts, cursor=cursor)
 
 

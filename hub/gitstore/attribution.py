@@ -36,7 +36,7 @@ def last_commits(
     commit: str,
     path: str,
     *,
-    patience_seconds: float = PATIENCE_SECONDS,
+    patience_seconds: float | None = None,
 ) -> dict[str, LastCommit]:
     """The commit that last changed each direct child of the folder `path`, by full path.
 
@@ -50,7 +50,8 @@ def last_commits(
     kept = _Kept(Derived(Path(repository.path)), path)
     found = kept.of(commit)
     if found is None:
-        search = _Search(repository, path, kept, time.monotonic() + patience_seconds)
+        patience = PATIENCE_SECONDS if patience_seconds is None else patience_seconds
+        search = _Search(repository, path, kept, time.monotonic() + patience)
         found = search.run(commit)
         if search.is_complete:
             kept.keep(commit, found)

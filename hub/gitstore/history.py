@@ -12,6 +12,8 @@ from hub.gitstore.moments import moment_of
 from hub.gitstore.process import run_git
 from hub.gitstore.values import Author, CommitInfo
 
+INDEXED_FROM = 1000  # commits
+
 
 def commit_info(repository: pygit2.Repository, oid: str) -> CommitInfo:
     """One commit. Raises RevisionNotFoundError when `oid` is no commit."""
@@ -59,6 +61,22 @@ def count_commits(repository: pygit2.Repository, oid: str, *, path: str = "") ->
         Path(repository.path), "rev-list", "--count", "--end-of-options", full, "--", path
     )
     return int(done.stdout)
+
+
+def index_commits(repository: pygit2.Repository, oid: str) -> None:
+    """Write git's commit-graph, with filters of changed paths, when `oid` has a long history.
+
+    Written anew once the history is a tenth longer: each commit is then indexed ten times at most.
+    """
+    derived, count = Derived(Path(repository.path)), count_commits(repository, oid)
+    indexed = derived.get("indexed") or 0
+    if count < INDEXED_FROM or count < indexed * 1.1:
+        return
+    run_git(
+        Path(repository.path),
+        *("commit-graph", "write", "--reachable", "--changed-paths", "--no-progress"),
+    )
+    derived.put("indexed", count)
 
 
 def _count(repository: pygit2.Repository, oid: str) -> int:

@@ -162,7 +162,7 @@ class GitStore:
         return history.count_commits(self.repository, oid, path=path)
 
     def last_commits(
-        self, oid: str, path: str = "", *, patience_seconds: float = attribution.PATIENCE_SECONDS
+        self, oid: str, path: str = "", *, patience_seconds: float | None = None
     ) -> dict[str, LastCommit]:
         """Which commit last changed each direct child of a folder, by full path, in one pass.
 
@@ -171,6 +171,10 @@ class GitStore:
         return attribution.last_commits(
             self.repository, oid, path, patience_seconds=patience_seconds
         )
+
+    def index_commits(self, oid: str) -> None:
+        """Write git's commit-graph once the history of `oid` has grown enough to be worth it."""
+        history.index_commits(self.repository, oid)
 
     # Differences
 
