@@ -227,9 +227,9 @@ MULTIPART_LIFETIME = timedelta(days=env.int("MULTIPART_LIFETIME_DAYS", default=3
 # Requests of one account, or of one address without one, per window; 0 is no limit.
 RATE_LIMIT_WINDOW_SECONDS = env.int("RATE_LIMIT_WINDOW_SECONDS", default=300)
 RATE_LIMITS = {
-    "api": env.int("RATE_LIMIT_API", default=10_000),
+    "api": env.int("RATE_LIMIT_API", default=30_000),
     "resolve": env.int("RATE_LIMIT_RESOLVE", default=50_000),
-    "write": env.int("RATE_LIMIT_WRITE", default=2_000),
+    "write": env.int("RATE_LIMIT_WRITE", default=6_000),
 }
 SIGNED_URL_LIFETIME = timedelta(minutes=15)
 XET_TOKEN_LIFETIME = timedelta(minutes=15)
