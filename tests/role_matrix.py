@@ -151,6 +151,8 @@ _MAIN = {"revision": "main"}
 _CARD = {"revision": "main", "path": "README.md"}
 _FILES = {"files": [{"path": "a.txt", "size": 1, "sample": "YQ=="}]}
 
+_COPY = {"repository": "matrix-copy"}
+
 HUB: dict[tuple[str, str], Route] = {
     ("hub:healthz", "GET"): _page(Need.OPEN),
     ("hub:readyz", "GET"): _page(Need.OPEN),
@@ -175,6 +177,7 @@ HUB: dict[tuple[str, str], Route] = {
     ("hub:repository-info", "GET"): Route(Need.READ),
     ("hub:revision-info", "GET"): Route(Need.READ, _MAIN),
     ("hub:repository-settings-api", "PUT"): Route(Need.ADMIN, body=lambda world: {"gated": "auto"}),
+    ("hub:repository-duplicate", "POST"): Route(Need.PROPOSE, body=lambda world: _COPY),
     ("hub:auth-check", "GET"): Route(Need.READ),
     ("hub:auth-check-write", "GET"): Route(Need.WRITE),
     ("hub:tree-api", "GET"): Route(Need.READ, _MAIN),
@@ -287,6 +290,7 @@ PAGES: dict[tuple[str, str], Route] = {
     **_both("hub:file", _repository_page(Need.READ, revision="main", path="README.md")),
     **_both("hub:history", _repository_page(Need.READ, revision="main")),
     **_both("hub:commit", Route(Need.READ, more_kwargs=_oid, takes_tokens=False)),
+    **_both("hub:duplicate", _repository_page(Need.PROPOSE)),
     **_both("hub:repository-settings", _repository_page(Need.ADMIN)),
 }
 

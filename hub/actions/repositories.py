@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import shutil
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -48,11 +49,22 @@ GITATTRIBUTES = "".join(
 GATES = {False: "", "auto": "auto", "manual": "manual"}
 
 
-def create_repository(actor: Actor, repo: RepoId, *, visibility: str | None = None) -> Repository:
+Fill = Callable[[Repository, Actor], GitStore]
+
+
+def create_repository(
+    actor: Actor,
+    repo: RepoId,
+    *,
+    visibility: str | None = None,
+    like: Repository | None = None,
+    fill: Fill | None = None,
+) -> Repository:
     """Create a repository whose first commit holds `.gitattributes`, and a Space's a card too.
 
     The row and the folder stand together: the folder is made before the row is committed, and
-    one without a row is tidied away. `visibility` None takes the namespace's default.
+    one without a row is tidied away. `visibility` None takes the namespace's default. `like`: a
+    repository whose settings it takes, `fill`: what makes its folder in place of the first commit.
     Raises: BadInputError, ForbiddenError; ConflictError with its URL when the name is taken.
     """
     check_name(repo.name)
@@ -60,18 +72,21 @@ def create_repository(actor: Actor, repo: RepoId, *, visibility: str | None = No
     if actor.is_limited:
         raise ForbiddenError("This token is limited to some repositories and cannot create others.")
     default = Visibility.PRIVATE if namespace.private_by_default else Visibility.PUBLIC
+    default = Visibility(like.visibility) if like else default
     repository = Repository(
         kind=repo.kind,
         namespace=namespace,
         name=repo.name,
         visibility=_known_visibility(visibility or default),
         created_by=actor.person,
+        default_branch=like.default_branch if like else "main",
+        gated=like.gated if like else "",
     )
     _require_free(repo)
     require_room()
     try:
         with transaction.atomic():
-            _save_with_folder(repository, actor)
+            _save_with_folder(repository, actor, fill or _first_commit)
     except IntegrityError:
         _require_free(repo)
         raise
@@ -97,19 +112,13 @@ def end_redirects(repo: RepoId) -> None:
     RepositoryRedirect.objects.named(repo).delete()
 
 
-def _save_with_folder(repository: Repository, actor: Actor) -> None:
+def _save_with_folder(repository: Repository, actor: Actor, fill: Fill) -> None:
     repository.save()
     end_redirects(repository.named_by)
     audit.record(actor, "repository.create", f"{repository.kind} {repository.repo_id}")
     audit.announce(repository, actor, "repository.created", path=f"/{repository.path}")
-    store = GitStore.create(
-        repository.store().path,
-        default_branch=repository.default_branch,
-        files={".gitattributes": GITATTRIBUTES} | _first_files(repository),
-        author=author_of(actor),
-    )
-    head = store.branch_head(repository.default_branch) or ""
-    columns = derive(repository, head)
+    head = fill(repository, actor).branch_head(repository.default_branch)
+    columns = derive(repository, head) if head else {}
     for name, value in columns.items():
         setattr(repository, name, value)
     repository.save(update_fields=list(columns))
@@ -117,6 +126,15 @@ def _save_with_folder(repository: Repository, actor: Actor) -> None:
     outbox.created(repository)
     told = {"repository": repository, "actor": actor.user}
     transaction.on_commit(partial(events.repository_created.send_robust, Repository, **told))
+
+
+def _first_commit(repository: Repository, actor: Actor) -> GitStore:
+    return GitStore.create(
+        repository.store().path,
+        default_branch=repository.default_branch,
+        files={".gitattributes": GITATTRIBUTES} | _first_files(repository),
+        author=author_of(actor),
+    )
 
 
 def _first_files(repository: Repository) -> dict[str, bytes]:

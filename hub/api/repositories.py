@@ -9,11 +9,11 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from hub.actions import moving, repositories
+from hub.actions import duplicating, moving, repositories
 from hub.api import shapes
 from hub.api.views import HubView, RepositoryView, body_of, text_of
 from hub.errors import BadInputError
-from hub.models import Access, Kind, RepoId, Visibility
+from hub.models import Access, Kind, RepoId, TokenScope, Visibility
 from hub.policies import get_repository, require_person
 
 
@@ -96,6 +96,24 @@ class MoveView(HubView):
         repository = get_repository(self.actor, source, need=Access.ADMIN, follow=True)
         moved = moving.move_repository(repository, self.actor, to)
         return Response({"url": moved.public_url()})
+
+
+class DuplicateView(RepositoryView):
+    """POST /api/{kind}s/{namespace}/{name}/duplicate"""
+
+    @extend_schema(
+        summary=_("Copy a repository with its history and large files"),
+        request=shapes.DuplicateShape,
+        responses=shapes.AddressShape,
+    )
+    def post(self, request: Request, repo: RepoId) -> Response:
+        user, body = require_person(self.actor, scope=TokenScope.WRITE), body_of(request)
+        name = text_of(body, "repository", most=200)
+        to = RepoId.parse(repo.kind, name if "/" in name else f"{user.username}/{name}")
+        made = duplicating.duplicate_repository(
+            self.repository, self.actor, to, visibility=visibility_of(body)
+        )
+        return Response({"url": made.public_url()})
 
 
 class SettingsView(RepositoryView):

@@ -67,6 +67,12 @@ class MoveShape(Shape[Any]):
     type = ChoiceField(choices=Kind.choices, default=Kind.MODEL)
 
 
+class DuplicateShape(Shape[Any]):
+    repository = CharField(max_length=200, help_text="namespace/name of the copy")
+    visibility = ChoiceField(choices=Visibility.choices, required=False, allow_null=True)
+    private = BooleanField(required=False, allow_null=True, help_text="The older `visibility`.")
+
+
 class AddressShape(Shape[Any]):
     url = CharField(help_text="Of its page.")
 

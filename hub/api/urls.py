@@ -70,6 +70,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     api("", info.InfoView.as_view(), "repository-info"),
     api("/revision/<revision:revision>", info.InfoView.as_view(), "revision-info"),
     api("/settings", repositories.SettingsView.as_view(), "repository-settings-api"),
+    api("/duplicate", repositories.DuplicateView.as_view(), "repository-duplicate"),
     api("/auth-check", repositories.AuthCheckView.as_view(), "auth-check"),
     api("/auth-check/write", repositories.AuthCheckWriteView.as_view(), "auth-check-write"),
     api("/tree/<revision:revision>", trees.TreeView.as_view(), "tree-api"),

@@ -9,7 +9,17 @@ from typing import IO
 import pygit2
 
 from hub.errors import BranchMovedError, RepositoryNotFoundError
-from hub.gitstore import attribution, diffing, history, large, merging, reading, refs, writing
+from hub.gitstore import (
+    attribution,
+    copying,
+    diffing,
+    history,
+    large,
+    merging,
+    reading,
+    refs,
+    writing,
+)
 from hub.gitstore.creation import new_repository
 from hub.gitstore.large import PointerFile
 from hub.gitstore.libgit import open_repository
@@ -57,6 +67,11 @@ class GitStore:
                 expect=None,
             )
         return cls(path)
+
+    def copy_to(self, path: Path, *, default_branch: str) -> "GitStore":
+        """A new repository at `path` with the branches and tags of this one, but no proposals."""
+        copying.copy_repository(self.path, path, default_branch=default_branch)
+        return GitStore(path)
 
     @cached_property
     def repository(self) -> pygit2.Repository:

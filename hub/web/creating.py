@@ -9,11 +9,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy as _
 
-from hub.actions import repositories
+from hub.actions import duplicating, repositories
 from hub.errors import HubError
 from hub.http.authentication import actor_of
-from hub.models import Kind, RepoId, Visibility
-from hub.policies import Actor, require_person
+from hub.http.pages import frame, repository_page
+from hub.models import Kind, RepoId, Repository, Visibility
+from hub.policies import Actor, require_files, require_person
 
 # Spaces and kernels come from clients: a page that offered them would promise to run them.
 KINDS = [(kind.value, kind.label) for kind in (Kind.MODEL, Kind.DATASET)]
@@ -39,6 +40,35 @@ class RepositoryForm(forms.Form):
         super().__init__(*args, **kwargs)
         slugs = [found.slug for found in repositories.namespaces_to_create_in(actor)]
         self.fields["owner"].choices = [(slug, slug) for slug in slugs]  # type: ignore[attr-defined]
+
+
+class CopyForm(RepositoryForm):
+    """Where a copy goes; its kind is that of the source."""
+
+    kind = None  # type: ignore[assignment]
+
+
+@repository_page()
+def duplicate(request: HttpRequest, repository: Repository) -> HttpResponse:
+    """A copy of a repository in a namespace of one's own."""
+    actor = actor_of(request)
+    require_person(actor)
+    require_files(actor, repository)
+    initial = {"name": repository.name, "visibility": repository.visibility}
+    form = CopyForm(actor, request.POST or None, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        data = form.cleaned_data
+        to = RepoId(Kind(repository.kind), data["owner"], data["name"])
+        try:
+            made = duplicating.duplicate_repository(
+                repository, actor, to, visibility=data["visibility"]
+            )
+            return redirect(made.get_absolute_url())
+        except HubError as error:
+            form.add_error("name", str(error))
+    status = 422 if form.errors else 200
+    context = frame(repository, "card") | {"form": form}
+    return render(request, "hub/repository_duplicate.html", context, status=status)
 
 
 def repository_new(request: HttpRequest) -> HttpResponse:

@@ -56,6 +56,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *page("/like", namespaces.like, "like"),
     *page("/access", access.access, "access"),
     *page("/settings/access", access.access_requests_page, "access-requests"),
+    *page("/duplicate", creating.duplicate, "duplicate"),
     *page("/settings", settings.repository_settings, "repository-settings"),
     path("<segment:slug>", namespaces.namespace, name="namespace"),
 ]

@@ -84,6 +84,24 @@ def test_a_moved_repository_is_found_by_its_old_name(api: HfApi, kind: str, tmp_
         api.move_repo(other, new, repo_type=kind)
 
 
+def test_a_copy_is_made_without_sending_anything(api: HfApi, tmp_path: Path):
+    weights = tmp_path / "w.bin"
+    weights.write_bytes(bytes(range(256)) * 1000)
+    source, copy = "owner-test/source", "owner-test/copy"
+    api.create_repo(source)
+    api.upload_file(path_or_fileobj=str(weights), path_in_repo="w.bin", repo_id=source)
+    api.create_tag(source, tag="v1")
+    made = api.duplicate_repo(source, copy, private=True)
+    assert (made.repo_id, made.files_copy_pending) == (copy, False)
+    assert api.model_info(copy).private
+    where = {"endpoint": api.endpoint, "token": api.token, "cache_dir": str(tmp_path / "cache")}
+    got = hf_hub_download(copy, "w.bin", revision="v1", **where)
+    assert Path(got).read_bytes() == weights.read_bytes()
+    assert api.duplicate_repo(source, copy, exist_ok=True).repo_id == copy
+    with pytest.raises(HfHubHTTPError, match="409"):
+        api.duplicate_repo(source, copy)
+
+
 @pytest.mark.parametrize("kind", EXPANSIONS)
 def test_a_wrong_expansion_lists_the_names_that_the_client_knows(api: HfApi, kind: str):
     name = f"owner-test/expanded-{kind}"
