@@ -54,6 +54,7 @@ def tidy() -> None:
     log.info(
         "hub.tidied",
         uploads=tidying.remove_stray_uploads(),
+        abandoned=tidying.end_abandoned_uploads(),
         device_logins=tidying.remove_ended_device_logins(),
         folders=tidying.remove_stray_folders(),
         refreshed=refresh.refresh_stale(),

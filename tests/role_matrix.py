@@ -242,6 +242,7 @@ TRANSFERS: dict[tuple[str, str], Route] = {
     ("hub:xet-write-token", "GET"): Route(Need.WRITE, _MAIN),
     ("hub:xet-read-token", "GET"): Route(Need.READ, _MAIN),
     ("hub:xet-xorb", "POST"): _sealed(_HASH),
+    ("hub:xet-chunk", "GET"): _sealed(_HASH),
     ("hub:xet-shard", "POST"): _sealed(_CAS),
     ("hub:xet-shard-frames", "POST"): _sealed(_CAS),
     ("hub:xet-reconstruction", "GET"): _sealed(_HASH),

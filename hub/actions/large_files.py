@@ -150,6 +150,12 @@ def xet_store(repository: Repository) -> XetStore:
     return XetStore(blobs.root, blobs)
 
 
+def newest_xet_hashes(repository: Repository, limit: int = 1000) -> list[str]:
+    """The Xet hashes of the large files of a repository, the newest first."""
+    rows = ObjectLink.objects.filter(repository=repository).exclude(stored_object__xet_hash="")
+    return list(rows.order_by("-pk").values_list("stored_object__xet_hash", flat=True)[:limit])
+
+
 def xet_hashes(repository: Repository, actor: Actor, sha256s: Iterable[str]) -> dict[str, str]:
     """The Xet hash of each of `sha256s` that `actor` can fetch by it from here, in one query."""
     try:

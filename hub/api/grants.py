@@ -28,6 +28,8 @@ class Act(StrEnum):
     LFS_PUT = "PUT large file"
     LFS_GET = "GET large file"
     LFS_VERIFY = "POST large file verify"
+    LFS_PART = "PUT part of large file"
+    LFS_FINISH = "POST finish large file"
     XET_READ = "xet read"
     XET_WRITE = "xet write"
     XET_FETCH = "GET xorb"

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -23,11 +25,12 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from hub.actions import large_files
+from hub.actions import large_files, multipart
 from hub.api import shapes
 from hub.api.grants import Act, Grant
 from hub.api.parameters import BYTES, SIGNED
 from hub.api.parsers import AnyJSONParser, LfsJSONParser
+from hub.api.part_addresses import upload_action
 from hub.api.sending import sent_file
 from hub.api.uploads import Body, UploadView
 from hub.api.views import RepositoryView, body_of
@@ -35,6 +38,7 @@ from hub.errors import (
     BadInputError,
     ConflictError,
     EntryNotFoundError,
+    ThrottledError,
     TooLargeError,
     UnprocessableError,
 )
@@ -45,6 +49,7 @@ from hub.policies import require_files
 MEDIA_TYPE = "application/vnd.git-lfs+json"
 OBJECTS_LIMIT = 1000
 _OID = re.compile(r"[0-9a-f]{64}")
+UploadWay = Callable[["Wanted", Grant], dict[str, Any]]
 
 
 class LfsRenderer(JSONRenderer):
@@ -73,6 +78,9 @@ class Wanted:
 
     oid: str
     size_bytes: int
+
+    def is_held(self, held: StoredObject | None) -> bool:
+        return held is not None and held.size_bytes == self.size_bytes
 
     def answer(self, **more: Any) -> dict[str, Any]:
         return {"oid": self.oid, "size": self.size_bytes, **more}
@@ -108,42 +116,62 @@ class BatchView(LfsErrors, RepositoryView):
         match body.get("operation"):
             case "upload":
                 large_files.require_uploader(self.repository, self.actor)
-                answers = self._uploads(wanted)
+                transfer, answers = self._uploads(wanted, body.get("transfers"))
             case "download":
                 require_files(self.actor, self.repository)
-                answers = self._downloads(wanted)
+                transfer, answers = "basic", self._downloads(wanted)
             case _:
                 raise BadInputError("The operation is “upload” or “download”.")
-        return Response({"transfer": "basic", "objects": answers, "hash_algo": "sha256"})
+        return Response({"transfer": transfer, "objects": answers, "hash_algo": "sha256"})
 
-    def _grant(self) -> Grant:
-        lifetime = settings.SIGNED_URL_LIFETIME
+    def _grant(self, lifetime: timedelta | None = None) -> Grant:
+        lifetime = lifetime or settings.SIGNED_URL_LIFETIME
         return Grant.give(Act.LFS_GET, self.actor, self.repository, lifetime=lifetime)
 
-    def _uploads(self, wanted: list[Wanted]) -> list[dict[str, Any]]:
-        grant = self._grant()
+    def _uploads(self, wanted: list[Wanted], offered: Any) -> tuple[str, list[dict[str, Any]]]:
+        """The way to send, which is one for the whole batch, and what is said of each file."""
         held = large_files.links(self.repository, (one.oid for one in wanted))
-        return [self._upload(one, grant, held.get(one.oid)) for one in wanted]
+        missing = [one for one in wanted if not one.is_held(held.get(one.oid))]
+        largest = max((one.size_bytes for one in missing), default=0)
+        can_split = isinstance(offered, list) and "multipart" in offered
+        if can_split and largest > settings.MULTIPART_ABOVE_BYTES:
+            grant, way = self._grant(settings.MULTIPART_LIFETIME), self._in_parts
+            transfer = "multipart"
+        else:
+            grant, way, transfer = self._grant(), self._whole, "basic"
+        return transfer, [self._upload(one, grant, held.get(one.oid), way) for one in wanted]
 
-    def _upload(self, one: Wanted, grant: Grant, held: StoredObject | None) -> dict[str, Any]:
+    def _upload(
+        self, one: Wanted, grant: Grant, held: StoredObject | None, way: UploadWay
+    ) -> dict[str, Any]:
         """No actions mean "already there": true of what this repository was given, only."""
         limit_bytes = settings.LARGE_FILE_LIMIT_BYTES
         if one.size_bytes > limit_bytes:
             return one.refusal(413, f"A file may have at most {limit_bytes} bytes. Split it.")
-        if held and held.size_bytes == one.size_bytes:
+        if one.is_held(held):
             return one.answer()
-        actions = {
-            "upload": one.signed(Act.LFS_PUT, grant, "hub:lfs-object"),
-            "verify": one.signed(Act.LFS_VERIFY, grant, "hub:lfs-verify"),
-        }
-        return one.answer(authenticated=True, actions=actions)
+        try:
+            upload = way(one, grant)
+        except ThrottledError as error:
+            return one.refusal(error.http_status, str(error))
+        verify = one.signed(Act.LFS_VERIFY, grant, "hub:lfs-verify")
+        return one.answer(authenticated=True, actions={"upload": upload, "verify": verify})
+
+    def _whole(self, one: Wanted, grant: Grant) -> dict[str, Any]:
+        return one.signed(Act.LFS_PUT, grant, "hub:lfs-object")
+
+    def _in_parts(self, one: Wanted, grant: Grant) -> dict[str, Any]:
+        upload = multipart.begin(
+            self.repository, self.actor, sha256=one.oid, size_bytes=one.size_bytes
+        )
+        return upload_action(upload, grant)
 
     def _downloads(self, wanted: list[Wanted]) -> list[dict[str, Any]]:
         grant = self._grant()
         held = large_files.links(self.repository, (one.oid for one in wanted))
         answers = []
         for one in wanted:
-            if one.oid in held and held[one.oid].size_bytes == one.size_bytes:
+            if one.is_held(held.get(one.oid)):
                 actions = {"download": one.signed(Act.LFS_GET, grant, "hub:lfs-object")}
                 answers.append(one.answer(authenticated=True, actions=actions))
             else:

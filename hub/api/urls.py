@@ -86,6 +86,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     api("/xet-write-token/<revision:revision>", xet.XetWriteTokenView.as_view(), "xet-write-token"),
     api("/xet-read-token/<revision:revision>", xet.XetReadTokenView.as_view(), "xet-read-token"),
     re_path(rf"{OLD}(?:/v1)?/xorbs?/[\w-]+/{HASH}$", xet_cas.XorbView.as_view(), name="xet-xorb"),
+    re_path(
+        rf"{OLD}(?:/v1)?/chunks?/[\w-]+/{HASH}$", xet_cas.ChunkView.as_view(), name="xet-chunk"
+    ),
     re_path(rf"{OLD}(?:/v1)?/shards?$", xet_cas.ShardView.as_view(), name="xet-shard"),
     path(f"{CAS}/v2/shards", xet_cas.ShardFramesView.as_view(), name="xet-shard-frames"),
     path(f"{CAS}/v1/telemetry", xet_cas.TelemetryView.as_view(), name="xet-telemetry"),

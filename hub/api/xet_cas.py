@@ -1,14 +1,17 @@
 """The content-addressed store that hf_xet talks to, below `/-/xet/{scope}/{epoch}/`.
 
-Global deduplication (`chunks`) and pre-signed uploads (`xorb-grants`) are not offered: those
-addresses are 404, which clients take for "unknown" and "send it the plain way".
+Pre-signed uploads (`xorb-grants`) are not offered: those addresses are 404, which clients take for
+"send it the plain way".
 Source: the Xet protocol specification, "API".
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import secrets
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -18,6 +21,7 @@ from urllib.parse import urlencode
 
 import structlog
 from django.conf import settings
+from django.core.cache import cache
 from django.http import HttpResponse, JsonResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import reverse
@@ -204,6 +208,37 @@ class Ingest:
 
 def _frame(kind: str, **more: Any) -> bytes:
     return json.dumps({"type": kind, **more}).encode() + b"\n"
+
+
+class ChunkView(HubView):
+    """GET …/v1/chunks/{prefix}/{hash}: the chunks of the repository, once a session.
+
+    Clients ask about the first chunk of each file and about one in 1024 others, and take in
+    whatever comes. So the answer is what this repository holds, whatever is asked about: a client
+    that has never seen the files sends only what differs from them, and learns of no other chunk.
+    """
+
+    authentication_classes = []
+
+    @extend_schema(
+        summary=_("What the repository holds already, so that only new chunks are sent"),
+        responses={(200, "application/octet-stream"): OpenApiTypes.BINARY},
+    )
+    def get(self, request: Request, hash: str, **path: Any) -> HttpResponse:
+        cas = cas_of(path)
+        grant = cas.opened(request, Act.XET_WRITE)
+        repository = cas.repository(grant)
+        require_files(grant.actor(), repository)
+        session = f"{grant.seal()} {request.headers.get('X-Xet-Session-Id', '')}"
+        key = f"xet-chunks-{hashlib.sha256(session.encode()).hexdigest()}"
+        lifetime = settings.XET_TOKEN_LIFETIME.total_seconds()
+        hashes = large_files.newest_xet_hashes(repository)
+        if not hashes or not cache.add(key, True, timeout=lifetime):
+            raise EntryNotFoundError("Send this chunk.")
+        shard = large_files.xet_store(repository).dedup_shard(
+            hashes, key=secrets.token_bytes(32), expires_at=int(time.time() + lifetime)
+        )
+        return HttpResponse(shard, content_type="application/octet-stream")
 
 
 class TelemetryView(HubView):

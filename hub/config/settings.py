@@ -223,7 +223,8 @@ CARD_LIMIT_BYTES = MIB
 MULTIPART_ABOVE_BYTES = env.int("MULTIPART_ABOVE_BYTES", default=5 * GIB)
 MULTIPART_PART_BYTES = env.int("MULTIPART_PART_BYTES", default=512 * MIB)
 MULTIPART_UPLOADS_LIMIT = env.int("MULTIPART_UPLOADS_LIMIT", default=20)  # unfinished, a person
-MULTIPART_LIFETIME = timedelta(days=env.int("MULTIPART_LIFETIME_DAYS", default=3))
+# An upload of hours needs addresses that last: each use asks again whether its person may.
+MULTIPART_LIFETIME = timedelta(hours=env.int("MULTIPART_LIFETIME_HOURS", default=24))
 # Requests of one account, or of one address without one, per window; 0 is no limit.
 RATE_LIMIT_WINDOW_SECONDS = env.int("RATE_LIMIT_WINDOW_SECONDS", default=300)
 RATE_LIMITS = {

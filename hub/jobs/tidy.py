@@ -12,7 +12,8 @@ from django.conf import settings
 from django.utils import timezone
 
 from hub.blobstore import BlobStore
-from hub.models import DeviceLogin, Repository
+from hub.blobstore.parts import PartialFiles
+from hub.models import DeviceLogin, MultipartUpload, Repository
 
 KEEP = timedelta(hours=24)
 
@@ -35,6 +36,22 @@ def remove_stray_folders() -> int:
     for folder in stray:
         shutil.rmtree(folder, ignore_errors=True)
     return len(stray)
+
+
+def end_abandoned_uploads() -> int:
+    """The number of uploads in parts that were given up: nothing came, and addresses ended."""
+    ends_at = timezone.now() - settings.MULTIPART_LIFETIME
+    ended = MultipartUpload.objects.filter(touched_at__lt=ends_at)
+    count = len(ended)
+    ended.delete()
+    for root in settings.OBJECTS_DIR.glob("*"):
+        files = PartialFiles(root, BlobStore(root).landing)
+        quiet = files.names(settings.MULTIPART_LIFETIME)
+        live = {str(pk) for pk in MultipartUpload.objects.values_list("pk", flat=True)}
+        for name in quiet:
+            if name not in live:
+                files.drop(name)
+    return count
 
 
 def remove_stray_uploads() -> int:
