@@ -58,7 +58,7 @@ class TokenAnswerSerializer(serializers.Serializer):
 
 class OAuthErrorSerializer(serializers.Serializer):
     error = serializers.CharField()
-    error_description = serializers.CharField()
+    error_description = serializers.CharField(required=False)
 
 
 _REFUSED = OpenApiResponse(OAuthErrorSerializer, "A refusal in the words of RFC 6749")
