@@ -31,7 +31,8 @@ BACKOFF = tuple(
     timedelta(seconds=seconds) for seconds in (10, 60, 300, 1800, 7200, 6 * 3600, 12 * 3600)
 )
 ATTEMPTS = len(BACKOFF) + 1
-LEASE = timedelta(seconds=60)
+# One attempt ends by itself after ten seconds.
+LEASE = timedelta(seconds=20)
 # A webhook whose server does not answer is asked at most this seldom, whatever is waiting.
 LONGEST_HOLD = timedelta(hours=1)
 FAILURES_LIMIT = 20
@@ -264,6 +265,10 @@ class WebhookDelivery(models.Model):
     def message_id(self) -> str:
         """What receivers tell repeated deliveries by."""
         return f"msg_{self.uid.hex}"
+
+    @property
+    def milliseconds(self) -> int | None:
+        return None if self.seconds is None else round(self.seconds * 1000)
 
     @property
     def is_waiting(self) -> bool:

@@ -50,7 +50,7 @@ class WebhookForm(forms.Form):
         label=gettext_lazy("Secret"),
         max_length=256,
         required=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
         help_text=gettext_lazy("Signs what is sent. Left empty, one is made and shown once."),
     )
 
@@ -86,7 +86,9 @@ def webhook_list(request: HttpRequest) -> HttpResponse:
             made = webhooks.create_webhook(actor, **form.wanted(), secret=chosen or secret)
         except HubError as error:
             form.add_error(None, str(error))
-    if made is not None and not secret:
+    if made is None:
+        secret = ""  # nothing has it
+    elif not secret:
         return redirect(made)
     rows = owner.webhooks.order_by("pk")
     shown = WebhookForm() if made else form
