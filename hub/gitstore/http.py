@@ -69,7 +69,8 @@ def serve(
     returns why these large files are refused, or None (without it none are taken). `check_card`
     is asked the same about each README.md that changes. `on_moved` hears what moved before the
     answer ends. Closing the iterator ends git and all it started.
-    Raises: GitFailedError when nothing moves for `limits.idle_seconds`.
+    Raises, at once: BadInputError, TooLargeError for the request of a fetch. While iterated:
+    GitFailedError when nothing moves for `limits.idle_seconds`.
     """
     version = _version(service, git_protocol)
     extra = dict(env or {}) | ({"GIT_PROTOCOL": version} if version else {})
@@ -77,13 +78,11 @@ def serve(
     if service == "git-upload-pack":
         request = read_request(stdin_stream)
         if error := refused_want(store, request):
-            yield error
-        else:
-            yield from _exchange(store, arguments, io.BytesIO(request), extra, limits, None)
-        return
+            return iter([error])
+        return _exchange(store, arguments, io.BytesIO(request), extra, limits, None)
     _check_hooks()
     conversation = Conversation(store, check_pointers or _no_large_files, check_card, on_moved)
-    yield from _exchange(store, arguments, stdin_stream, extra, limits, conversation)
+    return _exchange(store, arguments, stdin_stream, extra, limits, conversation)
 
 
 def _program(service: str) -> str:
