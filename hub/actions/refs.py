@@ -21,9 +21,11 @@ from hub.errors import (
     ConflictError,
     ForbiddenError,
     RevisionNotFoundError,
+    TooLargeError,
     UnauthenticatedError,
 )
 from hub.gitstore import GitStore, check_ref_name
+from hub.gitstore.receive import REFS_LIMIT
 from hub.jobs.refresh import derive
 from hub.models import Access, BranchProtection, Repository
 from hub.policies import Actor, may_write_ref
@@ -154,9 +156,12 @@ def _create(repository: Repository, actor: Actor, ref: str, revision: str) -> st
     require_room()
     store = repository.store()
     oid = store.resolve(revision)
+    known = [one.name.lower() for one in store.refs()]
     # Names that differ in case only would collide on some of our users' disks (threat G1).
-    if any(known.name.lower() == ref.lower() for known in store.refs()):
+    if ref.lower() in known:
         raise ConflictError(f"Reference {ref} already exists")
+    if len(known) >= REFS_LIMIT:
+        raise TooLargeError(f"A repository holds at most {REFS_LIMIT} refs: delete some first.")
     move_ref(repository, actor, ref, old=None, new=oid)
     return oid
 

@@ -138,65 +138,65 @@ def test_a_plain_name_is_accepted(name):
     assert check_ref_name(f"refs/heads/{name}") == f"refs/heads/{name}"
 
 
-@pytest.mark.parametrize(
-    "ref",
-    [
-        "refs/heads/",
-        "refs/heads/-x",
-        "refs/heads/a..b",
-        "refs/heads/a//b",
-        "refs/heads/a.lock",
-        "refs/heads/a.lock/b",
-        "refs/heads/.a",
-        "refs/heads/a/.b",
-        "refs/heads/a.",
-        "refs/heads/a/",
-        "refs/heads/HEAD",
-        "refs/heads/" + "f" * 40,
-        "refs/heads/" + "x" * 202,
-        "refs/heads/a b",
-        "refs/heads/a\n",
-        "refs/heads/é",
-        "refs/pr/0",
-        "refs/pr/01",
-        "refs/pr/1\n",
-        "refs/notes/x",
-        "refs/keep/x",
-        "HEAD",
-        "main",
-    ],
-)
+REFUSED_REFS = [
+    "refs/heads/",
+    "refs/heads/-x",
+    "refs/heads/a..b",
+    "refs/heads/a//b",
+    "refs/heads/a.lock",
+    "refs/heads/a.lock/b",
+    "refs/heads/.a",
+    "refs/heads/a/.b",
+    "refs/heads/a.",
+    "refs/heads/a/",
+    "refs/heads/HEAD",
+    "refs/heads/" + "f" * 40,
+    "refs/heads/" + "x" * 202,
+    "refs/heads/a b",
+    "refs/heads/a\n",
+    "refs/heads/é",
+    "refs/pr/0",
+    "refs/pr/01",
+    "refs/pr/1\n",
+    "refs/notes/x",
+    "refs/keep/x",
+    "HEAD",
+    "main",
+]
+
+
+@pytest.mark.parametrize("ref", REFUSED_REFS)
 def test_a_name_outside_the_rules_is_refused(ref):
     with pytest.raises(BadInputError):
         check_ref_name(ref)
 
 
-@pytest.mark.parametrize(
-    "revision",
-    [
-        "main^{tree}",
-        "main~1",
-        "main^",
-        ":/initial",
-        "main@{u}",
-        "@",
-        "HEAD",
-        "main..main",
-        "--all",
-        "--output=/tmp/x",
-        "-x",
-        "main:README.md",
-        "refs/heads/main^0",
-        "refs/../../etc/passwd",
-        "heads/main",
-        "",
-        "\0",
-        "main\n",
-        "abc",
-        "0" * 40,
-        "refs/keep/x",
-    ],
-)
+EXPRESSIONS = [
+    "main^{tree}",
+    "main~1",
+    "main^",
+    ":/initial",
+    "main@{u}",
+    "@",
+    "HEAD",
+    "main..main",
+    "--all",
+    "--output=/tmp/x",
+    "-x",
+    "main:README.md",
+    "refs/heads/main^0",
+    "refs/../../etc/passwd",
+    "heads/main",
+    "",
+    "\0",
+    "main\n",
+    "abc",
+    "0" * 40,
+    "refs/keep/x",
+]
+
+
+@pytest.mark.parametrize("revision", EXPRESSIONS)
 def test_expressions_and_options_are_no_revisions(store, revision):
     with pytest.raises(RevisionNotFoundError):
         store.resolve(revision)
