@@ -169,9 +169,9 @@ _CLOSED = {
     "authenticated to access it. Please log in.",
     FileAccess.ASK: "Access to {it} is restricted and you are not in the authorized list. "
     "Visit {page} to ask for access.",
-    FileAccess.PENDING: "Your request to access {it} is awaiting a review from the repo authors: "
+    FileAccess.PENDING: "Your request to access {it} is awaiting a review from the repo authors. "
     "Access to {it} is restricted and you are not in the authorized list.",
-    FileAccess.REJECTED: "Your request to access {it} has been rejected by the repo's authors: "
+    FileAccess.REJECTED: "Your request to access {it} has been rejected by the repo's authors. "
     "Access to {it} is restricted and you are not in the authorized list.",
 }
 
