@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.urls import URLPattern, URLResolver, include, path, re_path
+from django.views.decorators.csrf import csrf_exempt
 
 from hub.api import (
     accounts,
@@ -35,6 +36,7 @@ from hub.errors import NotFoundError
 from hub.http.routing import api, page
 
 
+@csrf_exempt  # a client that calls what is not there should read that, not of a form
 def unknown(request: HttpRequest, rest: str = "") -> Any:
     """What no client should wait for: a plain JSON 404."""
     raise NotFoundError("There is nothing at this address of the API.")

@@ -14,12 +14,13 @@ TINY = Path(__file__).resolve().parents[1] / "data" / "tiny-shakespeare-llama"
 LOAD = """
 import json, sys, torch
 from transformers import AutoConfig, AutoModel, AutoTokenizer
-name = sys.argv[1]
-config = AutoConfig.from_pretrained(name)
-tokens = AutoTokenizer.from_pretrained(name)("To be or not")["input_ids"]
-with torch.inference_mode():
-    state = AutoModel.from_pretrained(name)(torch.tensor([tokens])).last_hidden_state
-print(json.dumps([config.model_type, tokens, [round(float(x), 4) for x in state[0, -1, :4]]]))
+def load(name):
+    config = AutoConfig.from_pretrained(name)
+    tokens = AutoTokenizer.from_pretrained(name)("To be or not")["input_ids"]
+    with torch.inference_mode():
+        state = AutoModel.from_pretrained(name)(torch.tensor([tokens])).last_hidden_state
+    return [config.model_type, tokens, [round(float(x), 4) for x in state[0, -1, :4]]]
+print(json.dumps([load(name) for name in sys.argv[1:]]))
 """
 PUSH = """
 import sys
@@ -64,10 +65,9 @@ def test_call_14_and_15_a_model_loads_and_loads_offline(ann: Person, source: str
     files = {one.rfilename: one for one in info.siblings or []}
     assert files["model.safetensors"].lfs and "README.md" in files
     fresh = {"HF_HOME": str(ann.home / f"call-14-{source}")}
-    found = python(ann, LOAD, name, **fresh)
-    assert json.loads(found)[0] == "llama"
-    assert found == python(ann, LOAD, str(TINY))
-    assert found == python(ann, LOAD, name, HF_HUB_OFFLINE="1", **fresh)
+    found, wanted = json.loads(python(ann, LOAD, name, TINY, **fresh))
+    assert found == wanted and found[0] == "llama"
+    assert json.loads(python(ann, LOAD, name, HF_HUB_OFFLINE="1", **fresh)) == [wanted]
 
 
 def test_call_16_a_data_set_comes_back_as_it_was(ann: Person):

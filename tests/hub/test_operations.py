@@ -13,7 +13,7 @@ import pytest
 from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
 from django.db import DatabaseError, connection, transaction
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 
 from hub.actions import audit, large_files
 from hub.errors import EntryNotFoundError
@@ -65,8 +65,10 @@ class TestHealth:
         assert {"X-Error-Code", "X-Error-Message"} == set(refusal["headers"])
 
     @pytest.mark.parametrize("path", ["/api", "/api/", "/api/nope", "/api/a/b/c/d/e/f"])
-    def test_an_unknown_address_of_the_api_is_a_json_404(self, client, path):
-        response = client.get(path)
+    @pytest.mark.parametrize("method", ["GET", "POST"])
+    def test_an_unknown_address_of_the_api_is_a_json_404(self, path, method):
+        # With the checks of a browser's form, which a client of the API knows nothing of.
+        response = Client(enforce_csrf_checks=True).generic(method, path)
         assert response.status_code == 404
         assert response.json()["error"]
 
