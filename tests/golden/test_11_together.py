@@ -27,7 +27,7 @@ def test_call_38_collections(ann: Person):
     assert [(one.item_id, one.item_type, one.note) for one in found.items] == [
         (name, "model", "The first")
     ]
-    assert slug[0].rpartition("-")[2] in ann.hf("collections", "ls", "--owner", ann.name)
+    assert slug[0].rpartition("-")[2] in ann.hf("collections", "ls", "-q", "--owner", ann.name)
     with ann.browser() as browser:
         page = browser.get(f"/collections/{found.slug}")
     assert page.status_code == 200 and "Our models" in page.text and name in page.text
