@@ -19,6 +19,7 @@ _OID = {"oid": "ab" * 32}
 LARGE: dict[tuple[str, str], Route] = {
     ("hub:lfs-part", "PUT"): Route(Need.SEALED, {**_OID, "part": 1}, of_repository=False),
     ("hub:lfs-finish", "POST"): Route(Need.SEALED, _OID, of_repository=False),
+    ("hub:safetensors-metadata", "GET"): Route(Need.READ, {"path": "model.safetensors"}),
     ("hub:lfs-files", "GET"): Route(Need.WRITE),
     ("hub:lfs-files-batch", "POST"): Route(Need.ADMIN, body=lambda world: _NOTHING),
     ("hub:lfs-files-duplicate", "POST"): Route(Need.PROPOSE, body=_target),
