@@ -46,6 +46,18 @@ class BenchHub:
         story._wait_for_gate(story.first)
         return story
 
+    def create(self, name: str) -> str:
+        """The id of a new model repository of `bench`."""
+        answer = self.session.post(f"{self.url}/api/repos/create", json={"name": name})
+        answer.raise_for_status()
+        return f"bench/{name}"
+
+    def git_dir(self, repo_id: str) -> Path:
+        """Where the hub keeps a model's git repository."""
+        answer = self.session.get(f"{self.url}/api/models/{repo_id}")
+        answer.raise_for_status()
+        return self.server.data_dir / "repositories" / f"{answer.json()['_id']}.git"
+
     def processes(self) -> list[psutil.Process]:
         """The supervisor and all it has started."""
         root = psutil.Process(self.server.process.pid)
@@ -53,6 +65,10 @@ class BenchHub:
 
     def web_processes(self) -> list[psutil.Process]:
         return [p for p in self.processes() if "gunicorn" in " ".join(p.cmdline())]
+
+    def cpu_seconds(self) -> float:
+        """What all processes of the hub have used so far, those that have ended left out."""
+        return sum(sum(process.cpu_times()[:2]) for process in self.processes())
 
     def idle_memory_bytes(self) -> int:
         """Memory of every process, what they share counted once."""

@@ -1,4 +1,4 @@
-"""The hub's nginx program, serving a folder and nothing else."""
+"""The hub's nginx program without the hub."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ http {{
     scgi_temp_path {run}/scgi;
     server {{
         listen 127.0.0.1:{port};
-        location / {{ alias {folder}/; }}
+        {locations}
     }}
 }}
 """
@@ -40,10 +40,17 @@ http {{
 @contextmanager
 def plain_nginx(folder: Path) -> Iterator[str]:
     """The address at which `folder` is served."""
-    run, port = folder / "plain-nginx", free_port()
+    with nginx_in_front(folder / "plain-nginx", f"location / {{ alias {folder}/; }}") as url:
+        yield url
+
+
+@contextmanager
+def nginx_in_front(run: Path, locations: str) -> Iterator[str]:
+    """The address of an nginx with these locations, which keeps its own files in `run`."""
+    port = free_port()
     run.mkdir()
     user = "user root;" if os.geteuid() == 0 else ""
-    text = CONFIGURATION.format(user=user, run=run, port=port, folder=folder)
+    text = CONFIGURATION.format(user=user, run=run, port=port, locations=locations)
     (run / "nginx.conf").write_text(text)
     argv = [str(nginx_program()), "-p", str(run), "-c", str(run / "nginx.conf"), "-e", "stderr"]
     process = subprocess.Popen(argv)

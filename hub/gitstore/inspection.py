@@ -5,6 +5,7 @@ Only the standard library and the light modules of this package: it starts with 
 """
 
 import base64
+import hashlib
 import os
 import re
 import socket
@@ -12,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO
 
 from hub.errors import BadInputError
@@ -28,7 +29,7 @@ FILES_LIMIT = 100_000
 FOLDER_LIMIT = 10_000
 ZERO_OID = "0" * 40
 
-_TREE_ENTRY = re.compile(rb"([0-7]+) ([^\0]+)\0(.{20})", re.DOTALL)
+_TREE_ENTRY = re.compile(rb"([0-7]+ [^\0]+)\0(.{20})", re.DOTALL)
 _FOLDER_MODE = b"40000"
 _MODES = {b"100644", b"100755", _FOLDER_MODE}
 _WRONG_MODES = {b"120000": "a symbolic link", b"160000": "a submodule"}
@@ -67,7 +68,7 @@ def inspect_push(moved: list[tuple[str, str]]) -> list[Pointer]:
     commits, trees, small = _classify([oid for oid, _ in moved])
     roots = {content[5:45].decode() for _, content in _read(commits)}
     folders: dict[str, _Folder] = {}
-    checked: set[bytes] = set()
+    checked = _Checked()
     missing = roots.union(trees)
     while missing:
         for oid, content in _read(sorted(missing)):
@@ -142,25 +143,49 @@ def _check_size(kind: str, size: int, path: str) -> None:
         raise BadInputError(f"A {kind} of {size} bytes is too large; the limit is 4 MiB.")
 
 
-def _folder(content: bytes, checked: set[bytes]) -> _Folder:
-    """The measure of one tree, whose entries are checked by the rules for paths and modes."""
+class _Checked:
+    """What was found in order: names, and measures of folders by all their modes and names."""
+
+    def __init__(self) -> None:
+        self.names: set[bytes] = set()
+        self.folders: dict[bytes, _Folder] = {}
+
+
+def _folder(content: bytes, checked: _Checked) -> _Folder:
+    """The measure of one tree, whose entries are checked by the rules for paths and modes.
+
+    Most trees of a push are versions of one folder: what only their names decide is kept for all.
+    """
     entries = _TREE_ENTRY.findall(content)
-    names = {name for _, name, _ in entries}
+    key = hashlib.blake2b(b"\0".join([head for head, _ in entries]), digest_size=32).digest()
+    if key not in checked.folders:
+        checked.folders[key] = _named([head.split(b" ", 1) for head, _ in entries], checked.names)
+    same = checked.folders[key]
+    if not same.children:
+        return same
+    folders = [oid.hex() for head, oid in entries if head.startswith(_FOLDER_MODE + b" ")]
+    lengths = (length for length, _ in same.children)
+    return replace(same, children=tuple(zip(lengths, folders, strict=True)))
+
+
+def _named(entries: list[list[bytes]], checked: set[bytes]) -> _Folder:
+    """The measure of a tree with these modes and names; the oids of its folders are left out."""
+    names = {name for _, name in entries}
     if len(entries) > FOLDER_LIMIT:
         raise BadInputError(f"A folder holds at most {FOLDER_LIMIT} entries; use subfolders.")
-    if not {mode for mode, _, _ in entries} <= _MODES:
+    if not {mode for mode, _ in entries} <= _MODES:
         _refuse_mode(entries)
     for name in names - checked:
         _check_name(name)
     checked |= names
-    children = tuple((len(name), oid.hex()) for mode, name, oid in entries if mode == _FOLDER_MODE)
+    children = tuple((len(name), "") for mode, name in entries if mode == _FOLDER_MODE)
     dots = any(name.startswith(b"..") for name in names)
     longest = max(map(len, names), default=0)
     return _Folder(len(entries) - len(children), longest, dots, children)
 
 
-def _refuse_mode(entries: list[tuple[bytes, bytes, bytes]]) -> None:
-    mode, name = next((mode, name) for mode, name, _ in entries if mode not in _MODES)
+def _refuse_mode(entries: list[list[bytes]]) -> None:
+    mode, name = next((mode, name) for mode, name in entries if mode not in _MODES)
     shown, what = name[:200].decode("utf-8", "replace"), _WRONG_MODES.get(mode, "of another kind")
     raise BadInputError(f"{shown!a} is {what}, which cannot be stored here.")
 
