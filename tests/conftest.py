@@ -10,6 +10,7 @@ from django.conf import settings
 from django.test import Client
 
 from tests.factories import make_token
+from tests.outgoing.receiver import Receiver, receiving
 from tests.server import HubServer, running_hub
 
 
@@ -55,4 +56,12 @@ def hub_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubServer]:
     """A whole hub of this session's own, as `make up` starts it."""
     # Webhooks of tests are heard on loopback, which no hub sends to unless it is told to.
     with running_hub(tmp_path_factory.mktemp("hub"), OUTGOING_ALLOWED="127.0.0.1") as server:
+        yield server
+
+
+@pytest.fixture
+def receiver(settings: Any) -> Iterator[Receiver]:
+    """A server on loopback, which the hub may send to."""
+    settings.OUTGOING_ALLOWED = ["127.0.0.1"]
+    with receiving() as server:
         yield server

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import secrets
-from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import transaction
@@ -25,7 +25,6 @@ from hub.models import (
 from hub.models.webhooks import DOMAINS, WATCHED_TYPES
 from hub.outgoing import Allowed, OutgoingError, check_url
 from hub.policies import Actor, require_person
-from hub.tasks import deliver_webhook
 
 WATCHED_LIMIT = 100
 SECRET_LIMIT = 256
@@ -77,7 +76,7 @@ def create_webhook(
     webhook = Webhook(owner=owner)
     _fill(webhook, url=url, watched=watched, domains=domains, secret=secret)
     webhook.save()
-    audit.record(actor, "webhook.create", f"{webhook.public_id}: {webhook.url}")
+    _record(actor, "webhook.create", webhook)
     return webhook
 
 
@@ -90,7 +89,7 @@ def update_webhook(webhook: Webhook, actor: Actor, **changes: Any) -> Webhook:
     row = _locked(webhook)
     _fill(row, **{name: value for name, value in changes.items() if value not in (None, [])})
     row.save()
-    audit.record(actor, "webhook.update", f"{row.public_id}: {row.url}")
+    _record(actor, "webhook.update", row)
     return row
 
 
@@ -152,16 +151,16 @@ def set_enabled(webhook: Webhook, actor: Actor, *, enabled: bool) -> Webhook:
     row.failures, row.held_until = 0, None
     row.save()
     action = "webhook.enable" if enabled else "webhook.disable"
-    audit.record(actor, action, f"{row.public_id}: {row.url}")
+    _record(actor, action, row)
     if enabled:
-        _ring(row)
+        outbox.ring(row.pk)
     return row
 
 
 @transaction.atomic
 def delete_webhook(webhook: Webhook, actor: Actor) -> None:
     """Remove a webhook with its history; what is waiting is sent no more."""
-    audit.record(actor, "webhook.delete", f"{webhook.public_id}: {webhook.url}")
+    _record(actor, "webhook.delete", webhook)
     webhook.delete()
 
 
@@ -192,7 +191,7 @@ def replay(webhook: Webhook, delivery_id: int) -> WebhookDelivery:
     if row is None:
         raise NotFoundError("There is no such delivery of this webhook.")
     Webhook.objects.filter(pk=webhook.pk).update(held_until=None)
-    _ring(webhook)
+    outbox.ring(webhook.pk)
     return row
 
 
@@ -209,5 +208,6 @@ def _require_on(webhook: Webhook) -> None:
         raise ConflictError("The webhook is switched off: switch it on first.")
 
 
-def _ring(webhook: Webhook) -> None:
-    transaction.on_commit(partial(deliver_webhook.delay, webhook.pk), robust=True)
+def _record(actor: Actor, action: str, webhook: Webhook) -> None:
+    """The audit trail names the host only: the rest of a URL may hold a secret."""
+    audit.record(actor, action, f"{webhook.public_id}: {urlsplit(webhook.url).netloc}")

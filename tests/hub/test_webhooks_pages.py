@@ -11,19 +11,12 @@ from hub.actions import refs
 from hub.models import TokenScope, Webhook, WebhookDelivery
 from hub.policies import Actor
 from tests.factories import make_repository, make_user
-from tests.outgoing.receiver import answer, receiving
+from tests.outgoing.receiver import answer
 
 pytestmark = pytest.mark.django_db
 LIST = "/-/settings/webhooks"
 API = "/api/settings/webhooks"
 WATCHED = [{"type": "user", "name": "ann"}]
-
-
-@pytest.fixture
-def receiver(settings):
-    settings.OUTGOING_ALLOWED = ["127.0.0.1"]
-    with receiving() as server:
-        yield server
 
 
 @pytest.fixture
