@@ -23,7 +23,14 @@ from hub.errors import (
 )
 from hub.extensions import Proposal
 from hub.formats.card import validate_card
-from hub.gitstore import AddFile, Author, GitStore, Operation, pointers_named
+from hub.gitstore import (
+    AddFile,
+    Author,
+    GitStore,
+    Operation,
+    check_message,
+    pointers_named,
+)
 from hub.models import Repository
 from hub.policies import Actor, may_propose
 
@@ -109,8 +116,9 @@ def commit_files(
     else:
         refs.require_writable(repository, actor, ref)
     require_room()
-    _check(repository, operations, title, parent)
     message = f"{title.strip()}\n\n{description}".strip()
+    check_message(message)
+    _check(repository, operations, title, parent)
     draft = _Draft(operations, message, author_of(actor))
     if create_pr:
         return _propose(repository, actor, ref, draft, title, description, parent)

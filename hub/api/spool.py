@@ -20,8 +20,9 @@ from hub.gitstore import KeptContent
 from hub.gitstore.packets import ByteStream
 
 CHUNK_BYTES = 256 * 1024
-# A line is parsed in memory up to here; one text of it may be longer.
-SHORT_LINE_BYTES = 64 * 1024
+# A line is parsed in memory up to here (a header with a long description, escaped); one text of
+# it may be longer.
+SHORT_LINE_BYTES = 512 * 1024
 KEPT_ABOVE_BYTES = 4 * 1024
 # A file as base64, whose slashes some writers escape.
 TEXT_LIMIT_BYTES = settings.REGULAR_FILE_LIMIT_BYTES * 4 // 3 + 64 * 1024
@@ -174,14 +175,15 @@ class _Source:
 
     def until_newline(self, limit_bytes: int) -> tuple[bytes, bool]:
         """(what comes, whether it is the rest of the line). False once it passes the limit."""
-        got = b""
+        got = bytearray()
         while chunk := self.read():
+            seen = len(got)
             got += chunk
-            end = got.find(b"\n", 0, limit_bytes)
+            end = got.find(b"\n", seen, limit_bytes)
             if end >= 0:
-                self.put_back(got[end + 1 :])
-                return got[: end + 1], True
+                self.put_back(bytes(got[end + 1 :]))
+                return bytes(got[: end + 1]), True
             if len(got) >= limit_bytes:
-                self.put_back(got[limit_bytes:])
-                return got[:limit_bytes], False
-        return got, True
+                self.put_back(bytes(got[limit_bytes:]))
+                return bytes(got[:limit_bytes]), False
+        return bytes(got), True

@@ -31,6 +31,7 @@ from hub.gitstore.values import (
 
 if TYPE_CHECKING:
     from hub.gitstore.store import GitStore
+    from hub.gitstore.writing import check_message
 
 __all__ = [
     "AddFile",
@@ -50,6 +51,7 @@ __all__ = [
     "Operation",
     "Pointer",
     "Ref",
+    "check_message",
     "check_path",
     "check_ref_name",
     "pointers_named",
@@ -61,4 +63,8 @@ def __getattr__(name: str) -> Any:
         from hub.gitstore.store import GitStore
 
         return GitStore
+    if name == "check_message":
+        from hub.gitstore.writing import check_message
+
+        return check_message
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -39,11 +39,14 @@ _FILE_MODES = (FileMode.BLOB, FileMode.BLOB_EXECUTABLE)
 
 
 class _Folder:
-    """A folder being changed. Names map to (mode, oid), or to a folder opened in turn."""
+    """A folder being changed. Names map to (mode, oid), or to a folder opened in turn.
+
+    A new file stands for its oid until `write`: a refusal before that leaves no object behind.
+    """
 
     def __init__(self, repository: pygit2.Repository, tree: pygit2.Tree | None = None) -> None:
         self.repository = repository
-        self.entries: dict[bytes, tuple[int, pygit2.Oid] | _Folder] = {}
+        self.entries: dict[bytes, tuple[int, pygit2.Oid | AddFile] | _Folder] = {}
         for child in tree or ():
             self.entries[child.raw_name or b""] = (child.filemode, child.id)
 
@@ -58,6 +61,22 @@ class _Folder:
                 return folder
         return None
 
+    def check(self, memo: dict[bytes, int]) -> int:
+        """How many files lie below. Raises: TooLargeError for a folder above its limit."""
+        files, shown = 0, 0
+        for entry in self.entries.values():
+            match entry:
+                case _Folder():
+                    below = entry.check(memo)
+                case (FileMode.TREE, pygit2.Oid() as oid):
+                    below = count_files(self.repository, oid, memo)
+                case _:
+                    below = 1
+            files, shown = files + below, shown + (below > 0)
+        if shown > FOLDER_LIMIT:
+            raise TooLargeError(f"A folder holds at most {FOLDER_LIMIT} entries; use subfolders.")
+        return files
+
     def write(self) -> pygit2.Oid | None:
         """The id of the tree, written with all below it; None when nothing is left in it."""
         written: list[tuple[bytes, int, pygit2.Oid]] = []
@@ -66,12 +85,13 @@ class _Folder:
                 oid = entry.write()
                 if oid is not None:
                     written.append((name, FileMode.TREE, oid))
-            else:
-                written.append((name, *entry))
+                continue
+            mode, content = entry
+            if isinstance(content, AddFile):
+                content = landed(self.repository, self.repository.create_blob(content.read()))
+            written.append((name, mode, content))
         if not written:
             return None
-        if len(written) > FOLDER_LIMIT:
-            raise TooLargeError(f"A folder holds at most {FOLDER_LIMIT} entries; use subfolders.")
         return landed(
             self.repository, self.repository.odb.write(ObjectType.TREE, _serialise(written))
         )
@@ -99,15 +119,15 @@ def write_tree_on(
     """The oid of the tree that `operations` make of `base` (a commit, a tree, or nothing).
 
     Raises: UnprocessableError for a path, EntryNotFoundError for what is to go and is not there,
-    TooLargeError for a file, a folder or a whole above its limit. No ref moves.
+    TooLargeError for a file, a folder or a whole above its limit; then nothing was written. No
+    ref moves.
     """
     root = _Folder(repository, tree_of(repository, base) if base else None)
     for operation in operations:
         _apply(repository, root, base, operation)
-    oid = root.write() or landed(repository, repository.odb.write(ObjectType.TREE, b""))
-    if count_files(repository, oid, {}) > FILES_LIMIT:
+    if root.check({}) > FILES_LIMIT:
         raise TooLargeError(f"A repository holds at most {FILES_LIMIT} files.")
-    return str(oid)
+    return str(root.write() or landed(repository, repository.odb.write(ObjectType.TREE, b"")))
 
 
 def _apply(
@@ -120,10 +140,9 @@ def _apply(
                     f"{path} is {file.size_bytes} bytes: files above {BLOB_LIMIT_BYTES} bytes are "
                     "uploaded as large files (LFS)."
                 )
-            _put(root, path, landed(repository, repository.create_blob(file.read())), None)
+            _put(root, path, file, None)
         case AddPointer(path, sha256, size_bytes):
-            pointer = repository.create_blob(_pointer(sha256, size_bytes))
-            _put(root, path, landed(repository, pointer), None)
+            _put(root, path, AddFile(path, _pointer(sha256, size_bytes)), None)
         case CopyPath(source_path, source_oid, path):
             mode, oid = _source(repository, source_oid or base, source_path)
             _put(root, path, oid, mode)
@@ -150,7 +169,7 @@ def _source(repository: pygit2.Repository, commit: str | None, path: str) -> tup
     return found.filemode, found.id
 
 
-def _put(root: _Folder, path: str, oid: pygit2.Oid, mode: int | None) -> None:
+def _put(root: _Folder, path: str, content: pygit2.Oid | AddFile, mode: int | None) -> None:
     *folders, name = check_path(path).encode().split(b"/")
     folder = root
     for part in folders:
@@ -167,7 +186,7 @@ def _put(root: _Folder, path: str, oid: pygit2.Oid, mode: int | None) -> None:
         raise UnprocessableError(f"{path} is a folder; delete it first.")
     if mode is None:
         mode = there[0] if there and there[0] in _FILE_MODES else FileMode.BLOB
-    folder.entries[name] = (mode, oid)
+    folder.entries[name] = (mode, content)
 
 
 def _remove(root: _Folder, path: str, *, folder_only: bool) -> None:
@@ -222,8 +241,7 @@ def commit_tree(
     at: datetime | None = None,
 ) -> str:
     """The oid of a new commit of `tree`. No ref moves. `at` is aware; None means now."""
-    if "\0" in message or len(message.encode("utf-8", "replace")) > MESSAGE_LIMIT_BYTES:
-        raise BadInputError(f"A message is text of at most {MESSAGE_LIMIT_BYTES} bytes.")
+    check_message(message)
     seconds = int(at.timestamp()) if at else int(time.time())
     by = pygit2.Signature(_clean(author.name), _clean(author.email), seconds, 0, "utf-8")
     text = message.encode("utf-8", "replace").decode()
@@ -234,6 +252,12 @@ def commit_tree(
     except (KeyError, ValueError, pygit2.GitError) as error:
         raise RevisionNotFoundError("The tree or a parent of this commit is not here.") from error
     return str(oid)
+
+
+def check_message(message: str) -> None:
+    """Refuse what cannot be the message of a commit. Raises: BadInputError."""
+    if "\0" in message or len(message.encode("utf-8", "replace")) > MESSAGE_LIMIT_BYTES:
+        raise BadInputError(f"A message is text of at most {MESSAGE_LIMIT_BYTES} bytes.")
 
 
 def _clean(text: str) -> str:

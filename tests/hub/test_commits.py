@@ -463,7 +463,7 @@ class TestLongLines:
     )  # fmt: skip
     def test_only_a_content_may_be_long(self, client, repository, line, status):
         head = repository.store().branch_head("main")
-        response = self.post(client, repository, line.replace(b"%s", b"A" * 300_000) + b"\n")
+        response = self.post(client, repository, line.replace(b"%s", b"A" * 700_000) + b"\n")
         assert response.status_code == status, response.content[:300]
         assert response["X-Error-Code"] and response["X-Error-Message"]
         assert repository.store().branch_head("main") == head
