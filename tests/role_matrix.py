@@ -276,6 +276,12 @@ PAGES: dict[tuple[str, str], Route] = {
     ("hub:sign-out", "POST"): _page(Need.OPEN),
     **_both("hub:repository-new", _page(Need.PERSON)),
     **_both("hub:device", _page(Need.PERSON)),
+    **_both("hub:collections", _page(Need.OPEN)),
+    **_both("hub:collection-new", _page(Need.PERSON)),
+    ("hub:collection", "GET"): _collection(Need.OPEN, takes_tokens=False),
+    ("hub:collection", "POST"): _collection(Need.PERSON, takes_tokens=False),
+    **_both("hub:collection-edit", _collection(Need.COLLECTION, takes_tokens=False)),
+    **_both("hub:repository-collections", _repository_page(Need.PROPOSE)),
     **_both("hub:token-list", _page(Need.PERSON)),
     ("hub:token-revoke", "POST"): _page(Need.PERSON, kwargs={"pk": 1}),
     **{

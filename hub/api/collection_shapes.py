@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from hub.api.accounts import avatar_url
+from hub.api.people_shapes import avatar_url
 from hub.api.wire import moment
 from hub.models import Collection, CollectionItem, Kind, Repository, Theme
 from hub.models.collections import DESCRIPTION_LIMIT, NOTE_LIMIT, TITLE_LIMIT

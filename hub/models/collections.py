@@ -14,7 +14,7 @@ from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 
 from hub.models.namespaces import Access, Membership, Namespace
-from hub.models.repositories import Repository, Visibility
+from hub.models.repositories import Kind, Repository, Visibility
 
 if TYPE_CHECKING:
     from hub.models.repositories import Person
@@ -56,6 +56,9 @@ class CollectionQuerySet(models.QuerySet["Collection"]):
 
     def visible_to(self, user: Person) -> Self:
         return self.with_access(user).filter(access__gte=Access.READ)
+
+    def writable_by(self, user: Person) -> Self:
+        return self.with_access(user).filter(access__gte=Access.WRITE)
 
     def with_upvotes(self) -> Self:
         votes = CollectionUpvote.objects.filter(collection=OuterRef("pk")).order_by()
@@ -177,6 +180,19 @@ class CollectionItem(models.Model):
     @property
     def kind(self) -> str:
         return str(self.repository.kind) if self.repository is not None else "collection"
+
+    @property
+    def kind_word(self) -> str:
+        return str(Kind(self.kind).label if self.repository is not None else _("collection"))
+
+    @property
+    def name(self) -> str:
+        """What a page calls it."""
+        return self.repository.repo_id if self.repository is not None else self.thing.title
+
+    @property
+    def icon(self) -> str:
+        return {"model": "model", "dataset": "dataset"}.get(self.kind, "layers")
 
 
 class CollectionUpvote(models.Model):

@@ -15,7 +15,13 @@ from hub.extensions import Tab
 from hub.http.authentication import actor_of
 from hub.http.pages import repository_page
 from hub.models import Access, Follow, Kind, Membership, Namespace, NamespaceKind, Repository
-from hub.policies import Actor, visible_likes, visible_repositories
+from hub.policies import (
+    Actor,
+    visible_collections,
+    visible_likes,
+    visible_repositories,
+    with_items,
+)
 
 FIRST, PAGE_SIZE, FACES = 10, 30, 6
 HEADINGS = {
@@ -40,6 +46,8 @@ def namespace(request: HttpRequest, slug: str) -> HttpResponse:
     if view:
         label, kind, rows = lists[view]
         page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
+        if kind == "collection":
+            page.object_list = with_items(actor, list(page.object_list), most=4)
         context |= {"page": page, "list_kind": kind, "heading": label, "keep": f"view={view}"}
     else:
         context["groups"] = _groups(lists)
@@ -52,6 +60,8 @@ def _lists(actor: Actor, found: Namespace) -> dict[str, tuple[Any, str, Any]]:
     lists: dict[str, tuple[Any, str, Any]] = {
         f"{kind}s": (HEADINGS[kind], "repository", mine.filter(kind=kind)) for kind in Kind
     }
+    kept = visible_collections(actor).with_upvotes().filter(namespace=found).order_by("position")
+    lists["collections"] = (gettext_lazy("Collections"), "collection", kept)
     if found.owner is not None:
         liked = visible_likes(actor, found.owner).order_by("-pk").values("repository")
         rows = visible_repositories(actor).filter(pk__in=liked).order_by("-last_modified_at", "pk")

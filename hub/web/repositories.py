@@ -13,10 +13,12 @@ from django.shortcuts import render
 from hub.errors import EntryNotFoundError, HubError, RevisionNotFoundError
 from hub.extensions import registries
 from hub.formats.card import parse_card
+from hub.http.authentication import actor_of
 from hub.http.pages import frame, repository_page
 from hub.models import Kind, Repository
 from hub.rendering import render_markdown
 from hub.web.access import access_panel
+from hub.web.collections import collections_of
 from hub.web.files import listing
 
 VERSIONS_SHOWN = 8
@@ -40,6 +42,7 @@ def repository_detail(request: HttpRequest, repository: Repository) -> HttpRespo
         "panels": [panel for panel in panels if panel and not panel["is_aside"]],
         "side_panels": [panel for panel in panels if panel and panel["is_aside"]],
         "snippets": snippets(repository),
+        "collections": collections_of(actor_of(request), repository),
         "access": access_panel(request, repository) if repository.gated else None,
     }
     return render(request, "hub/repository_detail.html", context)

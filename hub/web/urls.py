@@ -9,6 +9,7 @@ from hub.http.routing import page
 from hub.web import (
     access,
     api_docs,
+    collections,
     creating,
     design,
     devices,
@@ -45,6 +46,19 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/webhooks", RedirectView.as_view(pattern_name="hub:webhook-list")),
     # The address that huggingface_hub prints when it asks for a token.
     path("settings/tokens", RedirectView.as_view(pattern_name="hub:token-list")),
+    path("collections", collections.collection_list, name="collections"),
+    path("-/collections/new", collections.collection_new, name="collection-new"),
+    path(
+        "collections/<segment:namespace>/<segment:slug>",
+        collections.collection_page,
+        name="collection",
+    ),
+    path(
+        "collections/<segment:namespace>/<segment:slug>/edit",
+        collections.collection_edit,
+        name="collection-edit",
+    ),
+    *page("/collections", collections.repository_collections, "repository-collections"),
     *page("", repositories.repository_detail, "repository"),
     *page("/tree/<revision:revision>", files.folder, "folder"),
     *page("/tree/<revision:revision>/<entry:path>", files.folder, "folder"),
