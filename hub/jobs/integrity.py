@@ -8,6 +8,7 @@ from datetime import timedelta
 from functools import partial
 
 from django.conf import settings
+from django.db.models import Count, F
 from django.utils import timezone
 
 from hub.blobstore.xet import XetStore
@@ -25,6 +26,7 @@ READ_BYTES = 1024**2
 def check(*, deep: bool = False) -> Iterator[Finding]:
     """Every disagreement found. `deep` also reads all large files and compares their hashes."""
     yield from _objects(deep)
+    yield from _likes()
     for repository in Repository.objects.select_related("namespace").iterator():
         yield from _repository(repository)
         for registered in registries.integrity_checks:
@@ -76,6 +78,14 @@ def _links_across_scopes() -> Iterator[Finding]:
         if link.stored_object.scope != link.repository.scope:
             problem = f"links to {link.stored_object.scope}, its files lie in another scope"
             yield Finding("link", str(link.repository), problem)
+
+
+def _likes() -> Iterator[Finding]:
+    """Counters that are not what they count; both change in one transaction."""
+    wrong = Repository.objects.annotate(counted=Count("like_rows")).exclude(likes=F("counted"))
+    for row in wrong.select_related("namespace"):
+        problem = f"the row says {row.likes}, {row.counted} people like it"
+        yield Finding("likes", f"{row.kind} {row.repo_id}", problem)
 
 
 def _repository(repository: Repository) -> Iterator[Finding]:

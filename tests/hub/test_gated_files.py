@@ -95,6 +95,19 @@ def _fetch(client: Client, repository: Repository) -> Any:
     return client.post(path, b"0000", content_type="application/x-git-upload-pack-request")
 
 
+def _duplicate(client: Client, repository: Repository) -> Any:
+    body = {"repository": f"nobody/{repository.name}-copy"}
+    return send_json(client, "POST", f"/{repository.api_path}/duplicate", body)
+
+
+def _copy_files(client: Client, repository: Repository) -> Any:
+    files = [{"sha256": LargeFile(WEIGHTS).sha256}]
+    body = {"target": {"type": "model", "name": "nobody/none"}, "files": files}
+    return send_json(client, "POST", f"/{repository.api_path}/lfs-files/duplicate", body)
+
+
+# They write elsewhere, where nobody here may: past the gate comes another refusal.
+COPIES: dict[str, Door] = {"duplicate": _duplicate, "copy of large files": _copy_files}
 # Doors that programs use, by token; pages are walked below.
 DOORS: dict[str, Door] = {
     "resolve": _get("{page}/resolve/main/secret.txt"),
@@ -125,6 +138,15 @@ def test_every_door_knows_who_was_let_in(standing, repository, owner, api_for):
         if standing not in INSIDE and refused != (wanted, "GatedRepo"):
             wrong[name] = refused
     assert not wrong
+
+
+@pytest.mark.parametrize("standing", ["stranger", "pending", "rejected", "accepted", "member"])
+def test_nobody_copies_what_they_may_not_read(standing, repository, owner, api_for):
+    client = api_for(somebody(standing, repository, owner))
+    for name, copy in COPIES.items():
+        refused = copy(client, repository)
+        assert refused.status_code in {403, 404}, name
+        assert (refused["X-Error-Code"] == "GatedRepo") == (standing not in INSIDE), name
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 
+from hub.jobs.integrity import check
 from hub.models import Access, Follow, Like, Membership, Repository, Visibility
 from tests.factories import make_member, make_organization, make_repository, make_token, make_user
 from tests.hub.wire import send_json
@@ -67,6 +68,14 @@ class TestLikes:
         assert [one["repo"]["name"] for one in own] == ["acme/hidden", "acme/open"]
         assert client.get("/api/users/ada/overview").json()["numLikes"] == 1
         assert api_for(ada).get("/api/users/ada/overview").json()["numLikes"] == 2
+
+    def test_a_wrong_count_is_found(self, api_for):
+        repository = make_repository()
+        like(api_for(make_user()), repository)
+        assert not [one for one in check() if one.check == "likes"]
+        Repository.objects.update(likes=7)
+        (found,) = [one for one in check() if one.check == "likes"]
+        assert found.problem == "the row says 7, 1 people like it"
 
     def test_likes_end_with_the_repository(self, api_for):
         repository = make_repository()
