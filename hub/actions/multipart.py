@@ -107,10 +107,11 @@ def finish(upload: MultipartUpload, etags: Mapping[int, str]) -> StoredObject:
             raise BadInputError(f"Part {number} was sent again with other bytes: send it again.")
     if len(etags) != upload.part_count:
         raise BadInputError(f"This upload has the parts 1 to {upload.part_count}.")
-    expected = {"sha256": upload.sha256, "size_bytes": upload.size_bytes}
     with files.finishing(name, upload.size_bytes) as path:
         try:
-            stored = large_files.adopt(upload.repository, path, **expected)
+            stored = large_files.adopt(
+                upload.repository, path, sha256=upload.sha256, size_bytes=upload.size_bytes
+            )
         except UnprocessableError as error:
             files.drop(name)
             upload.delete()

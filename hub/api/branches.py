@@ -61,7 +61,7 @@ class SquashView(RepositoryView):
     parser_classes = [AnyJSONParser]
 
     @extend_schema(
-        summary="Make one commit of a branch's history",
+        summary=_("Make one commit of a branch's history"),
         request=inline_serializer("Squash", {"message": serializers.CharField(max_length=4096)}),
         responses={200: inline_serializer("Squashed", {"commitOid": serializers.CharField()})},
     )

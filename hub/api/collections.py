@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import Count, Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -51,7 +52,7 @@ class CollectionListView(CollectionView):
     """GET, POST /api/collections"""
 
     @extend_schema(
-        summary="List collections",
+        summary=_("List collections"),
         parameters=[
             OpenApiParameter("owner", str, many=True, description="Any of these owns it"),
             OpenApiParameter("item", str, many=True, description="Holds any: models/x/y, …"),
@@ -113,7 +114,7 @@ class CollectionListView(CollectionView):
         return scored.order_by("-score", "-last_modified_at", "-pk")
 
     @extend_schema(
-        summary="Create a collection",
+        summary=_("Create a collection"),
         request=shapes.CreateSerializer,
         responses=shapes.CollectionSerializer,
     )
@@ -127,12 +128,12 @@ class CollectionListView(CollectionView):
 class CollectionDetailView(CollectionView):
     """GET, PATCH, DELETE /api/collections/{slug}"""
 
-    @extend_schema(summary="One collection", responses=shapes.CollectionSerializer)
+    @extend_schema(summary=_("One collection"), responses=shapes.CollectionSerializer)
     def get(self, request: Request, namespace: str, slug: str) -> Response:
         return Response(self.shown(self.found(namespace, slug)))
 
     @extend_schema(
-        summary="Change a collection",
+        summary=_("Change a collection"),
         request=shapes.ChangeSerializer,
         responses=shapes.CollectionDataSerializer,
     )
@@ -142,7 +143,7 @@ class CollectionDetailView(CollectionView):
         changed = collections.update_collection(collection, self.actor, **form)
         return Response({"success": True, "data": self.shown(changed)})
 
-    @extend_schema(summary="Delete a collection", responses={200: None})
+    @extend_schema(summary=_("Delete a collection"), responses={200: None})
     def delete(self, request: Request, namespace: str, slug: str) -> Response:
         collection = self.found(namespace, slug, need=Access.WRITE)
         collections.delete_collection(collection, self.actor)
@@ -153,7 +154,7 @@ class ItemsView(CollectionView):
     """POST /api/collections/{slug}/items"""
 
     @extend_schema(
-        summary="Add to a collection",
+        summary=_("Add to a collection"),
         request=shapes.AddItemSerializer,
         responses=shapes.CollectionSerializer,
     )
@@ -169,7 +170,7 @@ class ItemView(CollectionView):
     """PATCH, DELETE /api/collections/{slug}/items/{item}"""
 
     @extend_schema(
-        summary="Change an item's note or place",
+        summary=_("Change an item's note or place"),
         request=shapes.ChangeItemSerializer,
         responses=shapes.CollectionDataSerializer,
     )
@@ -179,7 +180,7 @@ class ItemView(CollectionView):
         collections.update_item(collection, self.actor, item, **form)
         return Response({"success": True, "data": self.shown(self.found(namespace, slug))})
 
-    @extend_schema(summary="Take an item out of a collection", responses={200: None})
+    @extend_schema(summary=_("Take an item out of a collection"), responses={200: None})
     def delete(self, request: Request, namespace: str, slug: str, item: str) -> Response:
         collection = self.found(namespace, slug, need=Access.WRITE)
         collections.remove_item(collection, self.actor, item)
@@ -189,12 +190,14 @@ class ItemView(CollectionView):
 class UpvoteView(CollectionView):
     """POST, DELETE /api/collections/{slug}/upvote"""
 
-    @extend_schema(summary="Upvote a collection", request=None, responses=shapes.UpvotesSerializer)
+    @extend_schema(
+        summary=_("Upvote a collection"), request=None, responses=shapes.UpvotesSerializer
+    )
     def post(self, request: Request, namespace: str, slug: str) -> Response:
         collections.upvote(self.found(namespace, slug), self.actor)
         return self._count(namespace, slug)
 
-    @extend_schema(summary="Take an upvote back", responses=shapes.UpvotesSerializer)
+    @extend_schema(summary=_("Take an upvote back"), responses=shapes.UpvotesSerializer)
     def delete(self, request: Request, namespace: str, slug: str) -> Response:
         collections.take_upvote_back(self.found(namespace, slug), self.actor)
         return self._count(namespace, slug)

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.shortcuts import redirect
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -79,7 +80,7 @@ class DeviceView(OAuthView):
     """GET, POST /oauth/device"""
 
     @extend_schema(
-        summary="The page where a person approves a device",
+        summary=_("The page where a person approves a device"),
         responses={302: OpenApiResponse(description="To the page")},
     )
     def get(self, request: Request) -> Any:
@@ -87,7 +88,7 @@ class DeviceView(OAuthView):
         return redirect(f"{PAGE}?{query}" if query else PAGE)
 
     @extend_schema(
-        summary="Start a sign-in from a device",
+        summary=_("Start a sign-in from a device"),
         request=DeviceRequestSerializer,
         responses={200: DeviceCodeSerializer, 400: _REFUSED, 429: _REFUSED},
     )
@@ -117,7 +118,7 @@ class TokenView(OAuthView):
     """POST /oauth/token"""
 
     @extend_schema(
-        summary="Collect or renew the tokens of a device",
+        summary=_("Collect or renew the tokens of a device"),
         request=TokenRequestSerializer,
         responses={200: TokenAnswerSerializer, 400: _REFUSED},
     )

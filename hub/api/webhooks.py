@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -98,13 +99,13 @@ def _watched(value: Any) -> dict[str, str]:
 class WebhookListView(HubView):
     """GET, POST /api/settings/webhooks"""
 
-    @extend_schema(summary="The caller's webhooks", responses=WebhookSerializer(many=True))
+    @extend_schema(summary=_("The caller's webhooks"), responses=WebhookSerializer(many=True))
     def get(self, request: Request) -> Response:
         owner = webhooks.require_owner(self.actor)
         return Response([shape(one) for one in owner.webhooks.order_by("pk")])
 
     @extend_schema(
-        summary="Create a webhook", request=NewWebhookSerializer, responses=OneWebhookSerializer
+        summary=_("Create a webhook"), request=NewWebhookSerializer, responses=OneWebhookSerializer
     )
     def post(self, request: Request) -> Response:
         webhooks.require_owner(self.actor)
@@ -137,12 +138,12 @@ class OwnWebhookView(HubView):
 class WebhookView(OwnWebhookView):
     """GET, POST, DELETE /api/settings/webhooks/{id}"""
 
-    @extend_schema(summary="One of the caller's webhooks", responses=OneWebhookSerializer)
+    @extend_schema(summary=_("One of the caller's webhooks"), responses=OneWebhookSerializer)
     def get(self, request: Request, webhook_id: str) -> Response:
         return Response({"webhook": shape(self.webhook)})
 
     @extend_schema(
-        summary="Change a webhook: what is left out, or an empty list, stays",
+        summary=_("Change a webhook: what is left out, or an empty list, stays"),
         request=WebhookChangesSerializer,
         responses=OneWebhookSerializer,
     )
@@ -151,7 +152,7 @@ class WebhookView(OwnWebhookView):
         changed = webhooks.update_webhook(self.webhook, self.actor, **given)
         return Response({"webhook": shape(changed, just_set=given["secret"])})
 
-    @extend_schema(summary="Delete a webhook", responses={200: {"type": "object"}})
+    @extend_schema(summary=_("Delete a webhook"), responses={200: {"type": "object"}})
     def delete(self, request: Request, webhook_id: str) -> Response:
         webhooks.delete_webhook(self.webhook, self.actor)
         return Response({})
@@ -163,7 +164,7 @@ class WebhookSwitchView(OwnWebhookView):
     enabled = True
 
     @extend_schema(
-        summary="Switch a webhook on or off", request=None, responses=OneWebhookSerializer
+        summary=_("Switch a webhook on or off"), request=None, responses=OneWebhookSerializer
     )
     def post(self, request: Request, webhook_id: str) -> Response:
         changed = webhooks.set_enabled(self.webhook, self.actor, enabled=self.enabled)
