@@ -65,6 +65,7 @@ def member_pages(story: LittleStory) -> dict[str, str]:
         "explore-datasets": "/-/explore?kind=dataset",
         "new": "/-/new",
         "tokens": "/-/settings/tokens",
+        "webhooks": "/-/settings/webhooks",
         "docs": "/-/docs",
         "api": "/-/docs/api",
         "api-section": "/-/docs/api/repositories",
