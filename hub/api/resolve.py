@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from django.conf import settings
-from django.db.models import F
 from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.http import content_disposition_header, quote_etag
@@ -159,8 +158,7 @@ class FileView(RepositoryView):
     def _count_download(self, request: Request, span: Span | None) -> None:
         # A resumed download was counted when it began.
         if "X-HF-Download-Counter" in request.headers and (span is None or span.start == 0):
-            rows = Repository.objects.filter(pk=self.repository.pk)
-            rows.update(downloads=F("downloads") + 1)
+            Repository.objects.count_download(self.repository)
 
 
 class ResolveView(FileView):

@@ -113,6 +113,9 @@ class XetReadTokenView(XetTokenView):
     )
     def get(self, request: Request, repo: RepoId, revision: str) -> Response:
         require_files(self.actor, self.repository)
+        # A download by Xet asks this once and never GETs the file's own address.
+        if "X-HF-Download-Counter" in request.headers:
+            Repository.objects.count_download(self.repository)
         return self.answer()
 
 

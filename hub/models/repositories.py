@@ -107,6 +107,10 @@ class RepositoryQuerySet(models.QuerySet["Repository"]):
     def visible_to(self, user: Person) -> Self:
         return self.with_access(user).filter(access__gte=Access.READ)
 
+    def count_download(self, repository: Repository) -> None:
+        """One more download of `repository`."""
+        self.filter(pk=repository.pk).update(downloads=F("downloads") + 1)
+
     def named(self, repo: RepoId) -> Self:
         return self.filter(
             kind=repo.kind, namespace__slug__iexact=repo.namespace, name__iexact=repo.name

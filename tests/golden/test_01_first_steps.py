@@ -8,6 +8,8 @@ import re
 import urllib.request
 from pathlib import Path
 
+import pytest
+
 from tests.golden.person import Person
 from tests.golden.traffic import watching
 
@@ -69,6 +71,16 @@ def test_calls_5_and_6_one_file_up_and_down(ann: Person):
     with watching(ann.server) as seen:
         assert printed(ann.hf("download", name, "config.json"), "path") == str(path)
     assert seen.to(f"/{name}/resolve/") == [("HEAD", 200)]
+
+
+@pytest.mark.new_client  # the older one does not say which requests are downloads
+@pytest.mark.parametrize("size", [100, 1_000_000], ids=["small", "large"])
+def test_call_6_a_download_counts_once(ann: Person, size: int):
+    name = ann.repo("m1")
+    ann.call("upload", name, "w.bin", str(ann.file("w", os.urandom(size))))
+    for home in ("one", "one", "two"):
+        ann.call("download", name, "w.bin", home=ann.home / f"call-6-{size}-{home}")
+    assert ann.api.model_info(name).downloads == 2
 
 
 def test_calls_7_and_8_a_folder_twice(ann: Person):

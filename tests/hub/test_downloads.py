@@ -251,6 +251,14 @@ class TestProxy:
         assert "X-Accel-Redirect" not in client.head(url(repository, "model.safetensors"))
 
 
+def test_a_download_by_xet_is_counted_where_it_begins(client, repository):
+    path = f"/{repository.api_path}/xet-read-token/main"
+    for headers in ({}, {"x-hf-download-counter": "1"}):
+        assert client.get(path, headers=headers).status_code == 200
+    repository.refresh_from_db()
+    assert repository.downloads == 1
+
+
 def test_downloads_are_counted_once(client, repository):
     counted = {"x-hf-download-counter": "1"}
     path = url(repository, "model.safetensors")
