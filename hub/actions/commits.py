@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 
 from hub import extensions
@@ -165,30 +167,49 @@ def check_card(repository: Repository, content: bytes) -> None:
 
 
 def _put(repository: Repository, actor: Actor, ref: str, draft: _Draft, parent: str | None) -> str:
-    store = repository.store()
-    for _attempt in range(ATTEMPTS):
-        head = store.ref_oid(ref)
-        if head is None:
-            raise BranchMovedError
-        if parent is not None and not head.startswith(parent):
-            if draft.is_already(store, head, parent):
-                return head
-            raise BranchMovedError
-        try:
-            oid = draft.build(store, head)
-        except EntryNotFoundError:
-            # What it deletes may be gone because it was here before.
-            if parent is None and draft.is_already(store, head, "", within=RESENT_WITHIN):
-                return head
-            raise
-        if oid == head:
-            return head
-        try:
-            refs.move_ref(repository, actor, ref, old=head, new=oid)
-        except BranchMovedError:
-            continue
-        return oid
+    """The oid of the commit that `draft` became on `ref`; it may have been there already."""
+    for attempt in range(ATTEMPTS):
+        with _turn(repository, alone=attempt > 0), suppress(_LostError):
+            return _try(repository, actor, ref, draft, parent)
     raise BranchMovedError
+
+
+class _LostError(Exception):
+    """Somebody else moved the branch between our look at it and our move."""
+
+
+@contextmanager
+def _turn(repository: Repository, *, alone: bool) -> Iterator[None]:
+    """Room for one try. Who has lost a race goes on `alone`: no commit moves a ref meanwhile."""
+    with transaction.atomic() if alone else nullcontext():
+        if alone:
+            refs.lock(repository)
+        yield
+
+
+def _try(repository: Repository, actor: Actor, ref: str, draft: _Draft, parent: str | None) -> str:
+    store = repository.store()
+    head = store.ref_oid(ref)
+    if head is None:
+        raise BranchMovedError
+    if parent is not None and not head.startswith(parent):
+        if draft.is_already(store, head, parent):
+            return head
+        raise BranchMovedError
+    try:
+        oid = draft.build(store, head)
+    except EntryNotFoundError:
+        # What it deletes may be gone because it was here before.
+        if parent is None and draft.is_already(store, head, "", within=RESENT_WITHIN):
+            return head
+        raise
+    if oid == head:
+        return head
+    try:
+        refs.move_ref(repository, actor, ref, old=head, new=oid)
+    except BranchMovedError as error:
+        raise _LostError from error
+    return oid
 
 
 def _propose(

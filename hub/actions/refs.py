@@ -18,6 +18,7 @@ from hub.actions import audit, outbox
 from hub.actions.room import require_room
 from hub.errors import (
     BadInputError,
+    BranchMovedError,
     ConflictError,
     ForbiddenError,
     RevisionNotFoundError,
@@ -81,6 +82,11 @@ def require_writable(repository: Repository, actor: Actor, ref: str) -> None:
         raise ForbiddenError(f"{branch} is protected: open a pull request (create_pr=1).")
 
 
+def lock(repository: Repository) -> None:
+    """One writer of a repository's rows at a time, so that the derived columns never go back."""
+    Repository.objects.select_for_update(no_key=True).only("pk").get(pk=repository.pk)
+
+
 @transaction.atomic
 def move_ref(
     repository: Repository, actor: Actor | None, ref: str, *, old: str | None, new: str | None
@@ -90,9 +96,12 @@ def move_ref(
     The caller has asked `require_writable`, or merges a pull request. Raises: BranchMovedError,
     ConflictError; then nothing has moved.
     """
+    lock(repository)
+    store = repository.store()
+    if old is not None and store.ref_oid(ref) != old:
+        raise BranchMovedError  # git would say so too, after all that is to be recorded
     _record(repository, actor, RefChange(ref, old, new))
     outbox.refs_moved(repository, [(ref, old, new)])
-    store = repository.store()
     if new is None:
         store.delete_ref(ref, old=old or "")
     else:
@@ -102,6 +111,7 @@ def move_ref(
 @transaction.atomic
 def pushed(repository: Repository, actor: Actor, changes: Iterable[RefChange]) -> None:
     """Record what a git push has moved already."""
+    lock(repository)
     moved = list(changes)
     for change in moved:
         _record(repository, actor, change)
@@ -111,8 +121,6 @@ def pushed(repository: Repository, actor: Actor, changes: Iterable[RefChange]) -
 
 
 def _record(repository: Repository, actor: Actor | None, change: RefChange) -> None:
-    # One writer of a repository's rows at a time, so that the derived columns never go back.
-    Repository.objects.select_for_update(no_key=True).get(pk=repository.pk)
     old, new = change.old or "", change.new or ""
     subject = f"{repository.kind} {repository.repo_id} {change.ref}"
     audit.record(actor, "ref.move", subject, old=old, new=new)
