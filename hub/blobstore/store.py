@@ -19,6 +19,7 @@ from hub.blobstore.landing import (
     fsync_folder,
     open_regular,
     storage_full_refused,
+    syncing,
 )
 from hub.blobstore.ranges import RangeReader
 from hub.errors import (
@@ -118,7 +119,8 @@ class BlobStore:
         with self.landing.adopted(path) as (name, file):
             found_bytes = os.fstat(file.fileno()).st_size
             require_within(found_bytes, limit_bytes)
-            blob = Blob(hashlib.file_digest(file, "sha256").hexdigest(), found_bytes)
+            with syncing(file.fileno()):
+                blob = Blob(hashlib.file_digest(file, "sha256").hexdigest(), found_bytes)
             require_same(blob, sha256, size_bytes)
             os.fchmod(file.fileno(), 0o444)
             os.fsync(file.fileno())
