@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ from hub.models import (
     AccessToken,
     Collection,
     CollectionItem,
+    Kind,
     Like,
     Membership,
     Namespace,
@@ -36,7 +38,7 @@ from hub.models import (
 from hub.models.collections import key_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from django.db.models import QuerySet
 
@@ -86,6 +88,14 @@ def visible_repositories(actor: Actor) -> RepositoryQuerySet:
     return rows
 
 
+def children_of(actor: Actor, repo_ids: Iterable[str]) -> Counter[str]:
+    """How many models that `actor` may see name each of these as what they were made from."""
+    wanted = {f"base_model:{repo_id}": repo_id for repo_id in repo_ids}
+    made = visible_repositories(actor).filter(kind=Kind.MODEL, tags__overlap=list(wanted))
+    found = (tag for tags in made.values_list("tags", flat=True) for tag in tags)
+    return Counter(wanted[tag] for tag in found if tag in wanted)
+
+
 def visible_likes(actor: Actor, user: User) -> QuerySet[Like]:
     """What `user` likes among the repositories that `actor` may see."""
     seen = visible_repositories(actor).values("pk")
@@ -105,11 +115,16 @@ def has_liked(actor: Actor, repository: Repository) -> bool:
 
 
 def get_repository(
-    actor: Actor, repo: RepoId, *, need: Access = Access.READ, follow: bool = False
+    actor: Actor,
+    repo: RepoId,
+    *,
+    need: Access = Access.READ,
+    follow: bool = False,
+    storage: bool = False,
 ) -> Repository:
     """The repository that `repo` names, for an actor who holds at least `need` on it.
 
-    `follow`: an earlier name will do.
+    `follow`: an earlier name will do. `storage`: with `large_bytes`.
     Raises:
         RepositoryMovedError: it had this name before; only for those who may see it.
         RepositoryNotFoundError: hidden and missing read alike.
@@ -117,6 +132,8 @@ def get_repository(
         ForbiddenError: it is visible, but the access or the token's scope is too small.
     """
     visible = visible_repositories(actor)
+    if storage:
+        visible = visible.with_storage()
     repository = (visible.known_as(repo) if follow else visible.named(repo)).first()
     if repository is None:
         _require_no_move(actor, repo)
@@ -245,6 +262,19 @@ def get_namespace(actor: Actor, slug: str, *, need: Access) -> Namespace:
     membership = held.select_related("namespace").first()
     if membership is None:
         raise ForbiddenError(f"You have no {Access(need).label.lower()} access to “{slug}”.")
+    return membership.namespace
+
+
+def get_shared_namespace(actor: Actor, slug: str) -> Namespace:
+    """The namespace `slug`, for somebody who belongs to it.
+
+    Raises: UnauthenticatedError, ForbiddenError (also when there is no such namespace).
+    """
+    user = require_person(actor)
+    held = Membership.objects.filter(namespace__slug__iexact=slug, user=user.pk)
+    membership = held.filter(access__gte=Access.READ).select_related("namespace").first()
+    if membership is None:
+        raise ForbiddenError(f"You do not belong to “{slug}”.")
     return membership.namespace
 
 

@@ -28,6 +28,7 @@ class Need(Enum):
     PROPOSE = "reading the repository, an account, a token that writes"
     WRITE = "writing to the repository"
     ADMIN = "administering the repository; a token that writes"
+    MEMBER = "belonging to the organisation; any token"
     GOVERN = "administering the organisation or account; a token with admin scope"
     COLLECTION = "writing in the namespace of a public collection"
     SEALED = "an address or token that the hub sealed; a person's own token counts for nothing"
@@ -170,6 +171,14 @@ HUB: dict[tuple[str, str], Route] = {
     ("hub:validate-yaml", "POST"): Route(
         Need.OPEN, of_repository=False, body=lambda world: {"content": "# Hi", "repoType": "model"}
     ),
+    ("hub:storage", "GET"): Route(Need.PERSON, of_repository=False),
+    ("hub:organization-storage", "GET"): Route(
+        Need.MEMBER,
+        of_repository=False,
+        more_kwargs=lambda world: {"slug": world.organization.slug},
+    ),
+    ("hub:model-tags", "GET"): Route(Need.OPEN, of_repository=False),
+    ("hub:dataset-tags", "GET"): Route(Need.OPEN, of_repository=False),
     ("hub:repository-list", "GET"): Route(Need.OPEN, {"kind": Kind.MODEL}, of_repository=False),
     ("hub:repository-create", "POST"): Route(Need.PERSON_TO_WRITE, of_repository=False, body=_new),
     ("hub:repository-delete", "DELETE"): Route(Need.ADMIN, of_repository=False, body=_named),

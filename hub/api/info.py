@@ -17,6 +17,7 @@ from hub.errors import BadInputError
 from hub.gitstore import GitStore
 from hub.jobs.refresh import derive
 from hub.models import RepoId
+from hub.policies import children_of
 
 EXPAND = OpenApiParameter("expand", OpenApiTypes.STR, many=True, description="Only these keys.")
 BLOBS = OpenApiParameter("blobs", OpenApiTypes.BOOL, description="Sizes and ids of files.")
@@ -44,6 +45,8 @@ def siblings(store: GitStore, oid: str, *, blobs: bool) -> list[dict[str, Any]]:
 class InfoView(RepositoryView):
     """GET /api/{kind}s/{namespace}/{name}[/revision/{revision}]"""
 
+    storage = True
+
     @extend_schema(
         summary=_("What a repository is"), responses=shapes.InfoShape, parameters=[EXPAND, BLOBS]
     )
@@ -58,6 +61,8 @@ class InfoView(RepositoryView):
             facts = representation.fields(repository, names)
         else:
             facts = representation.info(repository)
+        if "childrenModelCount" in facts:
+            facts["childrenModelCount"] = children_of(self.actor, [facts["id"]])[facts["id"]]
         if not names or "siblings" in names:
             facts["siblings"] = siblings(store, oid, blobs=flag(request, "blobs"))
         return Response(facts)

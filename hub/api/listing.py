@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
-from django.db.models import Q, Value
-from django.db.models.functions import Concat
+from django.db.models import Q
+from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -21,9 +23,9 @@ from hub.api.info import expanded, siblings
 from hub.api.views import HubView
 from hub.api.wire import flag, linked, number
 from hub.errors import BadInputError
-from hub.models import Kind, Repository
+from hub.models import Kind, Namespace, Repository
 from hub.models.repositories import RepositoryQuerySet
-from hub.policies import visible_repositories
+from hub.policies import children_of, visible_repositories
 
 SORTS = {
     "downloads": "downloads",
@@ -38,12 +40,19 @@ SORTS = {
 SEARCH_LIMIT = 256
 # Listing the files of each repository reads git, so those pages are short.
 PAGE, PAGE_WITH_FILES = 1000, 100
+WORDS_LIMIT = 16
+# Programs on people's own machines that read one format of weights and no other.
+GGUF_APPS = frozenset(("llama.cpp", "ollama", "lmstudio", "jan", "koboldcpp", "localai"))
+_SIZE = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)([KMBT]?)", re.IGNORECASE)
+_UNITS = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 _QUERY = [
     OpenApiParameter("search", OpenApiTypes.STR, many=True),
     OpenApiParameter("author", OpenApiTypes.STR),
     OpenApiParameter("filter", OpenApiTypes.STR, many=True, description="All must match."),
     OpenApiParameter("pipeline_tag", OpenApiTypes.STR),
     OpenApiParameter("gated", OpenApiTypes.BOOL),
+    OpenApiParameter("num_parameters", OpenApiTypes.STR, description="min:6B,max:128B"),
+    OpenApiParameter("apps", OpenApiTypes.STR, many=True, description="Any of these may match."),
     OpenApiParameter("sort", OpenApiTypes.STR, enum=list(SORTS)),
     OpenApiParameter("limit", OpenApiTypes.INT),
     OpenApiParameter("full", OpenApiTypes.BOOL),
@@ -67,12 +76,18 @@ class RepositoryListView(HubView):
         with_files = full or "siblings" in names
         page = number(request, "limit", default=PAGE, most=PAGE_WITH_FILES if with_files else PAGE)
         column = _sort(request)
-        rows = narrowed(visible_repositories(self.actor).filter(kind=kind), request)
+        rows = narrowed(visible_repositories(self.actor).filter(kind=kind), request, kind)
+        if "usedStorage" in names:
+            rows = rows.with_storage()
         rows = _after(rows, column, request.query_params.get("cursor"))
         found = list(rows.order_by(f"-{column}", "-pk")[: page + 1])
         shown = found[:page]
         cursor = _cursor(shown[-1], column) if len(found) > page else None
         items = [self._item(request, row, names, full) for row in shown]
+        if "childrenModelCount" in names:
+            counts = children_of(self.actor, [row.repo_id for row in shown])
+            for facts in items:
+                facts["childrenModelCount"] = counts[facts["id"]]
         if with_files:
             for row, facts in zip(shown, items, strict=True):
                 facts["siblings"] = _siblings(row)
@@ -87,23 +102,62 @@ class RepositoryListView(HubView):
         return representation.item(row, full=full, card=card, config=config)
 
 
-def narrowed(rows: RepositoryQuerySet, request: Request) -> RepositoryQuerySet:
+def narrowed(rows: RepositoryQuerySet, request: Request, kind: Kind) -> RepositoryQuerySet:
     """`rows` that match all that the query asks for. Raises: BadInputError."""
     query = request.query_params
-    rows = rows.annotate(full_id=Concat("namespace__slug", Value("/"), "name"))
     for text in query.getlist("search"):
         if len(text) > SEARCH_LIMIT:
             raise BadInputError(f"Search for at most {SEARCH_LIMIT} characters.")
-        for word in text.split():
-            rows = rows.filter(full_id__icontains=word)
+        for word in text.split()[:WORDS_LIMIT]:
+            rows = rows.matching(word)
     if author := query.get("author"):
-        rows = rows.filter(namespace__slug__iexact=author)
+        rows = rows.filter(namespace__in=Namespace.objects.filter(slug__iexact=author))
     if tags := [tag for value in query.getlist("filter") for tag in value.split(",") if tag]:
         rows = rows.filter(tags__contains=tags)
     if task := query.get("pipeline_tag"):
         rows = rows.filter(pipeline_tag=task)
     if gated := query.get("gated"):
         rows = rows.filter(~Q(gated="") if gated.lower() == "true" else Q(gated=""))
+    match kind:
+        case Kind.MODEL:
+            return _of_models(rows, query)
+        case Kind.SPACE:
+            return _of_spaces(rows, query)
+    return rows
+
+
+def _of_models(rows: RepositoryQuerySet, query: QueryDict) -> RepositoryQuerySet:
+    if query.get("inference") or query.getlist("inference_provider"):
+        return rows.none()  # nobody serves the models of this server
+    if apps := query.getlist("apps"):
+        wanted = {"gguf" if app.lower() in GGUF_APPS else app for app in apps}
+        rows = rows.filter(tags__overlap=sorted(wanted))
+    if sizes := query.get("num_parameters"):
+        bounds = {"min": "parameters__total__gte", "max": "parameters__total__lte"}
+        for part in sizes.split(","):
+            side, _colon, text = part.strip().partition(":")
+            if side not in bounds:
+                raise BadInputError("“num_parameters” is written min:6B,max:128B.")
+            rows = rows.filter(**{bounds[side]: _count(text)})
+    return rows
+
+
+def _count(text: str) -> int:
+    """`6B`, `128M`, `1.5k` or `7` as a number. Raises: BadInputError."""
+    found = _SIZE.fullmatch(text.strip())
+    if found is None:
+        raise BadInputError("A number of parameters is written 7, 500M, 6B or 1.5T.")
+    return int(Decimal(found[1]) * _UNITS[found[2].upper()])
+
+
+def _of_spaces(rows: RepositoryQuerySet, query: QueryDict) -> RepositoryQuerySet:
+    for key in ("models", "datasets"):
+        for name in query.getlist(key):
+            rows = rows.filter(
+                Q(**{f"card_data__{key}__contains": [name]}) | Q(**{f"card_data__{key}": name})
+            )
+    if query.get("linked", "").lower() == "true":
+        rows = rows.filter(card_data__has_any_keys=["models", "datasets"])
     return rows
 
 
@@ -133,7 +187,9 @@ def _after(rows: RepositoryQuerySet, column: str, cursor: str | None) -> Reposit
             raise ValueError(column)
     except (ValueError, TypeError, binascii.Error):
         raise BadInputError("This cursor is not one of ours: start from the first page.") from None
-    return rows.filter(Q(**{f"{column}__lt": value}) | Q(**{column: value}, pk__lt=pk))
+    # `lte` says nothing new, but an index can start from it.
+    below = Q(**{f"{column}__lt": value}) | Q(pk__lt=pk)
+    return rows.filter(below, **{f"{column}__lte": value})
 
 
 def _siblings(row: Repository) -> list[dict[str, Any]]:

@@ -46,13 +46,13 @@ _COMMON: dict[str, Field] = {
     "siblings": _nothing,
     "tags": lambda r: [*r.tags],
     "trendingScore": lambda r: r.likes,
-    "usedStorage": lambda r: r.size_bytes,
+    "usedStorage": lambda r: r.large_bytes + r.git_bytes,
 }
 _MODEL: dict[str, Field] = {
-    "baseModels": _nothing,
-    "childrenModelCount": _nothing,
+    "baseModels": lambda r: _texts(r, "base_model"),
+    "childrenModelCount": _nothing,  # depends on who asks: added by views
     "config": lambda r: r.config,
-    "evalResults": _nothing,
+    "evalResults": lambda r: r.facts.get("evalResults"),
     "gguf": _nothing,
     "inference": _nothing,
     "inferenceProviderMapping": _nothing,
@@ -62,12 +62,12 @@ _MODEL: dict[str, Field] = {
     "pipeline_tag": lambda r: r.pipeline_tag or None,
     "safetensors": lambda r: r.parameters,
     "spaces": lambda r: [],
-    "transformersInfo": _nothing,
+    "transformersInfo": lambda r: r.facts.get("transformersInfo"),
     "widgetData": lambda r: _card(r).get("widget"),
 }
 _DATASET: dict[str, Field] = {
-    "citation": _nothing,
-    "description": lambda r: _card(r).get("pretty_name"),
+    "citation": lambda r: r.facts.get("citation"),
+    "description": lambda r: r.facts.get("description"),
     "mainSize": _nothing,
     "paperswithcode_id": lambda r: _card(r).get("paperswithcode_id"),
 }
@@ -98,9 +98,19 @@ _INFO = {
     Kind.MODEL: (
         *_ALWAYS,
         *("private", "sha", "tags", "cardData", "config", "library_name", "model-index"),
-        *("pipeline_tag", "safetensors", "spaces", "usedStorage", "widgetData"),
+        *("pipeline_tag", "safetensors", "spaces", "transformersInfo", "usedStorage"),
+        "widgetData",
     ),
-    Kind.DATASET: (*_ALWAYS, "private", "sha", "tags", "cardData", "description", "usedStorage"),
+    Kind.DATASET: (
+        *_ALWAYS,
+        "private",
+        "sha",
+        "tags",
+        "cardData",
+        "citation",
+        "description",
+        "usedStorage",
+    ),
     Kind.SPACE: (
         *("author", "createdAt", "disabled", "lastModified", "likes", "private", "sha", "tags"),
         *("cardData", "datasets", "models", "sdk", "usedStorage"),

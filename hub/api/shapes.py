@@ -77,6 +77,22 @@ class AddressShape(Shape[Any]):
     url = CharField(help_text="Of its page.")
 
 
+class StorageShape(Shape[Any]):
+    id = CharField(help_text="namespace/name")
+    type = ChoiceField(choices=Kind.choices)
+    updatedAt = Moment()
+    visibility = ChoiceField(choices=Visibility.choices)
+    storage = IntegerField(help_text="Bytes: large files, and what git takes.")
+
+
+_TAG: dict[str, Any] = {
+    "id": CharField(help_text="What `filter` of the lists takes."),
+    "label": CharField(),
+    "type": CharField(),
+}
+CatalogueTagShape: Any = inline_serializer("CatalogueTag", fields=_TAG).__class__
+
+
 class SettingsShape(Shape[Any]):
     visibility = ChoiceField(choices=Visibility.choices, required=False, allow_null=True)
     private = BooleanField(required=False, allow_null=True)
@@ -125,6 +141,8 @@ _INFO: dict[str, Any] = {
     "usedStorage": IntegerField(required=False, help_text="Bytes."),
     "siblings": SiblingShape(required=False, many=True),
     "description": CharField(required=False, allow_null=True),
+    "citation": CharField(required=False, allow_null=True),
+    "transformersInfo": DictField(required=False, allow_null=True),
     "id": CharField(help_text="namespace/name"),
 }
 InfoShape: Any = inline_serializer("RepositoryInfo", fields=_INFO).__class__

@@ -87,13 +87,17 @@ class RepositoryView(HubView):
     need: Access = Access.READ
     # What unsafe methods need, where it differs from reading.
     need_to_write: Access | None = None
+    # Whether `repository.large_bytes` is needed: one query fetches it all.
+    storage = False
     repository: Repository
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         safe = request.method in {"GET", "HEAD", "OPTIONS"}
         need = self.need if safe or self.need_to_write is None else self.need_to_write
-        self.repository = get_repository(self.actor, kwargs["repo"], need=need)
+        self.repository = get_repository(
+            self.actor, kwargs["repo"], need=need, storage=self.storage
+        )
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         kind, namespace, name = kwargs.pop("kind"), kwargs.pop("namespace"), kwargs.pop("name")

@@ -33,7 +33,7 @@ def eval_results_path(benchmark: str) -> str:
 
 def dump_eval_results(entries: Sequence[EvalResultEntry]) -> bytes:
     """The file's content."""
-    return dump_yaml([_to_dict(entry) for entry in entries]).encode()
+    return dump_yaml([to_dict(entry) for entry in entries]).encode()
 
 
 def load_eval_results(content: bytes) -> list[EvalResultEntry]:
@@ -48,7 +48,8 @@ def load_eval_results(content: bytes) -> list[EvalResultEntry]:
     return [_from_dict(entry) for entry in data]
 
 
-def _to_dict(entry: EvalResultEntry) -> dict[str, Any]:
+def to_dict(entry: EvalResultEntry) -> dict[str, Any]:
+    """The entry as files and clients spell it."""
     dataset = {"id": entry.dataset_id, "task_id": entry.task_id, "revision": entry.dataset_revision}
     source = {"url": entry.source_url, "name": entry.source_name}
     written = {

@@ -1,5 +1,6 @@
 """One bare repository on disk: the door to everything in this package but HTTP."""
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
@@ -152,6 +153,14 @@ class GitStore:
         return reading.open_blob(self.repository, blob_oid)
 
     # Large files
+
+    def size_bytes(self) -> int:
+        """What the folder takes on disk, links not followed."""
+        return sum(
+            (Path(folder) / name).lstat().st_size
+            for folder, _folders, names in os.walk(self.path)
+            for name in names
+        )
 
     def pointer_files(self) -> Iterator[PointerFile]:
         """Every pointer in the whole history, hidden refs included; each blob once."""

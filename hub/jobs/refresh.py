@@ -13,8 +13,9 @@ from django.utils import timezone
 
 from hub.errors import EntryNotFoundError, TooLargeError
 from hub.formats.bounded_json import load_json
-from hub.formats.card import Card, parse_card
+from hub.formats.card import Card, citation, parse_card, summary
 from hub.formats.errors import FormatError
+from hub.formats.eval_results import load_eval_results, to_dict
 from hub.formats.safetensors_header import SafetensorsHeader, read_header
 from hub.gitstore import Entry, GitStore
 from hub.models import Kind, Repository, StoredObject
@@ -34,6 +35,26 @@ _TASKS = {
     "ForMaskedLM": "fill-mask",
     "ForImageClassification": "image-classification",
 }
+_AUTO_MODELS = {
+    "ForCausalLM": "AutoModelForCausalLM",
+    "LMHeadModel": "AutoModelForCausalLM",
+    "ForConditionalGeneration": "AutoModelForSeq2SeqLM",
+    "ForSequenceClassification": "AutoModelForSequenceClassification",
+    "ForTokenClassification": "AutoModelForTokenClassification",
+    "ForQuestionAnswering": "AutoModelForQuestionAnswering",
+    "ForMaskedLM": "AutoModelForMaskedLM",
+    "ForImageClassification": "AutoModelForImageClassification",
+    "Model": "AutoModel",
+}
+_PROCESSORS = {
+    "processor_config.json": "AutoProcessor",
+    "preprocessor_config.json": "AutoImageProcessor",
+    "tokenizer.json": "AutoTokenizer",
+    "tokenizer_config.json": "AutoTokenizer",
+}
+_EVAL_RESULTS = re.compile(r"\.eval_results/[^/]+\.ya?ml")
+# Each file is read in plain Python at every push.
+EVAL_FILES_LIMIT, EVAL_ENTRIES_LIMIT, EVAL_LIMIT_BYTES = 16, 256, 16 * 1024
 
 
 def refresh(repository_id: int) -> None:
@@ -51,12 +72,21 @@ def refresh(repository_id: int) -> None:
 def refresh_stale() -> int:
     """Refresh every repository whose row and git disagree, and return how many did."""
     stale = 0
-    for repository in Repository.objects.only("pk", "default_branch", "head_oid").iterator():
+    columns = ("pk", "default_branch", "head_oid", "git_bytes")
+    for repository in Repository.objects.only(*columns).iterator():
+        measure(repository)
         head = repository.store().branch_head(repository.default_branch)
         if head is not None and head != repository.head_oid:
             refresh(repository.pk)
             stale += 1
     return stale
+
+
+def measure(repository: Repository) -> None:
+    """Note what its folder takes on disk: too slow for every push, and nobody needs it sooner."""
+    held = repository.store().size_bytes()
+    if held != repository.git_bytes:
+        Repository.objects.filter(pk=repository.pk).update(git_bytes=held)
 
 
 def derive(repository: Repository, oid: str) -> dict[str, Any]:
@@ -83,9 +113,58 @@ def derive(repository: Repository, oid: str) -> dict[str, Any]:
         "pipeline_tag": task,
         "library_name": library,
         "parameters": parameters,
+        "facts": storable(_facts(repository, store, files, card, config)),
         "size_bytes": _size_bytes(repository, files),
         "last_modified_at": min(store.commit_info(oid).committed_at, timezone.now()),
     }
+
+
+def _facts(
+    repository: Repository,
+    store: GitStore,
+    files: dict[str, Entry],
+    card: Card,
+    config: dict[str, Any] | None,
+) -> dict[str, Any]:
+    """What the API shows beside the columns; only what is there is in it."""
+    found: dict[str, Any] = {}
+    if repository.kind == Kind.DATASET:
+        found = {"description": summary(card.body), "citation": citation(card.body)}
+    elif repository.kind == Kind.MODEL:
+        found = {
+            "evalResults": _eval_results(store, files),
+            "transformersInfo": _transformers_info(files, config),
+        }
+    return {name: value for name, value in found.items() if value}
+
+
+def _eval_results(store: GitStore, files: dict[str, Entry]) -> list[dict[str, Any]]:
+    """The entries of `.eval_results/*.yaml`, each with the file it stands in."""
+    held = [path for path in files if _EVAL_RESULTS.fullmatch(path)][:EVAL_FILES_LIMIT]
+    results: list[dict[str, Any]] = []
+    for path in held:
+        try:
+            content = _small(store, files[path], EVAL_LIMIT_BYTES) or b""
+            entries = [to_dict(entry) for entry in load_eval_results(content)]
+        except FormatError as error:
+            results.append({"filename": path, "error": str(error)})
+        else:
+            results += [{"filename": path, "data": entry} for entry in entries]
+    return results[:EVAL_ENTRIES_LIMIT]
+
+
+def _transformers_info(
+    files: dict[str, Entry], config: dict[str, Any] | None
+) -> dict[str, str] | None:
+    """Which of transformers' classes open the model. Clients refuse any other key."""
+    for name in (config or {}).get("architectures", []):
+        for ending, auto_model in _AUTO_MODELS.items():
+            if name.endswith(ending):
+                found = {"auto_model": auto_model, "pipeline_tag": _task(config)}
+                known = (each for path, each in _PROCESSORS.items() if path in files)
+                found["processor"] = next(known, "")
+                return {key: value for key, value in found.items() if value}
+    return None
 
 
 def _size_bytes(repository: Repository, files: dict[str, Entry]) -> int:
@@ -150,8 +229,23 @@ def _tags(
     formats = {"safetensors": ".safetensors", "gguf": ".gguf", "parquet": ".parquet"}
     held = [name for name, ending in formats.items() if any(p.endswith(ending) for p in files)]
     model_type = (config or {}).get("model_type", "")
-    tags = [library, task, *held, model_type, *card.tags]
+    tags = [library, task, *held, model_type, *card.tags, *_lineage(card, library, held)]
     return [tag[:128] for tag in dict.fromkeys(storable(tags)) if tag][:TAGS_LIMIT]
+
+
+def _lineage(card: Card, library: str, formats: list[str]) -> list[str]:
+    """How a model stands to its base, as the public Hub guesses it where the card is silent."""
+    bases = [tag.removeprefix("base_model:") for tag in card.tags if tag.startswith("base_model:")]
+    if not bases or any(tag.count(":") > 1 for tag in card.tags if tag.startswith("base_model:")):
+        return []
+    relation = "finetune"
+    if len(bases) > 1:
+        relation = "merge"
+    elif library == "peft":
+        relation = "adapter"
+    elif "gguf" in formats:
+        relation = "quantized"
+    return [f"base_model:{relation}:{base}" for base in bases]
 
 
 def _parameters(

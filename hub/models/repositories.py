@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
-from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
-from django.db.models import Case, F, OuterRef, Q, Subquery, Value, When
-from django.db.models.functions import Coalesce, Greatest, Lower
+from django.db.models import Case, F, OuterRef, Q, Subquery, Sum, Value, When
+from django.db.models.functions import Coalesce, Greatest, Lower, Upper
 from django.utils.translation import gettext_lazy as _
 
 from hub.blobstore import BlobStore
 from hub.errors import BadInputError
 from hub.gitstore import GitStore
 from hub.models.namespaces import Access, Membership, Namespace
+from hub.models.objects import ObjectLink
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -105,7 +106,32 @@ class RepositoryQuerySet(models.QuerySet["Repository"]):
         return self.annotate(access=Greatest(everyone, Coalesce(held, Value(Access.NONE))))
 
     def visible_to(self, user: Person) -> Self:
-        return self.with_access(user).filter(access__gte=Access.READ)
+        # Says what `access >= READ` says, in words that an index can follow.
+        member = Membership.objects.filter(user=user.pk, access__gte=Access.READ)
+        shown = Q(visibility=Visibility.PUBLIC) | Q(namespace__in=member.values("namespace"))
+        return self.with_access(user).filter(shown)
+
+    def matching(self, word: str) -> Self:
+        """Those whose `namespace/name` holds `word`, in any case."""
+        owner, slash, name = word.partition("/")
+        if slash:
+            owners = Namespace.objects.filter(slug__iendswith=owner)
+            return self.filter(namespace__in=owners, name__istartswith=name)
+        # Asked beforehand: two indexes can then be joined, where a condition on a join cannot.
+        owners = Namespace.objects.filter(slug__icontains=word)
+        return self.filter(
+            Q(name__icontains=word) | Q(namespace__in=list(owners.values_list("pk", flat=True)))
+        )
+
+    def with_storage(self) -> Self:
+        """Annotate each row with `large_bytes`, the bytes of the large files that it links."""
+        linked = (
+            ObjectLink.objects.filter(repository=OuterRef("pk")).order_by().values("repository")
+        )
+        total = linked.annotate(total=Sum("stored_object__size_bytes")).values("total")
+        return self.annotate(
+            large_bytes=Coalesce(Subquery(total), Value(0), output_field=models.BigIntegerField())
+        )
 
     def count_download(self, repository: Repository) -> None:
         """One more download of `repository`."""
@@ -165,7 +191,11 @@ class Repository(models.Model):
     parameters = models.JSONField(
         null=True, blank=True, help_text='{"total": n, "parameters": {dtype: n}} of safetensors'
     )
+    facts = models.JSONField(
+        default=dict, blank=True, help_text="What only the API shows: transformersInfo, …"
+    )
     size_bytes = models.BigIntegerField(default=0)
+    git_bytes = models.BigIntegerField(default=0, help_text="On disk, without large files.")
     downloads = models.PositiveBigIntegerField(default=0)
     likes = models.PositiveIntegerField(default=0)
     last_discussion_number = models.PositiveIntegerField(default=0)
@@ -173,6 +203,7 @@ class Repository(models.Model):
 
     objects = RepositoryQuerySet.as_manager()
     access: int  # annotated by `with_access`
+    large_bytes: int  # annotated by `with_storage`
     is_liked = False  # whether the one who looks likes it; pages set it
 
     class Meta:
@@ -188,6 +219,13 @@ class Repository(models.Model):
         indexes = [
             GinIndex(fields=["tags"], name="repository_tags"),
             models.Index(F("last_modified_at").desc(), name="repository_recent"),
+            # What lists sort by. `downloads` has none: it would make each count rewrite them all.
+            models.Index("kind", F("likes").desc(), F("id").desc(), name="repository_liked"),
+            models.Index(
+                "kind", F("last_modified_at").desc(), F("id").desc(), name="repository_modified"
+            ),
+            models.Index("kind", F("created_at").desc(), F("id").desc(), name="repository_newest"),
+            GinIndex(OpClass(Upper("name"), name="gin_trgm_ops"), name="repository_name_trigrams"),
         ]
 
     def __str__(self) -> str:

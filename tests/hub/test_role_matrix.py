@@ -128,6 +128,10 @@ def expected(need: Need, role: str, *, public: bool) -> str:
         writes = need is Need.PERSON_TO_WRITE
         limited = role in {"read token", "token for another repository"}
         return "refused" if writes and limited else "allowed"
+    if need is Need.MEMBER:
+        if role == "anonymous":
+            return "sign in"
+        return "refused" if role == "stranger" else "allowed"
     if need is Need.GOVERN:
         if role == "anonymous":
             return "sign in"
