@@ -14,7 +14,7 @@ from hub.api import shapes
 from hub.api.views import HubView, RepositoryView, body_of, text_of
 from hub.errors import BadInputError
 from hub.models import Access, Kind, RepoId, TokenScope, Visibility
-from hub.policies import get_repository, require_person
+from hub.policies import get_repository, require_files, require_person
 
 
 class NamedInBodyView(HubView):
@@ -144,6 +144,7 @@ class AuthCheckView(RepositoryView):
         summary=_("Whether the caller may read a repository"), responses=shapes.EmptyShape
     )
     def get(self, request: Request, repo: RepoId) -> Response:
+        require_files(self.actor, self.repository)
         return Response({})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from hub import events
 from hub.models import Access, AuditEntry, Repository, StoredObject
 from tests.factories import commit_files, make_member, make_organization, make_repository, make_user
 from tests.hub.wire import body_of, commit, large_file, send_json, stored
@@ -182,3 +183,39 @@ class TestVisibility:
         admin = api_for(make_member(repository.namespace, access=Access.ADMIN))
         assert send_json(admin, "PUT", path, {"gated": "never"}).status_code == 400
         assert send_json(admin, "PUT", path, {"gated": []}).status_code == 400
+
+
+def test_settings_take_what_clients_send_and_say_what_changed(
+    api_for, client, django_capture_on_commit_callbacks
+):
+    repository = make_repository()
+    admin = api_for(make_member(repository.namespace, access=Access.ADMIN))
+    heard: list[dict[str, object]] = []
+
+    def listen(changes: dict[str, object], **told: object) -> None:
+        heard.append(changes)
+
+    events.repository_changed.connect(listen)
+    path = f"/{repository.api_path}/settings"
+    for body in (
+        {"gated": "manual", "visibility": None, "description": "Ours"},
+        {"gated": "manual"},
+        {"gated": False, "private": None},
+        {"visibility": "private"},
+    ):
+        with django_capture_on_commit_callbacks(execute=True):
+            assert send_json(admin, "PUT", path, body).status_code == 200
+    events.repository_changed.disconnect(listen)
+    assert heard == [{"gated": "manual"}, {"gated": ""}, {"visibility": "private"}]
+    info = admin.get(f"/{repository.api_path}").json()
+    assert (info["gated"], info["private"]) == (False, True)
+    assert send_json(admin, "PUT", path, {"gated": "perhaps"}).status_code == 400
+
+
+def test_the_check_of_access_is_about_the_files(api_for):
+    repository = make_repository(gated="manual")
+    stranger = api_for(make_user()).get(f"/{repository.api_path}/auth-check")
+    assert (stranger.status_code, stranger["X-Error-Code"]) == (403, "GatedRepo")
+    member = api_for(make_member(repository.namespace, access=Access.READ))
+    assert member.get(f"/{repository.api_path}/auth-check").status_code == 200
+    assert member.get(f"/{repository.api_path}/auth-check/write").status_code == 403
