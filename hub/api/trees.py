@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import posixpath
 from contextlib import suppress
 from typing import Any
 
+from django.core.cache import cache
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from kombu.exceptions import OperationalError
@@ -26,6 +28,7 @@ from hub.policies import Actor
 from hub.tasks import index_history
 
 COMMITS_PAGE = 50
+ASKED_AGAIN_SECONDS = 300
 
 
 class Attribution:
@@ -72,8 +75,10 @@ def finish_later(repository: Repository, oid: str, facts: list[dict[str, Any]]) 
     cut = [one["path"] for one in facts if "lastCommit" in one and one["lastCommit"] is None]
     if cut:
         folder = posixpath.dirname(cut[0])
-        with suppress(OperationalError):  # without a broker the next reader tries again
-            index_history.delay(repository.pk, oid, folder)
+        asked = hashlib.sha256(f"{repository.pk} {oid} {folder}".encode()).hexdigest()
+        if cache.add(f"index-history-{asked}", 1, ASKED_AGAIN_SECONDS):
+            with suppress(OperationalError):  # without a broker a later reader tries again
+                index_history.delay(repository.pk, oid, folder)
 
 
 class TreeView(RepositoryView):
