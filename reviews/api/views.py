@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from hub.api.parsers import AnyJSONParser
 from hub.api.views import RepositoryView
-from hub.errors import BadInputError
+from hub.errors import BadInputError, GatedRepositoryError
 from hub.policies import require_files
 from reviews.actions import discussions, merging, pull_requests, timeline, verdicts
 from reviews.actions.requirements import checklist
@@ -93,6 +93,14 @@ class _DiscussionView(RepositoryView):
     def discussion(self, number: int) -> Discussion:
         return get_discussion(self.repository, number)
 
+    def may_read_files(self) -> bool:
+        """Clients always ask for the diff: who is not let in reads the rest without it."""
+        try:
+            require_files(self.actor, self.repository)
+        except GatedRepositoryError:
+            return False
+        return True
+
 
 class DiscussionView(_DiscussionView):
     """GET …/discussions/{number}"""
@@ -104,8 +112,7 @@ class DiscussionView(_DiscussionView):
     )
     def get(self, request: Request, number: int, **path: Any) -> Response:
         with_diff = request.query_params.get("diff") in {"1", "true"}
-        if with_diff:
-            require_files(self.actor, self.repository)
+        with_diff = with_diff and self.may_read_files()
         return Response(shapes.details(self.discussion(number), with_diff=with_diff))
 
 

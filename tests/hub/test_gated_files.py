@@ -120,7 +120,6 @@ DOORS: dict[str, Door] = {
     "Xet": _get("{api}/xet-read-token/main"),
     "git": _get("{page}.git/info/refs?service=git-upload-pack"),
     "git's second step": _fetch,
-    "a pull request's diff": _get("{api}/discussions/1?diff=1"),
 }
 
 
@@ -147,6 +146,18 @@ def test_nobody_copies_what_they_may_not_read(standing, repository, owner, api_f
         refused = copy(client, repository)
         assert refused.status_code in {403, 404}, name
         assert (refused["X-Error-Code"] == "GatedRepo") == (standing not in INSIDE), name
+
+
+@pytest.mark.parametrize("standing", STANDINGS)
+def test_a_pull_request_is_read_by_everyone_and_its_diff_by_those_let_in(
+    standing, repository, owner, api_for
+):
+    """The client always asks for the diff: refusing it would refuse the whole conversation."""
+    client = api_for(somebody(standing, repository, owner))
+    details = client.get(f"/{repository.api_path}/discussions/1?diff=1")
+    assert details.status_code == 200 and details.json()["num"] == 1
+    assert (SECRET in details.content.decode()) == (standing in INSIDE)
+    assert (details.json()["diff"] is not None) == (standing in INSIDE)
 
 
 @pytest.mark.parametrize(
