@@ -142,9 +142,10 @@ class Landing:
     def guarded(self, *, alone: bool = False) -> Iterator[None]:
         """While this is held nothing in the scope is removed; `alone`, nothing is used either.
 
-        The lock lies on the scope's folder and ends with its process.
+        The lock lies on a file of the scope and ends with its process. It is opened for writing,
+        as network file systems want it.
         """
-        descriptor = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY)
+        descriptor = os.open(self._root / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
             yield

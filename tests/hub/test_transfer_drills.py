@@ -148,4 +148,4 @@ def files_of(objects: Path) -> list[str]:
     """What lies in the store, drafts included, by kind."""
     kinds = {"blobs": "blob", "xet-files": "recipe", "xorbs": "xorb", "tmp": "draft"}
     found = (path.relative_to(objects).parts[1] for path in objects.rglob("*") if path.is_file())
-    return sorted(kinds[one] for one in found if one != "xet-epoch")
+    return sorted(kinds[one] for one in found if one not in {"xet-epoch", "lock"})
