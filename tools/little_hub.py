@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from huggingface_hub import WebhookWatchedItem
 
 from demo.console import Console, check
 from demo.files import EXAMPLES
@@ -69,6 +70,19 @@ class LittleStory(Story):
         self.upload()
         self.protect()
         self.contribute()
+        self.arrange()
+
+    def arrange(self) -> None:
+        """What people put around repositories."""
+        with self.console.step("A collection and a webhook"):
+            made = self.api.create_collection("Spam and its guards", namespace="demo")
+            self.collection = f"/collections/{made.slug}"
+            note = "Learns to tell spam from ham."
+            self.api.add_collection_item(made.slug, self.repo_id, "model", note=note)
+            for name in DATASETS:
+                self.api.add_collection_item(made.slug, f"demo/{name}", "dataset")
+            watched = [WebhookWatchedItem("org", "demo")]
+            self.api.create_webhook(url="https://hooks.invalid/weighbridge", watched=watched)
 
     def end(self) -> None:
         shutil.rmtree(self.scratch, ignore_errors=True)

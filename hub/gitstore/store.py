@@ -113,8 +113,12 @@ class GitStore:
             refs.move_ref(self.path, ref, new=new, old=old, keep=leaves)
 
     def delete_ref(self, ref: str, *, old: str) -> None:
-        """Remove a branch or tag that names `old` now. Raises BranchMovedError, ForbiddenError."""
-        refs.delete_ref(self.path, ref, old=old)
+        """Remove a branch or tag that leads to the commit `old` now, an annotated tag too.
+
+        Raises BranchMovedError, ForbiddenError.
+        """
+        held = self.ref_target(ref) if self.ref_oid(ref) == old else old
+        refs.delete_ref(self.path, ref, old=held)
 
     # Content
 

@@ -30,6 +30,14 @@ PAGES = {
     "benchmarks": "{pull}/benchmarks",
     "examples": "{pull}/examples",
     "design": "/-/design",
+    "collections": "/collections",
+    "webhooks": "/-/settings/webhooks",
+    "webhook": "/-/settings/webhooks/1",
+    "device": "/-/device",
+    "gated access": "{model}/settings/access",
+    "duplicate": "{model}/duplicate",
+    "API": "/-/docs/api",
+    "API, a section": "/-/docs/api/repositories",
 }
 
 

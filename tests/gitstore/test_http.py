@@ -10,7 +10,7 @@ import zlib
 
 import pytest
 
-from hub.errors import BadInputError, TooLargeError
+from hub.errors import BadInputError, BranchMovedError, TooLargeError
 from hub.gitstore import AddFile, GitStore, Pointer
 from hub.gitstore.bodies import request_body
 from hub.gitstore.http import Limits, advertise, serve
@@ -197,6 +197,10 @@ def test_an_annotated_tag_travels_and_a_tag_of_a_blob_does_not(server, git, stor
     git("-C", str(work), "tag", "-a", "v1", "-m", "First")
     git("-C", str(work), "push", "--quiet", "origin", "v1")
     assert store.resolve("v1") == head(store)
+    with pytest.raises(BranchMovedError):
+        store.delete_ref("refs/tags/v1", old="0" * 40)
+    store.delete_ref("refs/tags/v1", old=head(store))  # the commit it leads to, as lists name it
+    assert store.ref_oid("refs/tags/v1") is None
     git("-C", str(work), "tag", "blob", "HEAD:README.md")
     said = git("-C", str(work), "push", "origin", "blob", ok=False)
     assert "must lead to a commit" in said
