@@ -184,9 +184,11 @@ def update_settings(
     """Change who may see a repository, at once; what is None stays.
 
     Its large files move to the store of the new visibility before anything is committed.
-    Raises: BadInputError.
+    Raises: BadInputError; ConflictError when it has just moved to another namespace.
     """
     row = Repository.objects.select_for_update(no_key=True).get(pk=repository.pk)
+    if row.namespace_id != repository.namespace_id:  # whose store and whose people are others
+        raise ConflictError(f"{repository.repo_id} is called {row.repo_id} now: look again.")
     # What this request has fetched may be older than another's change.
     repository.visibility, repository.gated = row.visibility, row.gated
     if visibility is not None and _known_visibility(visibility) != row.visibility:

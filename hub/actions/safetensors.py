@@ -17,6 +17,7 @@ INDEX_LIMIT_BYTES = MAX_HEADER_BYTES
 INDEX_LIMIT_NODES = 500_000
 SHARDS_LIMIT = 1000
 TENSORS_LIMIT = 500_000  # of all shards together
+HEADERS_LIMIT_BYTES = 128 * 1024**2  # likewise: many names may lead to one large header
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,19 @@ def gather(repository: Repository, path: str) -> Gathered:
         return Gathered(None, {path: _header(repository, store, entry)})
     index = _index(repository, store, store.entry(oid, path))
     headers: dict[str, SafetensorsHeader] = {}
+    tensors = header_bytes = 0
     for name in _shards(index):
         entry = store.entry(oid, posixpath.join(posixpath.dirname(path), name))
         headers[name] = _header(repository, store, entry)
-        if sum(len(header.tensors) for header in headers.values()) > TENSORS_LIMIT:
+        tensors, header_bytes = (
+            tensors + len(headers[name].tensors),
+            header_bytes + headers[name].data_start,
+        )
+        if tensors > TENSORS_LIMIT:
             raise TooLargeError(f"The shards hold more than {TENSORS_LIMIT} tensors together.")
+        if header_bytes > HEADERS_LIMIT_BYTES:
+            limit = HEADERS_LIMIT_BYTES
+            raise TooLargeError(f"The headers of the shards hold more than {limit} bytes together.")
     return Gathered(index.get("metadata"), headers)
 
 

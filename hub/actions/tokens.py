@@ -81,7 +81,12 @@ def end_tokens_limited_to(repository: Repository, by: Actor | None = None) -> No
 
     Without its last repository a token's list would be empty, which means no limit at all.
     """
-    limited = AccessToken.objects.live().filter(repositories=repository).values("pk")
+    # No list gains this repository meanwhile, and of two that leave a list the later one sees it.
+    Repository.objects.select_for_update().only("pk").get(pk=repository.pk)
+    listed = AccessToken.objects.filter(repositories=repository, revoked_at__isnull=True)
+    limited = list(
+        listed.order_by("pk").select_for_update(of=("self",)).values_list("pk", flat=True)
+    )
     counted = AccessToken.objects.filter(pk__in=limited).annotate(reach=Count("repositories"))
     for token in counted.filter(reach=1).select_related("user"):
         revoke_token(token.user, token.pk, by=by)

@@ -19,6 +19,7 @@ from hub.api.spool import Spool
 from hub.api.uploads import release_connection
 from hub.api.views import RepositoryView
 from hub.api.wire import flag
+from hub.blobstore.landing import storage_full_refused
 from hub.errors import BadInputError
 from hub.gitstore import AddPointer, Operation
 from hub.http.bodies import Body, read_away
@@ -43,7 +44,7 @@ class CommitView(RepositoryView):
         else:
             refs.require_writable(repository, self.actor, ref)
         release_connection()  # while the body arrives
-        with Spool() as spool:
+        with storage_full_refused(), Spool() as spool:
             sent = read_commit(Body(request._request), spool)
             made = commits.commit_files(
                 repository,

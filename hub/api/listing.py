@@ -185,7 +185,7 @@ def _after(rows: RepositoryQuerySet, column: str, cursor: str | None) -> Reposit
         is_moment = isinstance(value, datetime) and value.tzinfo is not None
         if is_moment != column.endswith("_at"):
             raise ValueError(column)
-    except (ValueError, TypeError, binascii.Error):
+    except (ValueError, TypeError, OverflowError, binascii.Error):
         raise BadInputError("This cursor is not one of ours: start from the first page.") from None
     # `lte` says nothing new, but an index can start from it.
     below = Q(**{f"{column}__lt": value}) | Q(pk__lt=pk)

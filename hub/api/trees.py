@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -21,7 +22,7 @@ from hub.api.parsers import BoundedFormParser, BoundedJSONParser
 from hub.api.views import RepositoryView
 from hub.api.wire import PAGE_LIMIT, flag, linked, number
 from hub.errors import BadInputError, EntryNotFoundError
-from hub.gitstore import Entry, GitStore, LastCommit
+from hub.gitstore import Entry, GitStore, LastCommit, attribution
 from hub.http import rates
 from hub.models import RepoId, Repository
 from hub.policies import Actor
@@ -32,16 +33,23 @@ ASKED_AGAIN_SECONDS = 300
 
 
 class Attribution:
-    """The last commit of each path; every folder's history is read once."""
+    """The last commit of each path; every folder's history is read once.
 
-    def __init__(self, store: GitStore, oid: str) -> None:
+    All folders share one reader's patience: what it does not suffice for stays unknown.
+    """
+
+    def __init__(self, store: GitStore, oid: str, *, patience_seconds: float | None = None) -> None:
         self._store, self._oid = store, oid
+        patience = attribution.PATIENCE_SECONDS if patience_seconds is None else patience_seconds
+        self._ends_at = time.monotonic() + patience
         self._by_folder: dict[str, dict[str, LastCommit]] = {}
 
     def of(self, path: str) -> LastCommit | None:
         folder = posixpath.dirname(path)
         if folder not in self._by_folder:
-            self._by_folder[folder] = self._store.last_commits(self._oid, folder)
+            left = max(0.0, self._ends_at - time.monotonic())
+            found = self._store.last_commits(self._oid, folder, patience_seconds=left)
+            self._by_folder[folder] = found
         return self._by_folder[folder].get(path)
 
 

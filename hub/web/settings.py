@@ -6,15 +6,14 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.db.models import Exists, OuterRef, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from hub.actions import moving, protections, repositories, tokens
-from hub.actions.devices import GRACE
 from hub.errors import BadInputError, HubError
 from hub.http.authentication import actor_of
 from hub.http.pages import frame, repository_page
@@ -98,8 +97,10 @@ def token_list(request: HttpRequest) -> HttpResponse:
         _token, secret = tokens.issue_token(user, **form.cleaned_data, by=actor)
         form = TokenForm()
     rows = AccessToken.objects.filter(user=user, revoked_at__isnull=True).order_by("-pk")
-    # A device renews its token: only the one it uses is worth showing.
-    rows = rows.exclude(session__isnull=False, expires_at__lt=timezone.now() + GRACE)
+    # A device renews its token: only the last one is worth showing, and it is shown also once it
+    # has ended, for its sign-in can go on until this one is revoked.
+    later = AccessToken.objects.filter(session=OuterRef("session"), pk__gt=OuterRef("pk"))
+    rows = rows.exclude(Q(session__isnull=False) & Exists(later))
     context = {"form": form, "secret": secret, "tokens": rows.select_related("session")}
     response = render(request, "hub/tokens.html", context)
     response["Cache-Control"] = "no-store"

@@ -1,0 +1,169 @@
+"""What an attacker tries with the doors that clients got: each was open once, or nearly."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+from collections.abc import Iterator
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from hub.actions import large_files, moving, repositories
+from hub.actions.devices import GRACE
+from hub.api import trees
+from hub.errors import ConflictError
+from hub.gitstore import GitStore
+from hub.models import (
+    Access,
+    AccessToken,
+    DeviceSession,
+    Kind,
+    Membership,
+    RepoId,
+    Repository,
+    TokenScope,
+    Visibility,
+)
+from tests.factories import (
+    actor,
+    commit_files,
+    make_member,
+    make_organization,
+    make_repository,
+    make_user,
+)
+from tests.hub.test_moving import at_once
+from tests.hub.wire import commit, file, stored
+
+MIB = 1024**2
+
+
+def settle(repository: Repository, by: Any, visibility: str) -> Repository:
+    return repositories.update_settings(repository, actor(by), visibility=visibility)
+
+
+@pytest.mark.django_db
+class TestVisibilityAndMoves:
+    def test_who_hides_a_repository_that_has_just_moved_away_is_told_to_look_again(self):
+        """Its large files would go to the store of the namespace it left, and be lost there."""
+        first, second = make_organization(), make_organization()
+        repository = make_repository(first)
+        owner = make_member(first, access=Access.ADMIN)
+        Membership.objects.create(namespace=second, user=owner, access=Access.ADMIN)
+        row = stored(repository, b"weights")
+        late = Repository.objects.select_related("namespace").get(pk=repository.pk)
+        to = RepoId(Kind.MODEL, second.slug, repository.name)
+        moving.move_repository(repository, actor(owner), to)
+        with pytest.raises(ConflictError, match="look again"):
+            settle(late, owner, Visibility.PRIVATE)
+        now = Repository.objects.get(pk=repository.pk)
+        assert now.visibility == Visibility.PUBLIC
+        settle(now, owner, Visibility.PRIVATE)
+        found = large_files.require_link(now, row.sha256)
+        assert found.scope == now.scope == f"private-{second.pk}"
+        assert now.blobs().stat(row.sha256) is not None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_limited_token_never_outlives_its_last_repository_however_they_are_deleted():
+    """Two deletions at once each saw the other's repository still on its list."""
+    for _ in range(8):
+        owner = make_user()
+        both = [make_repository(owner.namespace, name=name) for name in ("one", "two")]
+        token, _secret = AccessToken.objects.issue(owner, name="ci", scope=TokenScope.WRITE)
+        token.repositories.set(both)
+        at_once(*(partial(repositories.delete_repository, one, actor(owner)) for one in both))
+        assert not token.repositories.exists()
+        assert not AccessToken.objects.live().filter(pk=token.pk).exists()
+
+
+@pytest.mark.django_db
+def test_a_device_stays_on_the_list_of_tokens_as_long_as_it_can_renew_itself(client_for):
+    """Its token ends after days; what renews it lives on, and could not be revoked by anybody."""
+    person = make_user()
+    session = DeviceSession.objects.create(user=person, name="old laptop", scope="write")
+    now = timezone.now()
+    ended = {"expires_at": now + GRACE / 2, "session": session}
+    AccessToken.objects.issue(person, name="old laptop", scope="write", **ended)
+    token, _ = AccessToken.objects.issue(person, name="old laptop", scope="write", **ended)
+    AccessToken.objects.filter(pk=token.pk).update(expires_at=now - timedelta(days=1))
+    browser = client_for(person)
+    page = browser.get("/-/settings/tokens").content.decode()
+    assert page.count("/revoke") == 1
+    browser.post(f"/-/settings/tokens/{token.pk}/revoke")
+    session.refresh_from_db()
+    assert session.ended_at is not None
+
+
+@pytest.mark.django_db
+class TestBoundedAnswers:
+    @pytest.mark.parametrize("value", ["[Infinity, 1]", "[1e400, 1]", "[1, Infinity]"])
+    def test_a_cursor_beyond_all_numbers_is_refused_and_no_fault(self, value):
+        cursor = base64.urlsafe_b64encode(value.encode()).decode()
+        answer = Client().get("/api/models", {"sort": "likes", "cursor": cursor})
+        assert (answer.status_code, answer["X-Error-Code"]) == (400, "BadRequest")
+
+    def test_one_large_header_named_a_thousand_times_fills_no_memory(self):
+        notes = json.dumps({"__metadata__": {"notes": "x" * (15 * MIB)}}).encode()
+        repository = make_repository()
+        row = stored(repository, len(notes).to_bytes(8, "little") + notes)
+        pointer = (
+            "version https://git-lfs.github.com/spec/v1\n"
+            f"oid sha256:{row.sha256}\nsize {row.size_bytes}\n"
+        ).encode()
+        names = [f"{number}.safetensors" for number in range(12)]
+        index = {"weight_map": {name: name for name in names}}
+        files = {"all.safetensors.index.json": json.dumps(index).encode()}
+        commit_files(repository, files | dict.fromkeys(names, pointer))
+        address = f"/{repository.api_path}/safetensors-metadata/all.safetensors.index.json"
+        answer = Client().get(address)
+        assert answer.status_code == 413
+        assert "together" in answer.json()["error"]
+
+    def test_all_folders_of_one_listing_share_one_reader_s_patience(self):
+        """A thousand folders of a long history took a thousand times as long."""
+        given: list[float] = []
+
+        def last_commits(oid: str, path: str, *, patience_seconds: float) -> dict[str, Any]:
+            given.append(patience_seconds)
+            return {}
+
+        store = cast(GitStore, SimpleNamespace(last_commits=last_commits))
+        history = trees.Attribution(store, "0" * 40, patience_seconds=0.0)
+        assert history.of("a/x") is None and history.of("b/x") is None
+        assert given == [0.0, 0.0]
+
+
+@pytest.fixture
+def small_spool(tmp_path: Path, settings) -> Iterator[Path]:
+    """Room for a tenth of a commit's body."""
+    folder = tmp_path / "spool"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"this machine lets nobody mount a small disk: {done.stderr.strip()}")
+    settings.SPOOL_DIR = folder
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("size", [20_000, 900_000])
+def test_a_spool_without_room_refuses_the_commit_in_words(small_spool, api_for, size):
+    repository = make_repository()
+    client = api_for(make_member(repository.namespace, access=Access.WRITE))
+    lines = [file(f"{number}.txt", b"x" * size) for number in range(6)]
+    answer = commit(client, repository, *lines)
+    assert (answer.status_code, answer["X-Error-Code"]) == (507, "StorageFull")
+    assert repository.store().branch_head("main") == repository.head_oid
