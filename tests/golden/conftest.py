@@ -24,7 +24,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Every call by the installed client; as drills by an older one, and 9-31 without Xet."""
+    """Every call by the installed client; as variants by an older one, and 9-31 without Xet."""
     if "client" not in metafunc.fixturenames:
         return
     found = re.match(r"test_call_(\d+)", metafunc.function.__name__)
@@ -33,7 +33,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     new_only = number in _NEW_ONLY or any(mark.name == "new_client" for mark in marked)
     clients = [NEW] + [OLD] * (not new_only) + [NO_XET] * (9 <= number <= 31)
     parameters = [
-        pytest.param(one, id=one.name, marks=[] if one is NEW else [pytest.mark.drill])
+        pytest.param(one, id=one.name, marks=[] if one is NEW else [pytest.mark.variant])
         for one in clients
     ]
     metafunc.parametrize("client", parameters, indirect=True, scope="session")
