@@ -57,6 +57,7 @@ def ask(
     is_open = repository.gated == "auto"
     status = RequestStatus.ACCEPTED if is_open else RequestStatus.PENDING
     with transaction.atomic():
+        Repository.objects.only("pk").locked(repository.pk)
         row, is_new = AccessRequest.objects.get_or_create(
             repository=repository,
             user=user,
@@ -126,6 +127,7 @@ def grant(repository: Repository, actor: Actor, username: str) -> AccessRequest:
         "decided_at": timezone.now(),
     }
     with transaction.atomic():
+        Repository.objects.only("pk").locked(repository.pk)
         row, is_new = AccessRequest.objects.get_or_create(
             repository=repository, user=user, defaults=decision
         )

@@ -67,7 +67,7 @@ def _held_row(scope: str, blob: Blob) -> StoredObject:
 
 def _require_same_scope(repository: Repository) -> None:
     """Hold the repository's row: its visibility cannot change until the link stands."""
-    row = Repository.objects.select_for_update(no_key=True).get(pk=repository.pk)
+    row = Repository.objects.locked(repository.pk)
     if row.scope != repository.scope:
         raise StorageUnavailableError("The visibility of this repository changed: send it again.")
 

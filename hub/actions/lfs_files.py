@@ -91,7 +91,7 @@ def remove_for_good(
     if rewrite_history:
         _rewrite(repository, actor, set(sha256s))
     with transaction.atomic():
-        Repository.objects.select_for_update(no_key=True).get(pk=repository.pk)
+        Repository.objects.locked(repository.pk)
         links = ObjectLink.objects.filter(repository=repository)
         links.filter(stored_object__sha256__in=sha256s).delete()
         RemovedObject.objects.bulk_create(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 def set_like(repository: Repository, actor: Actor, *, liked: bool) -> int:
     """Like a repository or take it back; doing it again changes nothing. The count afterwards."""
     user = require_person(actor, scope=TokenScope.WRITE)
+    Repository.objects.only("pk").locked(repository.pk)
     if liked:
         step = int(_is_new(Like(repository=repository, user=user)))
     else:

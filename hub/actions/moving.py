@@ -30,7 +30,7 @@ def move_repository(repository: Repository, actor: Actor, to: RepoId) -> Reposit
         raise ForbiddenError("This token is limited to some repositories: it moves none away.")
     try:
         with transaction.atomic():
-            row = Repository.objects.select_for_update(no_key=True).get(pk=repository.pk)
+            row = Repository.objects.locked(repository.pk)
             if (row.namespace_id, row.name) == (namespace.pk, to.name):
                 return row
             if (row.namespace_id, row.name) != (repository.namespace_id, repository.name):

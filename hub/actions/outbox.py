@@ -29,7 +29,8 @@ def removed(repository: Repository) -> None:
     """Call it while the row still stands: later only these rows say who could read it."""
     _tell(repository, "repo", "delete")
     earlier = WebhookDelivery.objects.filter(repository=repository)
-    earlier.update(was_private=repository.is_private)
+    # Not those of a namespace that it has left since: they lost it when it moved.
+    earlier.update(was_private=repository.is_private, namespace=repository.namespace)
 
 
 def moved(repository: Repository, old_repo_id: str) -> None:

@@ -84,7 +84,7 @@ def require_writable(repository: Repository, actor: Actor, ref: str) -> None:
 
 def lock(repository: Repository) -> None:
     """One writer of a repository's rows at a time, so that the derived columns never go back."""
-    Repository.objects.select_for_update(no_key=True).only("pk").get(pk=repository.pk)
+    Repository.objects.only("pk").locked(repository.pk)
 
 
 @transaction.atomic

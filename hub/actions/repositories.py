@@ -186,7 +186,7 @@ def update_settings(
     Its large files move to the store of the new visibility before anything is committed.
     Raises: BadInputError; ConflictError when it has just moved to another namespace.
     """
-    row = Repository.objects.select_for_update(no_key=True).get(pk=repository.pk)
+    row = Repository.objects.locked(repository.pk)
     if row.namespace_id != repository.namespace_id:  # whose store and whose people are others
         raise ConflictError(f"{repository.repo_id} is called {row.repo_id} now: look again.")
     # What this request has fetched may be older than another's change.

@@ -82,7 +82,7 @@ def end_tokens_limited_to(repository: Repository, by: Actor | None = None) -> No
     Without its last repository a token's list would be empty, which means no limit at all.
     """
     # No list gains this repository meanwhile, and of two that leave a list the later one sees it.
-    Repository.objects.select_for_update().only("pk").get(pk=repository.pk)
+    Repository.objects.select_for_update().only("pk").filter(pk=repository.pk).first()
     listed = AccessToken.objects.filter(repositories=repository, revoked_at__isnull=True)
     limited = list(
         listed.order_by("pk").select_for_update(of=("self",)).values_list("pk", flat=True)

@@ -15,7 +15,7 @@ from django.db.models.functions import Coalesce, Greatest, Lower, Upper
 from django.utils.translation import gettext_lazy as _
 
 from hub.blobstore import BlobStore
-from hub.errors import BadInputError
+from hub.errors import BadInputError, RepositoryNotFoundError
 from hub.gitstore import GitStore
 from hub.models.namespaces import Access, Membership, Namespace
 from hub.models.objects import ObjectLink
@@ -146,6 +146,16 @@ class RepositoryQuerySet(models.QuerySet["Repository"]):
         """Those that `repo` names now or named before they moved."""
         moved = RepositoryRedirect.objects.named(repo).values("repository")
         return self.filter(Q(pk__in=self.named(repo).values("pk")) | Q(pk__in=moved))
+
+    def locked(self, pk: int) -> Repository:
+        """The row under a lock: nobody else changes it until the transaction ends.
+
+        Raises: RepositoryNotFoundError when it went meanwhile.
+        """
+        row = self.select_for_update(no_key=True).filter(pk=pk).first()
+        if row is None:
+            raise RepositoryNotFoundError("This repository has just been removed.")
+        return row
 
     def next_number(self, pk: int, counter: str) -> int:
         """Take the next number of `counter` under a row lock; the caller's transaction keeps it."""

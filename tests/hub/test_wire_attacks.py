@@ -16,16 +16,18 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from hub.actions import large_files, moving, repositories
+from hub.actions import access_requests, large_files, likes, moving, refs, repositories
 from hub.actions.devices import GRACE
 from hub.api import trees
-from hub.errors import ConflictError
+from hub.errors import ConflictError, RepositoryNotFoundError
 from hub.gitstore import GitStore
 from hub.models import (
     Access,
+    AccessRequest,
     AccessToken,
     DeviceSession,
     Kind,
+    Like,
     Membership,
     RepoId,
     Repository,
@@ -70,6 +72,36 @@ class TestVisibilityAndMoves:
         found = large_files.require_link(now, row.sha256)
         assert found.scope == now.scope == f"private-{second.pk}"
         assert now.blobs().stat(row.sha256) is not None
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda repository, by: stored(repository, b"weights"),
+        lambda repository, by: repositories.update_settings(repository, by, visibility="private"),
+        lambda repository, by: moving.move_repository(
+            repository, by, RepoId(Kind.MODEL, repository.namespace.slug, "elsewhere")
+        ),
+        lambda repository, by: refs.move_ref(
+            repository, by, "refs/heads/x", old=None, new=repository.head_oid
+        ),
+        lambda repository, by: likes.set_like(repository, by, liked=True),
+        lambda repository, by: access_requests.grant(repository, by, make_user().username),
+        lambda repository, by: access_requests.ask(repository, actor(make_user()), {}),
+    ],
+    ids=["upload", "settings", "move", "push", "like", "grant", "ask"],
+)
+def test_what_a_deletion_overtakes_ends_in_a_404_and_no_fault(act):
+    owner = make_user()
+    repository = make_repository(owner.namespace, gated="manual")
+    by, late = actor(owner), Repository.objects.get(pk=repository.pk)
+    late.store().resolve("main")
+    row = Repository.objects.get(pk=repository.pk)
+    repositories.delete_repository(row, by)
+    with pytest.raises(RepositoryNotFoundError):
+        act(late, by)
+    assert not AccessRequest.objects.exists() and not Like.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)
