@@ -51,6 +51,8 @@ class XetStore:
     def put_xorb(self, hash_hex: str, source: ByteStream | Path, *, length_bytes: int) -> bool:
         """Store a xorb after checking all of it. False when it was already here: then unread.
 
+        A file at a path becomes the xorb itself, without a copy where possible: nobody else may
+        write to it any more, and its name stays for its owner to remove.
         Raises:
             BadInputError: `hash_hex` is no hash.
             TooLargeError: more than 64 MiB.

@@ -4,6 +4,8 @@ A frame on the wire: version u8 = 0, stored length u24, scheme u8, raw length u2
 bytes; little-endian. Source: the Xet protocol specification, "Xorb".
 """
 
+from __future__ import annotations
+
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -39,6 +41,9 @@ class Scheme(IntEnum):
     GROUPED_LZ4 = 2
 
 
+SCHEMES = frozenset(Scheme)
+
+
 @dataclass(frozen=True)
 class Frame:
     scheme: Scheme
@@ -48,6 +53,14 @@ class Frame:
     @property
     def size_bytes(self) -> int:
         return FRAME.size + len(self.stored)
+
+
+@dataclass(frozen=True)
+class Tail:
+    """What follows the frames in a stored xorb: where they end, and the index to put there."""
+
+    place: int
+    packed: bytes
 
 
 @dataclass(frozen=True)
@@ -107,6 +120,25 @@ def receive(
 
     Memory: one chunk. Raises: TooLargeError, UnprocessableError; what was written is then void.
     """
+
+    def write_frame(frame: Frame) -> None:
+        write(pack(frame))
+        write(frame.stored)
+
+    write(check(source, write_frame, digest=digest, length_bytes=length_bytes).packed)
+
+
+def check(
+    source: ByteStream,
+    each: Callable[[Frame], object],
+    *,
+    digest: bytes,
+    length_bytes: int,
+) -> Tail:
+    """What belongs behind the frames of the xorb in `source`, whose every byte was checked.
+
+    `each` gets one frame after the other. Raises: what `receive` raises.
+    """
     if length_bytes > MAX_XORB_BYTES:
         raise TooLargeError(f"A xorb may have {MAX_XORB_BYTES} bytes, this one has {length_bytes}.")
     leaves: list[tuple[bytes, int]] = []
@@ -120,12 +152,11 @@ def receive(
         raw_end += len(raw)
         leaves.append((chunk_hash(raw), len(raw)))
         records.append((stored_end, raw_end))
-        write(pack(frame))
-        write(frame.stored)
+        each(frame)
     if not leaves or xorb_hash(leaves) != digest:
         raise UnprocessableError(f"The bytes sent are not xorb {to_hex(digest)}. Send it again.")
-    write(_index(leaves, records))
-    write(TAIL.pack(TAIL_TAG, len(leaves), stored_end))
+    packed = _index(leaves, records) + TAIL.pack(TAIL_TAG, len(leaves), stored_end)
+    return Tail(stored_end, packed)
 
 
 def read_frame(source: ByteStream, limit_bytes: int = MAX_XORB_BYTES) -> Frame | None:
@@ -140,7 +171,7 @@ def read_frame(source: ByteStream, limit_bytes: int = MAX_XORB_BYTES) -> Frame |
         raise _broken("it ends inside a frame")
     version, stored_low, stored_high, scheme, raw_low, raw_high = FRAME.unpack(header)
     stored_bytes, raw_bytes = stored_low | stored_high << 16, raw_low | raw_high << 16
-    if version != 0 or scheme not in list(Scheme):
+    if version != 0 or scheme not in SCHEMES:
         raise _broken(f"frame version {version} with scheme {scheme} is not known")
     if not 0 < raw_bytes <= MAX_CHUNK_BYTES:
         raise _broken(f"a chunk has 1 to {MAX_CHUNK_BYTES} bytes, not {raw_bytes}")

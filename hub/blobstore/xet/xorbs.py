@@ -1,6 +1,7 @@
 """The xorbs of one scope: each a read-only file of frames with its own index at the end."""
 
 import io
+import os
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
@@ -8,7 +9,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from hub.blobstore.landing import MIB, ByteStream, Landing, open_regular
+from hub.blobstore.landing import MIB, ByteStream, Landing, open_regular, syncing
 from hub.blobstore.ranges import RangeReader
 from hub.blobstore.store import NOT_LINKABLE, fan_out
 from hub.blobstore.xet import xorb
@@ -27,12 +28,36 @@ class XorbShelf:
         if self.keep(hash_hex):
             return False
         if isinstance(source, Path):
+            try:
+                return self._adopt(hash_hex, source)
+            except OSError as fault:
+                if fault.errno not in NOT_LINKABLE:
+                    raise
             with open_regular(source) as file:
                 return self.put(hash_hex, file, length_bytes=length_bytes)
         digest = from_hex(hash_hex)
         with self._landing.draft(length_bytes) as draft:
             xorb.receive(source, draft.write, digest=digest, length_bytes=length_bytes)
             return draft.publish(self._place(hash_hex))
+
+    def _adopt(self, hash_hex: str, path: Path) -> bool:
+        """Store the file at `path` without a copy, once checked: the index goes behind its frames.
+
+        A file that is refused stays as it was.
+        """
+        digest = from_hex(hash_hex)
+        with self._landing.adopted(path) as (name, file):
+            length_bytes = os.fstat(file.fileno()).st_size
+            with syncing(file.fileno()):
+                tail = xorb.check(file, _pass_by, digest=digest, length_bytes=length_bytes)
+            with name.open("r+b") as end:
+                end.truncate(tail.place)  # an older client's footer goes
+                end.seek(tail.place)
+                end.write(tail.packed)
+                end.flush()
+                os.fchmod(end.fileno(), 0o444)
+                os.fsync(end.fileno())
+            return self._landing.settle(name, self._place(hash_hex))
 
     def keep(self, hash_hex: str) -> bool:
         """Count a xorb as used now: nothing collects it for a while. False when it is not here."""
@@ -54,7 +79,9 @@ class XorbShelf:
         except OSError as fault:
             if fault.errno not in NOT_LINKABLE:
                 raise
-            self.put(hash_hex, source, length_bytes=other.index(hash_hex).stored_bytes)
+            # A stream and not its path: a file of another scope is not to be written to.
+            with source.open("rb") as file:
+                self.put(hash_hex, file, length_bytes=other.index(hash_hex).stored_bytes)
 
     def extract(self, other: "XorbShelf", hash_hex: str, wanted: np.ndarray) -> str:
         """Store here a xorb of some chunks, by ascending number, of one of another scope."""
@@ -111,3 +138,7 @@ class XorbShelf:
         raise UnprocessableError(
             f"Xorb {hash_hex} is not stored here. Clear the cache of hf_xet, then upload again."
         )
+
+
+def _pass_by(_frame: xorb.Frame) -> None:
+    """Frames of an adopted file lie where they belong."""
