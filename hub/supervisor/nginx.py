@@ -33,6 +33,7 @@ error_page 413 502 504 /-/internal/errors/$status.$error_form;
 error_page 401 403 500 @upload_refused;
 error_page 418 = @web;
 client_body_in_file_only clean;
+client_body_buffer_size 256k;
 proxy_pass_request_body off;
 proxy_read_timeout 600s;
 """

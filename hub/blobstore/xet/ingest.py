@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from hub.blobstore.ahead import ahead
 from hub.blobstore.store import BlobStore, require_within
 from hub.blobstore.xet import recipes
 from hub.blobstore.xet.hashing import HashTree, file_hash, range_hash, to_hex
@@ -108,7 +109,7 @@ class ShardIngest:
 
     def _rebuild(self, recipe: Recipe, report: "Report") -> None:
         self._blobs.put_chunks(
-            report.counted(self._raw_chunks(recipe)),
+            report.counted(ahead(self._raw_chunks(recipe))),
             sha256=recipe.sha256_hex,
             size_bytes=recipe.size_bytes,
             limit_bytes=self._limit_bytes,
