@@ -5,13 +5,13 @@ Only the standard library and the light modules of this package: it starts with 
 """
 
 import base64
-import hashlib
+import contextlib
 import os
 import re
 import socket
 import subprocess
 import sys
-import tempfile
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import IO
@@ -27,10 +27,13 @@ META_LIMIT_BYTES = 4 * 1024**2
 OBJECTS_LIMIT = 1_000_000
 FILES_LIMIT = 100_000
 FOLDER_LIMIT = 10_000
+LAYOUTS_PER_LENGTH = 4
+LAYOUTS_LIMIT_BYTES = 64 * 1024**2
 ZERO_OID = "0" * 40
 
 _TREE_ENTRY = re.compile(rb"([0-7]+ [^\0]+)\0(.{20})", re.DOTALL)
 _FOLDER_MODE = b"40000"
+_OID_BYTES = 20
 _MODES = {b"100644", b"100755", _FOLDER_MODE}
 _WRONG_MODES = {b"120000": "a symbolic link", b"160000": "a submodule"}
 
@@ -49,9 +52,10 @@ def main() -> int:
     """git's answer: 0 lets the push in. What is printed to stderr reaches the person."""
     lines = [line.split(" ", 2) for line in sys.stdin.read().splitlines()]
     try:
-        pointers = inspect_push([(new, ref) for _, new, ref in lines if new != ZERO_OID])
+        cards = look_up(lines)
+        pointers = inspect_push([new for _, new, _ in lines if new != ZERO_OID])
         left = [(ref, old) for old, new, ref in lines if _leaves(old, new)]
-        problem = _ask_hub(pointers, left, changed_cards(lines))
+        problem = _ask_hub(pointers, left, _contents(cards))
     except BadInputError as error:
         problem = str(error)
     if problem:
@@ -59,77 +63,88 @@ def main() -> int:
     return 1 if problem else 0
 
 
-def inspect_push(moved: list[tuple[str, str]]) -> list[Pointer]:
-    """The large files that new objects point to. `moved` is (new oid, ref).
+def inspect_push(tips: list[str]) -> list[Pointer]:
+    """The large files that objects point to which `tips` reach and no ref does yet.
 
     Raises: BadInputError with the first rule that is broken and how to mend it.
     """
-    _check_tips(moved)
-    commits, trees, small = _classify([oid for oid, _ in moved])
-    roots = {content[5:45].decode() for _, content in _read(commits)}
-    folders: dict[str, _Folder] = {}
+    commits, trees, small = _classify(tips)
+    roots, folders, found = set[str](), dict[str, _Folder](), set[Pointer | None]()
     checked = _Checked()
-    missing = roots.union(trees)
-    while missing:
-        for oid, content in _read(sorted(missing)):
+    for oid, kind, content in _read([*commits, *trees, *small]):
+        if kind == "commit":
+            roots.add(content[5:45].decode())
+        elif kind == "tree":
             folders[oid] = _folder(content, checked)
-        inner = {oid for tree in missing for _, oid in folders[tree].children}
-        missing = inner - folders.keys()
+        else:
+            found.add(parse_pointer(content))
+    below = {oid for folder in folders.values() for _, oid in folder.children}
+    while missing := (roots | below) - folders.keys():
+        for oid, _, content in _read(missing):
+            folders[oid] = _folder(content, checked)
+            below.update(inner for _, inner in folders[oid].children)
         if len(folders) > FILES_LIMIT:
             raise BadInputError(f"This push has over {FILES_LIMIT} folders to look at; split it.")
     _check_shape(roots, folders)
-    found = {parse_pointer(content) for _, content in _read(small)}
     return sorted((one for one in found if one), key=lambda one: one.sha256)
 
 
-def changed_cards(moved: list[list[str]]) -> Iterator[bytes]:
-    """The README.md of each pushed branch that has another one than before, cut above the limit.
+def look_up(moved: list[list[str]]) -> list[str]:
+    """The README.md of each pushed branch that has another one than before, as oids of blobs.
 
     `moved` are [old oid, new oid, ref]. A new branch is compared with the default one.
+    Raises: BadInputError for a ref that would lead to no commit.
     """
+    coming = [(old, new, ref) for old, new, ref in moved if new != ZERO_OID]
+    tips = [f"{new}^{{commit}}" for _, new, _ in coming]
     pairs = [
         (new, old if old != ZERO_OID else "HEAD")
-        for old, new, ref in moved
-        if new != ZERO_OID and not ref.startswith("refs/tags/")
+        for old, new, ref in coming
+        if not ref.startswith("refs/tags/")
     ]
-    asked = "".join(f"{tip}:README.md\n" for pair in pairs for tip in pair)
-    answers = b"".join(_git(["cat-file", "--batch-check"], asked)).decode().splitlines()
-    found = [line.split()[0] if " blob " in line else None for line in answers]
-    changed = {new for new, old in zip(found[::2], found[1::2], strict=True) if new != old}
-    for _, content in _read(sorted(oid for oid in changed if oid)):
-        yield content[: CARD_LIMIT_BYTES + 1]
-
-
-def _check_tips(moved: list[tuple[str, str]]) -> None:
-    asked = "".join(f"{oid}^{{commit}}\n" for oid, _ in moved)
-    answers = b"".join(_git(["cat-file", "--batch-check"], asked)).decode().splitlines()
-    for (_, ref), answer in zip(moved, answers, strict=True):
+    asked = [*tips, *(f"{tip}:README.md" for pair in pairs for tip in pair)]
+    answers = [line.decode() for line in _lines(_ask(["cat-file", "--batch-check"], asked))]
+    for (_, _, ref), answer in zip(coming, answers, strict=False):
         if " commit " not in answer:
             raise BadInputError(f"{ref} must lead to a commit.")
+    found = [line.split()[0] if " blob " in line else "" for line in answers[len(tips) :]]
+    changed = {new for new, old in zip(found[::2], found[1::2], strict=True) if new != old}
+    return sorted(changed - {""})
+
+
+def _contents(cards: list[str]) -> Iterator[bytes]:
+    """Each card, cut above the limit."""
+    for _, _, content in _read(cards) if cards else ():
+        yield content[: CARD_LIMIT_BYTES + 1]
 
 
 def _classify(tips: list[str]) -> tuple[list[str], list[str], list[str]]:
     """New (commits, trees, blobs small enough to be pointers), once each was found not too big."""
-    asked = "".join(f"{tip}\n" for tip in tips)
-    walk = _lines(_git(["rev-list", "--objects", "--stdin", "--not", "--all"], asked))
-    wanted = "%(objecttype) %(objectname) %(objectsize) %(rest)"
-    with tempfile.TemporaryFile() as listed:
-        for count, line in enumerate(walk):
-            if count >= OBJECTS_LIMIT:
-                raise BadInputError(f"This push has over {OBJECTS_LIMIT} new objects; split it.")
-            listed.write(line + b"\n")
-        listed.seek(0)
-        commits, trees, small = list[str](), list[str](), list[str]()
-        for line in _lines(_git(["cat-file", f"--batch-check={wanted}"], listed)):
-            kind, oid, size, *rest = line.decode("utf-8", "replace").split(" ", 3)
-            _check_size(kind, int(size), rest[0] if rest else "")
-            if kind == "commit":
-                commits.append(oid)
-            elif kind == "tree":
-                trees.append(oid)
-            elif kind == "blob" and int(size) < LIMIT_BYTES:
-                small.append(oid)
-    return commits, trees, small
+    found: dict[str, list[str]] = {"commit": [], "tree": [], "blob": []}
+    for count, line in enumerate(_lines(_new_objects(tips))):
+        if count >= OBJECTS_LIMIT:
+            raise BadInputError(f"This push has over {OBJECTS_LIMIT} new objects; split it.")
+        kind, oid, size, *rest = line.decode("utf-8", "replace").split(" ", 3)
+        _check_size(kind, int(size), rest[0] if rest else "")
+        if kind in found and (kind != "blob" or int(size) < LIMIT_BYTES):
+            found[kind].append(oid)
+    return found["commit"], found["tree"], found["blob"]
+
+
+def _new_objects(tips: list[str]) -> Iterator[bytes]:
+    """What git prints of all that `tips` reach and no ref does: kind, oid, size, a path.
+
+    One git walks while the other one measures.
+    """
+    walk = ["rev-list", "--objects", "--stdin", "--not", "--all"]
+    wanted = "--batch-check=%(objecttype) %(objectname) %(objectsize) %(rest)"
+    with _start(walk, subprocess.PIPE) as walking:
+        _hand_in(walking, tips)
+        with _start(["cat-file", "--buffer", wanted], walking.stdout) as git:
+            assert walking.stdout is not None  # noqa: S101, _start asks for a pipe
+            walking.stdout.close()  # the other git has it
+            yield from _chunks(git)
+            _require_success(git, walking)
 
 
 def _check_size(kind: str, size: int, path: str) -> None:
@@ -143,29 +158,73 @@ def _check_size(kind: str, size: int, path: str) -> None:
         raise BadInputError(f"A {kind} of {size} bytes is too large; the limit is 4 MiB.")
 
 
+@dataclass(frozen=True)
+class _Layout:
+    """A tree without its oids, as a number; `mask` has ones where they are not."""
+
+    mask: int
+    heads: int
+    folder: _Folder
+    places: tuple[int, ...]
+
+
 class _Checked:
-    """What was found in order: names, and measures of folders by all their modes and names."""
+    """What was found in order: names, and measures of folders by all their modes and names.
+
+    The layouts are looked for by the length of the tree, the newest first.
+    """
 
     def __init__(self) -> None:
         self.names: set[bytes] = set()
-        self.folders: dict[bytes, _Folder] = {}
+        self.layouts: dict[int, list[_Layout]] = {}
+        self.room_bytes = LAYOUTS_LIMIT_BYTES
+
+    def keep(self, length: int, layout: _Layout) -> None:
+        same = self.layouts.setdefault(length, [])
+        if len(same) >= LAYOUTS_PER_LENGTH:
+            same.pop()
+        elif self.room_bytes < 2 * length:
+            return
+        else:
+            self.room_bytes -= 2 * length
+        same.insert(0, layout)
 
 
 def _folder(content: bytes, checked: _Checked) -> _Folder:
     """The measure of one tree, whose entries are checked by the rules for paths and modes.
 
-    Most trees of a push are versions of one folder: what only their names decide is kept for all.
+    Most trees of a push are versions of one folder: what only their modes and names decide is
+    worked out once, and known again by one comparison of all bytes but the oids.
     """
-    entries = _TREE_ENTRY.findall(content)
-    key = hashlib.blake2b(b"\0".join([head for head, _ in entries]), digest_size=32).digest()
-    if key not in checked.folders:
-        checked.folders[key] = _named([head.split(b" ", 1) for head, _ in entries], checked.names)
-    same = checked.folders[key]
-    if not same.children:
-        return same
-    folders = [oid.hex() for head, oid in entries if head.startswith(_FOLDER_MODE + b" ")]
-    lengths = (length for length, _ in same.children)
-    return replace(same, children=tuple(zip(lengths, folders, strict=True)))
+    number = int.from_bytes(content, "big")
+    for layout in checked.layouts.get(len(content), ()):
+        if number & layout.mask == layout.heads:
+            return _with_oids(layout, content)
+    layout = _laid_out(content, number, checked)
+    checked.keep(len(content), layout)
+    return _with_oids(layout, content)
+
+
+def _with_oids(layout: _Layout, content: bytes) -> _Folder:
+    """The layout's measure with the oids of this very tree's folders."""
+    if not layout.places:
+        return layout.folder
+    folders = [content[place : place + _OID_BYTES].hex() for place in layout.places]
+    lengths = (length for length, _ in layout.folder.children)
+    return replace(layout.folder, children=tuple(zip(lengths, folders, strict=True)))
+
+
+def _laid_out(content: bytes, number: int, checked: _Checked) -> _Layout:
+    mask, entries, places = bytearray(b"\xff" * len(content)), [], []
+    for found in _TREE_ENTRY.finditer(content):
+        place = found.end() - _OID_BYTES
+        mask[place : found.end()] = bytes(_OID_BYTES)
+        entries.append(found[1].split(b" ", 1))
+        if entries[-1][0] == _FOLDER_MODE:
+            places.append(place)
+    kept = int.from_bytes(mask, "big")
+    folder = _named(entries, checked.names)
+    return _Layout(kept, number & kept, folder, tuple(places))
 
 
 def _named(entries: list[list[bytes]], checked: set[bytes]) -> _Folder:
@@ -230,36 +289,53 @@ def _measure(
     return memo[oid]
 
 
-def _read(oids: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-    """(oid, content) of each object, streamed out of one git."""
-    with tempfile.TemporaryFile() as asked:
-        asked.writelines(f"{oid}\n".encode() for oid in oids)
-        asked.seek(0)
-        with _start(["cat-file", "--batch"], asked) as git:
-            assert git.stdout is not None  # noqa: S101, _start asks for a pipe
-            while header := git.stdout.readline():
-                oid, _, size = header.decode().split()
-                content = git.stdout.read(int(size) + 1)[:-1]
-                yield oid, content
+def _read(oids: Iterable[str]) -> Iterator[tuple[str, str, bytes]]:
+    """(oid, kind, content) of each object, streamed out of one git."""
+    with _start(["cat-file", "--buffer", "--batch"], subprocess.PIPE) as git:
+        _hand_in(git, oids)
+        assert git.stdout is not None  # noqa: S101, _start asks for a pipe
+        while header := git.stdout.readline():
+            oid, kind, size = header.decode().split()
+            content = git.stdout.read(int(size) + 1)[:-1]
+            yield oid, kind, content
 
 
-def _git(args: list[str], given: str | IO[bytes]) -> Iterator[bytes]:
-    """What git prints, as it comes; `given` is its whole input."""
-    with tempfile.TemporaryFile() as asked:
-        if isinstance(given, str):
-            asked.write(given.encode())
-            asked.seek(0)
-        with _start(args, asked if isinstance(given, str) else given) as git:
-            assert git.stdout is not None  # noqa: S101, _start asks for a pipe
-            while chunk := git.stdout.read(64 * 1024):
-                yield chunk
-            if git.wait() != 0:
-                raise BadInputError(f"git {args[0]} could not read this push.")
+def _ask(args: list[str], lines: Iterable[str]) -> Iterator[bytes]:
+    """What git prints, as it comes; `lines` are its whole input."""
+    with _start(args, subprocess.PIPE) as git:
+        _hand_in(git, lines)
+        yield from _chunks(git)
+        _require_success(git)
 
 
-def _start(args: list[str], asked: IO[bytes]) -> subprocess.Popen[bytes]:
+def _chunks(git: subprocess.Popen[bytes]) -> Iterator[bytes]:
+    assert git.stdout is not None  # noqa: S101, _start asks for a pipe
+    while chunk := git.stdout.read(64 * 1024):
+        yield chunk
+
+
+def _require_success(*started: subprocess.Popen[bytes]) -> None:
+    for git in started:
+        if git.wait() != 0:
+            raise BadInputError("git could not read this push.")
+
+
+def _start(args: list[str], asked: IO[bytes] | int | None) -> subprocess.Popen[bytes]:
     # The environment is git's: it names the repository and the quarantine.
     return subprocess.Popen(["git", *args], stdin=asked, stdout=subprocess.PIPE)
+
+
+def _hand_in(git: subprocess.Popen[bytes], lines: Iterable[str]) -> None:
+    """Write git's whole input while its output is read."""
+    sink, text = git.stdin, "".join(f"{line}\n" for line in lines).encode()
+    git.stdin = None  # the thread closes it
+    assert sink is not None  # noqa: S101, the caller asked for a pipe
+
+    def write() -> None:
+        with contextlib.suppress(BrokenPipeError), sink:
+            sink.write(text)
+
+    threading.Thread(target=write, daemon=True).start()
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -299,11 +375,3 @@ def _ask_hub(
     if answer == "ok":
         return None
     return answer.removeprefix("refuse ") or "The hub went away before it agreed; push again."
-
-
-def forward_moves() -> int:
-    """post-receive: tell the hub which refs git moved, as `moved OLD NEW REF` lines."""
-    moves = "".join(f"moved {line}\n" for line in sys.stdin.read().splitlines())
-    with socket.socket(fileno=int(os.environ[CHANNEL_VARIABLE])) as channel:
-        channel.sendall(moves.encode())
-    return 0
