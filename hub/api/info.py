@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -42,6 +45,17 @@ def siblings(store: GitStore, oid: str, *, blobs: bool) -> list[dict[str, Any]]:
     return [representation.sibling(entry, blobs=True) for entry in entries if entry.kind == "file"]
 
 
+def names_json(store: GitStore, oid: str) -> bytes:
+    """`siblings` as it is sent: a hundred thousand names are turned into text once a tree."""
+    tree = store.tree_oid(oid)
+    return store.kept(f"siblings-{tree}", lambda: _json(siblings(store, oid, blobs=False)))
+
+
+def _json(value: Any) -> bytes:
+    rendered: bytes = JSONRenderer().render(value)
+    return rendered
+
+
 class InfoView(RepositoryView):
     """GET /api/{kind}s/{namespace}/{name}[/revision/{revision}]"""
 
@@ -50,7 +64,7 @@ class InfoView(RepositoryView):
     @extend_schema(
         summary=_("What a repository is"), responses=shapes.InfoShape, parameters=[EXPAND, BLOBS]
     )
-    def get(self, request: Request, repo: RepoId, revision: str = "") -> Response:
+    def get(self, request: Request, repo: RepoId, revision: str = "") -> HttpResponseBase:
         repository, store = self.repository, self.repository.store()
         names = expanded(request, repository.kind)
         oid = store.resolve(revision or repository.default_branch)
@@ -63,6 +77,10 @@ class InfoView(RepositoryView):
             facts = representation.info(repository)
         if "childrenModelCount" in facts:
             facts["childrenModelCount"] = children_of(self.actor, [facts["id"]])[facts["id"]]
-        if not names or "siblings" in names:
-            facts["siblings"] = siblings(store, oid, blobs=flag(request, "blobs"))
-        return Response(facts)
+        if names and "siblings" not in names:
+            return Response(facts)
+        if flag(request, "blobs"):
+            return Response(facts | {"siblings": siblings(store, oid, blobs=True)})
+        facts.pop("siblings", None)
+        body = _json(facts).removesuffix(b"}") + b',"siblings":' + names_json(store, oid) + b"}"
+        return HttpResponse(body, content_type="application/json")

@@ -26,12 +26,17 @@ class Derived:
 
     def get(self, key: str) -> Any:
         """What was kept under `key`; None when nothing was, or a crash tore it."""
+        text = self.get_bytes(key)
+        return None if text is None else json.loads(text)
+
+    def get_bytes(self, key: str) -> bytes | None:
+        """The same of what `put_bytes` kept."""
         try:
             content = (self._folder / key).read_bytes()
         except OSError:
             return None
         checksum, text = content[:_CHECKSUM_BYTES], content[_CHECKSUM_BYTES:]
-        return json.loads(text) if checksum == _checksum(text) else None
+        return text if checksum == _checksum(text) else None
 
     def keys(self, prefix: str) -> set[str]:
         """What follows `prefix` in each key that begins with it."""
@@ -43,7 +48,10 @@ class Derived:
 
     def put(self, key: str, value: Any) -> None:
         """Keep `value`. Where there is no room to write, nothing is kept and nobody is told."""
-        text = json.dumps(value, separators=(",", ":")).encode()
+        self.put_bytes(key, json.dumps(value, separators=(",", ":")).encode())
+
+    def put_bytes(self, key: str, text: bytes) -> None:
+        """The same with bytes that are ready to be sent."""
         with contextlib.suppress(OSError):
             self._folder.mkdir(exist_ok=True)
             with tempfile.NamedTemporaryFile(dir=self._folder, prefix=".", delete=False) as file:

@@ -1,7 +1,7 @@
 """One bare repository on disk: the door to everything in this package but HTTP."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +22,7 @@ from hub.gitstore import (
     writing,
 )
 from hub.gitstore.creation import new_repository
+from hub.gitstore.derived import Derived
 from hub.gitstore.large import PointerFile
 from hub.gitstore.libgit import open_repository
 from hub.gitstore.operations import AddFile, Operation
@@ -29,6 +30,7 @@ from hub.gitstore.room import full_disk_refused
 from hub.gitstore.values import Author, CommitInfo, Entry, FileDiff, LastCommit, Ref
 
 MIB = 1024**2
+KEPT_FROM_BYTES, KEPT_LIMIT_BYTES = 16 * 1024, 16 * MIB
 
 
 class GitStore:
@@ -143,6 +145,19 @@ class GitStore:
         return reading.page_tree(
             self.repository, oid, path, recursive=recursive, after=after, limit=limit
         )
+
+    def kept(self, key: str, make: Callable[[], bytes]) -> bytes:
+        """What `make` says of the objects that `key` names by oid, from the last time if it can.
+
+        It is worked out anew when it is short, or too long for what a repository may keep.
+        """
+        derived = Derived(self.path)
+        text = derived.get_bytes(key)
+        if text is None:
+            text = make()
+            if KEPT_FROM_BYTES <= len(text) <= KEPT_LIMIT_BYTES:
+                derived.put_bytes(key, text)
+        return text
 
     def paths(self, oid: str) -> list[str]:
         """The paths of all files, none of them looked into. Raises: TooLargeError."""
