@@ -130,6 +130,28 @@ def test_links_submodules_and_odd_modes_are_refused_in_a_push(server, git, store
     assert GitStore(store.path).branch_head("pushed") is None
 
 
+@pytest.mark.parametrize("entry", [b"120000 data", b"160000 data", b"100644 .git"])
+def test_a_tree_as_long_as_its_predecessor_is_checked_anew(server, git, store, entry):
+    """What is known of one version of a folder says nothing about other modes and names."""
+    local = GitStore(git.clone() / ".git")
+    oid = write_object(local, "blob", b"x")
+    target = local.resolve("main") if entry.startswith(b"160000") else oid
+    good = write_object(local, "tree", b"100644 data\0" + bytes.fromhex(oid))
+    bad = write_object(local, "tree", entry + b"\0" + bytes.fromhex(target))
+    commit = git("-C", str(git.home / "work"), "commit-tree", good, "-m", "good").strip()
+    for tree, ref, arrives in [(bad, "bad", False), (good, "good", True)]:
+        made = git("-C", str(git.home / "work"), "commit-tree", tree, "-p", commit, "-m", "x")
+        git(
+            "-C",
+            str(git.home / "work"),
+            "push",
+            "origin",
+            f"{made.strip()}:refs/heads/{ref}",
+            ok=arrives,
+        )
+        assert (GitStore(store.path).branch_head(ref) is not None) is arrives
+
+
 @pytest.mark.parametrize(
     "name",
     ["main", "v1.0", "feature/x_y-z", "a" * 39, "0" * 39, "x" * 201],
