@@ -14,6 +14,7 @@ from django.db.models.functions import RowNumber
 from hub.errors import (
     ForbiddenError,
     GatedRepositoryError,
+    InvalidCredentialsError,
     NotFoundError,
     RepositoryMovedError,
     RepositoryNotFoundError,
@@ -144,6 +145,23 @@ def get_repository(
     if not actor.is_signed_in:
         raise UnauthenticatedError(f"Sign in to change {repo}.")
     raise ForbiddenError(f"This needs {Access(need).label.lower()} access to {repo}.")
+
+
+def asked_again(actor: Actor, repository: Repository) -> Repository:
+    """`repository` as `actor` may use it now: a body takes its time, and rights end meanwhile.
+
+    Raises: InvalidCredentialsError when the token or the account ended, RepositoryNotFoundError.
+    """
+    token, person = actor.token, actor.person
+    if token is not None and not AccessToken.objects.live().filter(pk=token.pk).exists():
+        raise InvalidCredentialsError("The access token was revoked: sign in again.")
+    if person is not None and not User.objects.filter(pk=person.pk, is_active=True).exists():
+        raise InvalidCredentialsError("This account is closed.")
+    row = visible_repositories(actor).filter(pk=repository.pk).first()
+    if row is None:
+        raise RepositoryNotFoundError(f"There is no {repository.named_by}, or you may not see it.")
+    row.access = min(row.access, max(actor.ceiling, Access.READ))
+    return row
 
 
 class FileAccess(StrEnum):

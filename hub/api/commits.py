@@ -24,6 +24,7 @@ from hub.errors import BadInputError
 from hub.gitstore import AddPointer, Operation
 from hub.http.bodies import Body, read_away
 from hub.models import RepoId, Repository
+from hub.policies import asked_again
 
 
 class CommitView(RepositoryView):
@@ -46,6 +47,7 @@ class CommitView(RepositoryView):
         release_connection()  # while the body arrives
         with storage_full_refused(), Spool() as spool:
             sent = read_commit(Body(request._request), spool)
+            repository = asked_again(self.actor, repository)
             made = commits.commit_files(
                 repository,
                 self.actor,

@@ -32,7 +32,14 @@ from hub.http.authentication import actor_from_header
 from hub.http.bodies import Body, read_away
 from hub.http.refusals import header_text, moved, refusal_status
 from hub.models import Kind, RepoId, Repository
-from hub.policies import ANONYMOUS, Actor, get_repository, may_propose, require_files
+from hub.policies import (
+    ANONYMOUS,
+    Actor,
+    asked_again,
+    get_repository,
+    may_propose,
+    require_files,
+)
 
 GitView = Callable[[HttpRequest, Actor, Repository], HttpResponseBase]
 UPLOAD_PACK, RECEIVE_PACK = "git-upload-pack", "git-receive-pack"
@@ -132,7 +139,7 @@ def receive_pack(request: HttpRequest, actor: Actor, repository: Repository) -> 
         RECEIVE_PACK,
         body,
         request.headers.get("Git-Protocol"),
-        check_pointers=partial(_pointer_problem, repository),
+        check_pointers=partial(_late_problem, repository, actor, updates),
         check_card=partial(_card_problem, repository),
         on_moved=partial(_moved, repository, actor),
     )
@@ -166,6 +173,25 @@ def _problem(repository: Repository, actor: Actor, update: RefUpdate) -> str | N
             return "only its author and maintainers push to a pull request, while it is open"
         return str(error)
     return None
+
+
+def _late_problem(
+    repository: Repository, actor: Actor, updates: list[RefUpdate], pointers: list[Pointer]
+) -> str | None:
+    """Why this push is refused now that all of it is here, or None.
+
+    A pack takes its time: who may not push any more, or not to these refs, is refused still.
+    """
+    try:
+        now = asked_again(actor, repository)
+        for update in updates:
+            if problem := _problem(now, actor, update):
+                return f"{update.ref}: {problem}"
+    except HubError as error:
+        return str(error)
+    finally:
+        release_connection()
+    return _pointer_problem(now, pointers)
 
 
 def _pointer_problem(repository: Repository, pointers: list[Pointer]) -> str | None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -21,10 +24,12 @@ from hub.actions.devices import GRACE
 from hub.api import trees
 from hub.errors import ConflictError, RepositoryNotFoundError
 from hub.gitstore import GitStore
+from hub.gitstore.http import serve
 from hub.models import (
     Access,
     AccessRequest,
     AccessToken,
+    BranchProtection,
     DeviceSession,
     Kind,
     Like,
@@ -40,10 +45,12 @@ from tests.factories import (
     make_member,
     make_organization,
     make_repository,
+    make_token,
     make_user,
 )
+from tests.gitstore.conftest import Client as Git
 from tests.hub.test_moving import at_once
-from tests.hub.wire import commit, file, stored
+from tests.hub.wire import commit, file, send, stored
 
 MIB = 1024**2
 
@@ -198,4 +205,77 @@ def test_a_spool_without_room_refuses_the_commit_in_words(small_spool, api_for, 
     lines = [file(f"{number}.txt", b"x" * size) for number in range(6)]
     answer = commit(client, repository, *lines)
     assert (answer.status_code, answer["X-Error-Code"]) == (507, "StorageFull")
+    assert repository.store().branch_head("main") == repository.head_oid
+
+
+class Slow(io.BytesIO):
+    """A body during whose way in something happens."""
+
+    def __init__(self, content: bytes, event: Callable[[], Any]) -> None:
+        super().__init__(content)
+        self._event = event
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        event, self._event = self._event, lambda: None
+        event()
+        return super().read(size)
+
+
+def dismiss(repository: Repository, writer: Any) -> None:
+    Membership.objects.filter(namespace=repository.namespace, user=writer).delete()
+
+
+def revoke(repository: Repository, writer: Any) -> None:
+    AccessToken.objects.filter(user=writer).update(revoked_at=timezone.now())
+
+
+def protect(repository: Repository, writer: Any) -> None:
+    BranchProtection.objects.create(repository=repository, branch="main")
+
+
+MEANWHILE = pytest.mark.parametrize(
+    ("event", "status"), [(dismiss, 403), (revoke, 401), (protect, 403)]
+)
+
+
+@pytest.mark.django_db
+@MEANWHILE
+def test_rights_that_end_while_a_commit_arrives_end_it(event, status, api_for):
+    """A body may be sent for hours; who was dismissed with one under way still had a commit."""
+    repository = make_repository()
+    writer = make_member(repository.namespace, access=Access.WRITE)
+    lines: list[dict[str, Any]] = [{"key": "header", "value": {"summary": "Late"}}]
+    lines.append(file("late.txt", b"late"))
+    body = b"\n".join(json.dumps(line).encode() for line in lines)
+    more: dict[str, Any] = {
+        "wsgi.input": Slow(body, lambda: event(repository, writer)),
+        "CONTENT_LENGTH": str(len(body)),
+    }
+    path = f"/{repository.api_path}/commit/main"
+    answer = send(api_for(writer), "POST", path, body, content_type="application/x-ndjson", **more)
+    assert answer.status_code == status
+    assert repository.store().branch_head("main") == repository.head_oid
+
+
+@pytest.mark.django_db(transaction=True)
+@MEANWHILE
+def test_rights_that_end_while_a_push_arrives_end_it(
+    event, status, tmp_path, live_server, monkeypatch
+):
+    repository = make_repository()
+    writer = make_member(repository.namespace, access=Access.WRITE)
+    git, parts = Git(tmp_path / "home", live_server.url), urlsplit(live_server.url)
+    remote = f"http://{writer.username}:{make_token(writer)}@{parts.netloc}/{repository.path}"
+    work = git.home / "work"
+    git("clone", "--quiet", remote, str(work))
+    git.commit(work, "late.txt", b"late")
+
+    def late(*args: Any, **more: Any) -> Any:
+        event(repository, writer)
+        connection.close()
+        return serve(*args, **more)
+
+    monkeypatch.setattr("hub.api.git.serve", late)
+    said = git("-C", str(work), "push", remote, "main", ok=False)
+    assert ("500" not in said and "remote: " in said) or "refus" in said or "reject" in said
     assert repository.store().branch_head("main") == repository.head_oid
