@@ -135,7 +135,8 @@ def get_repository(
     visible = visible_repositories(actor)
     if storage:
         visible = visible.with_storage()
-    repository = (visible.known_as(repo) if follow else visible.named(repo)).first()
+    # A name belongs to one at most, and the order that `first` adds has its cost.
+    repository = visible.known_as(repo).first() if follow else next(iter(visible.named(repo)), None)
     if repository is None:
         _require_no_move(actor, repo)
         raise RepositoryNotFoundError(f"There is no {repo}, or you may not see it.")

@@ -45,7 +45,7 @@ class Attribution:
         self._by_folder: dict[str, dict[str, LastCommit]] = {}
 
     def of(self, path: str) -> LastCommit | None:
-        folder = posixpath.dirname(path)
+        folder = path.rpartition("/")[0]
         if folder not in self._by_folder:
             left = max(0.0, self._ends_at - time.monotonic())
             found = self._store.last_commits(self._oid, folder, patience_seconds=left)

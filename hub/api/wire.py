@@ -18,8 +18,7 @@ PAGE_LIMIT = 1000
 
 def moment(value: datetime) -> str:
     """UTC with milliseconds and `Z`: clients raise on any other offset."""
-    utc = value.astimezone(UTC)
-    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
+    return f"{value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
 def flag(request: Request, name: str) -> bool:

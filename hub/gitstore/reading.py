@@ -1,25 +1,27 @@
 """What a commit holds: entries, folders, content."""
 
 import io
-import posixpath
 import re
 import subprocess
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO
 
 import pygit2
 from pygit2.enums import FileMode, ObjectType
 
 from hub.errors import BadInputError, EntryNotFoundError, RevisionNotFoundError, TooLargeError
-from hub.gitstore.pointers import LIMIT_BYTES, parse_pointer
+from hub.gitstore.pointers import LIMIT_BYTES, Pointer, parse_pointer
 from hub.gitstore.process import spawn_git
 from hub.gitstore.values import Entry
 
 ENTRIES_LIMIT = 100_000
 IN_MEMORY_BYTES = 4 * 1024**2
 _RAW_ENTRY = re.compile(rb"([0-7]+) ([^\0]+)\0(.{20})", re.DOTALL)
+_FOLDER_MODE = "040000"
+_MODES = {b"40000": _FOLDER_MODE, b"100644": "100644", b"100755": "100755"}
+SIZES_LIMIT = 20_000
 _NO_PLACE = "This cursor names no entry here: start from the first page."
 
 
@@ -55,12 +57,32 @@ def entry_of(repository: pygit2.Repository, found: pygit2.Object, path: str) -> 
 
 def blob_entry(repository: pygit2.Repository, oid: pygit2.Oid, mode: str, path: str) -> Entry:
     """The entry of a blob. Only its header is read, and small blobs whole: they may be pointers."""
-    kind: Literal["file"] = "file"
-    size = repository.odb.read_header(oid)[1]
-    pointer = None
-    if size < LIMIT_BYTES and mode != "120000":
-        pointer = parse_pointer(repository.odb.read(oid)[1])
-    return Entry(path, kind, str(oid), pointer.size_bytes if pointer else size, mode, pointer)
+    size, pointer = _sizes.of(repository, oid.raw)
+    if pointer is None or mode == "120000":
+        return Entry(path, "file", str(oid), size, mode)
+    return Entry(path, "file", str(oid), pointer.size_bytes, mode, pointer)
+
+
+class _Sizes:
+    """(size, pointer) of blobs by their oids, the same for ever; all go when there are too many."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, tuple[int, Pointer | None]] = {}
+
+    def of(self, repository: pygit2.Repository, raw: bytes) -> tuple[int, Pointer | None]:
+        if found := self._known.get(raw):
+            return found
+        oid, pointer = pygit2.Oid(raw=raw), None
+        size = repository.odb.read_header(oid)[1]
+        if size < LIMIT_BYTES:
+            pointer = parse_pointer(repository.odb.read(oid)[1])
+        if len(self._known) >= SIZES_LIMIT:
+            self._known = {}
+        self._known[raw] = size, pointer
+        return size, pointer
+
+
+_sizes = _Sizes()
 
 
 def list_tree(
@@ -74,7 +96,7 @@ def list_tree(
     if folder.kind != "directory":
         raise EntryNotFoundError(f"{path!r} is a file, not a folder.")
     entries: list[Entry] = []
-    for found in _walk(repository, tree_of(repository, folder.oid), folder.path, recursive):
+    for found in _walk(repository, pygit2.Oid(hex=folder.oid), _below(folder.path), recursive):
         entries.append(found)
         if len(entries) > ENTRIES_LIMIT:
             raise TooLargeError(f"{path or 'This revision'} holds over {ENTRIES_LIMIT} entries.")
@@ -98,15 +120,20 @@ def page_tree(
     folder = find_entry(repository, oid, path)
     if folder.kind != "directory":
         raise EntryNotFoundError(f"{path!r} is a file, not a folder.")
-    tree, behind = tree_of(repository, folder.oid), _behind(folder.path, after, recursive)
-    found = list(islice(_walk(repository, tree, folder.path, recursive, behind), limit + 1))
+    tree, behind = pygit2.Oid(hex=folder.oid), _behind(folder.path, after, recursive)
+    walk = _walk(repository, tree, _below(folder.path), recursive, behind)
+    found = list(islice(walk, limit + 1))
     return found[:limit], len(found) > limit
+
+
+def _below(folder: str) -> str:
+    return f"{folder}/" if folder else ""
 
 
 def _behind(folder: str, after: str, recursive: bool) -> list[str]:
     if not after:
         return []
-    prefix = f"{folder}/" if folder else ""
+    prefix = _below(folder)
     names = after.removeprefix(prefix).split("/")
     if not after.startswith(prefix) or (len(names) > 1 and not recursive):
         raise BadInputError(_NO_PLACE)
@@ -139,31 +166,46 @@ def _raw_paths(repository: pygit2.Repository, tree: pygit2.Oid, prefix: bytes) -
 
 def _walk(
     repository: pygit2.Repository,
-    tree: pygit2.Tree,
+    tree: pygit2.Oid,
     prefix: str,
     recursive: bool,
     behind: Sequence[str] = (),
 ) -> Iterator[Entry]:
-    """What a folder holds; with `behind`, what follows the entry that these names lead to."""
-    children = iter(tree)
+    """What a folder holds; with `behind`, what follows the entry that these names lead to.
+
+    `prefix` is "" or ends in a slash.
+    """
+    children = iter(_RAW_ENTRY.findall(repository.odb.read(tree)[1]))
     if behind:
-        child = next((child for child in children if _name(child) == behind[0]), None)
-        if child is None or (len(behind) > 1 and not isinstance(child, pygit2.Tree)):
+        child = next((child for child in children if _text(child[1]) == behind[0]), None)
+        if child is None or (len(behind) > 1 and _mode(child[0]) != _FOLDER_MODE):
             raise BadInputError(_NO_PLACE)
-        if recursive and isinstance(child, pygit2.Tree):
-            below = posixpath.join(prefix, behind[0])
-            yield from _walk(repository, child, below, recursive, behind[1:])
-    for child in children:
-        if child.filemode == FileMode.COMMIT:
-            continue  # a submodule of an imported history: nothing of it is here
-        entry = entry_of(repository, child, posixpath.join(prefix, _name(child)))
-        yield entry
-        if recursive and isinstance(child, pygit2.Tree):
-            yield from _walk(repository, child, entry.path, recursive)
+        if recursive and _mode(child[0]) == _FOLDER_MODE:
+            below = f"{prefix}{behind[0]}/"
+            yield from _walk(repository, pygit2.Oid(raw=child[2]), below, recursive, behind[1:])
+    for raw_mode, name, raw in children:
+        mode, path = _mode(raw_mode), prefix + _text(name)
+        if mode == _FOLDER_MODE:
+            yield Entry(path, "directory", raw.hex(), 0, mode)
+            if recursive:
+                yield from _walk(repository, pygit2.Oid(raw=raw), f"{path}/", recursive)
+        elif mode != "160000":  # a submodule of an imported history: nothing of it is here
+            yield blob_entry(repository, pygit2.Oid(raw=raw), mode, path)
 
 
-def _name(child: pygit2.Object) -> str:
-    return (child.raw_name or b"").decode("utf-8", "replace")
+def _mode(raw: bytes) -> str:
+    """A mode as libgit2 knows it: imported histories hold odd ones."""
+    return _MODES.get(raw) or _plain_mode(int(raw, 8))
+
+
+def _plain_mode(mode: int) -> str:
+    if mode & 0o170000 in (FileMode.TREE, FileMode.COMMIT, FileMode.LINK):
+        return f"{mode & 0o170000:06o}"
+    return f"{FileMode.BLOB_EXECUTABLE if mode & 0o111 else FileMode.BLOB:06o}"
+
+
+def _text(name: bytes) -> str:
+    return name.decode("utf-8", "replace")
 
 
 def read_file(repository: pygit2.Repository, oid: str, path: str, *, limit_bytes: int) -> bytes:

@@ -75,7 +75,7 @@ class AccessTokenManager(models.Manager["AccessToken"]):
         body = secret.removeprefix(PREFIX)
         if not secret.startswith(PREFIX) or _checksum(body[:-8]) != body[-8:]:
             return None
-        return self.live().filter(digest=digest_of(secret)).first()
+        return next(iter(self.live().filter(digest=digest_of(secret))), None)
 
     def live(self) -> models.QuerySet[AccessToken]:
         """Tokens of active people that are neither expired nor revoked.
