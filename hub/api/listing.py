@@ -40,6 +40,8 @@ SORTS = {
 SEARCH_LIMIT = 256
 # Listing the files of each repository reads git, so those pages are short.
 PAGE, PAGE_WITH_FILES = 1000, 100
+# A page ends early where its repositories have more files together.
+NAMES_LIMIT = 200_000
 WORDS_LIMIT = 16
 # Programs on people's own machines that read one format of weights and no other.
 GGUF_APPS = frozenset(("llama.cpp", "ollama", "lmstudio", "jan", "koboldcpp", "localai"))
@@ -81,16 +83,17 @@ class RepositoryListView(HubView):
             rows = rows.with_storage()
         rows = _after(rows, column, request.query_params.get("cursor"))
         found = list(rows.order_by(f"-{column}", "-pk")[: page + 1])
-        shown = found[:page]
-        cursor = _cursor(shown[-1], column) if len(found) > page else None
+        files = _files_of(found[:page]) if with_files else []
+        shown = found[: len(files)] if with_files else found[:page]
+        cursor = _cursor(shown[-1], column) if len(found) > len(shown) else None
         items = [self._item(request, row, names, full) for row in shown]
         if "childrenModelCount" in names:
             counts = children_of(self.actor, [row.repo_id for row in shown])
             for facts in items:
                 facts["childrenModelCount"] = counts[facts["id"]]
         if with_files:
-            for row, facts in zip(shown, items, strict=True):
-                facts["siblings"] = _siblings(row)
+            for names_of_files, facts in zip(files, items, strict=True):
+                facts["siblings"] = names_of_files
         return linked(request, items, cursor=cursor)
 
     def _item(
@@ -190,6 +193,16 @@ def _after(rows: RepositoryQuerySet, column: str, cursor: str | None) -> Reposit
     # `lte` says nothing new, but an index can start from it.
     below = Q(**{f"{column}__lt": value}) | Q(pk__lt=pk)
     return rows.filter(below, **{f"{column}__lte": value})
+
+
+def _files_of(rows: list[Repository]) -> list[list[dict[str, Any]]]:
+    """The files of each of the first of `rows`, until there are enough names for one answer."""
+    found: list[list[dict[str, Any]]] = []
+    for row in rows:
+        found.append(_siblings(row))
+        if sum(map(len, found)) >= NAMES_LIMIT:
+            break
+    return found
 
 
 def _siblings(row: Repository) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """One bare repository on disk: the door to everything in this package but HTTP."""
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -175,11 +176,12 @@ class GitStore:
 
     def size_bytes(self) -> int:
         """What the folder takes on disk, links not followed."""
-        return sum(
-            (Path(folder) / name).lstat().st_size
-            for folder, _folders, names in os.walk(self.path)
-            for name in names
-        )
+        total = 0
+        for folder, _folders, names in os.walk(self.path):
+            for name in names:
+                with contextlib.suppress(FileNotFoundError):  # what is being written comes and goes
+                    total += (Path(folder) / name).lstat().st_size
+        return total
 
     def pointer_files(self) -> Iterator[PointerFile]:
         """Every pointer in the whole history, hidden refs included; each blob once."""

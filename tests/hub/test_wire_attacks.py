@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from hub.actions import access_requests, large_files, likes, moving, refs, repositories
 from hub.actions.devices import GRACE
-from hub.api import trees
+from hub.api import listing, trees
 from hub.errors import ConflictError, RepositoryNotFoundError
 from hub.gitstore import GitStore
 from hub.gitstore.http import serve
@@ -166,6 +166,20 @@ class TestBoundedAnswers:
         answer = Client().get(address)
         assert answer.status_code == 413
         assert "together" in answer.json()["error"]
+
+    def test_a_page_of_repositories_ends_where_their_files_are_too_many(self, monkeypatch):
+        """A hundred repositories of a hundred thousand names made gigabytes of one answer."""
+        monkeypatch.setattr(listing, "NAMES_LIMIT", 3)
+        namespace = make_organization()
+        made = {make_repository(namespace, files={"a": b"", "b": b""}).repo_id for _ in range(4)}
+        client, path, pages = Client(), f"/api/models?author={namespace.slug}&full=true", []
+        while path:
+            answer = client.get(path)
+            pages.append([one["id"] for one in answer.json()])
+            assert all(len(one["siblings"]) >= 2 for one in answer.json())
+            link = answer.headers.get("Link", "")
+            path = link.partition("<")[2].partition(">")[0].replace("http://testserver", "")
+        assert len(pages) > 1 and {one for page in pages for one in page} == made
 
     def test_all_folders_of_one_listing_share_one_reader_s_patience(self):
         """A thousand folders of a long history took a thousand times as long."""
