@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from hub.errors import BadInputError, HubError
 from hub.http.converters import SLASH
 from hub.http.error_pages import refused, wants_json
-from hub.http.refusals import header_text, refusal
+from hub.http.refusals import header_text, refusal, told_by
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -58,7 +58,7 @@ class RequestIdMiddleware:
                 path=request.path[:300],
                 status=response.status_code,
                 code=code,
-                sentence=response.headers.get("X-Error-Message", ""),
+                sentence=told_by(response),
             )
         return response
 

@@ -22,12 +22,23 @@ from hub.errors import (
 from hub.errors import UnauthenticatedError as Unauthenticated
 
 log = structlog.get_logger(__name__)
+HEADER_BYTES = 1000
 
 
 def header_text(text: str) -> str:
-    """`text` as one header line: latin-1 only, no control characters, bounded."""
+    """`text` as one header line: no control characters, bounded, in the bytes of UTF-8.
+
+    Clients read it so, and show the sentence of the body a second time if the two differ.
+    """
     clean = "".join(c if c.isprintable() else " " for c in text)
-    return clean.encode("latin-1", "replace").decode("latin-1")[:500]
+    whole = clean.encode(errors="replace")[:HEADER_BYTES].decode(errors="ignore")
+    return whole.encode().decode("latin-1")  # Django sends each sign of latin-1 as its byte
+
+
+def told_by(response: HttpResponse) -> str:
+    """The sentence that `header_text` put into the headers of `response`, or nothing."""
+    said = str(response.headers.get("X-Error-Message", ""))
+    return said.encode("latin-1", "replace").decode(errors="replace")
 
 
 def refusal_status(error: HubError, *, signed_in: bool) -> int:

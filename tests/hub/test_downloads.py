@@ -110,6 +110,18 @@ class TestRefusals:
         assert response.status_code == 401
         assert response["X-Error-Message"] == "Invalid credentials in Authorization header"
 
+    def test_headers_say_what_the_body_says_in_any_script(self, client, repository):
+        response = client.get(url(repository, quote("权重 “x”.txt")))
+        said = response["X-Error-Message"].encode("latin-1").decode()
+        assert "权重 “x”.txt" in said
+        assert said == response.json()["error"]
+
+    def test_a_sentence_in_a_header_is_cut_between_signs(self, client, repository):
+        response = client.get(url(repository, quote("权" * 500)))
+        said = response["X-Error-Message"].encode("latin-1")
+        assert len(said) <= 1000
+        assert "权" * 200 in said.decode()
+
     def test_a_pointer_without_a_link_gives_nothing(self, client, repository):
         foreign = make_repository(visibility=Visibility.PRIVATE)
         commit_files(repository, {"stolen.bin": pointer(foreign, b"secret")})
