@@ -22,6 +22,7 @@ ERRORS = {
     408: ("Timeout", "", "The request did not arrive in time. Send it again."),
     413: ("TooLarge", "", "The request is larger than this address takes."),
     414: ("TooLong", "", "The address is longer than 8 KiB: ask for less at once."),
+    416: ("RangeNotSatisfiable", "", "The file ends before this range begins."),
     431: ("TooLong", "", "A header is longer than 8 KiB, or all of them are longer than 32 KiB."),
     502: ("Unavailable", "2", "The hub is starting or restarting. Try again in a few seconds."),
     504: ("Timeout", "30", "The hub took too long to answer. Try again later."),

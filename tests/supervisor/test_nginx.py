@@ -163,8 +163,12 @@ def test_a_file_is_sent_by_the_proxy_with_what_the_hub_said_about_it(standing_hu
     assert ask(standing_hub, "/download/public/model", headers=stale).status == 200
     fresh = {"Range": "bytes=0-3", "If-Range": '"abc"'}
     assert ask(standing_hub, "/download/public/model", headers=fresh).status == 206
-    past = {"Range": "bytes=99999999-"}
-    assert ask(standing_hub, "/download/public/model", headers=past).status == 416
+    past = ask(standing_hub, "/download/public/model", headers={"Range": "bytes=99999999-"})
+    assert past.status == 416
+    assert past.headers["Content-Range"] == "bytes */25600"
+    assert past.headers["X-Repo-Commit"] == "0" * 40
+    assert past.headers["X-Error-Code"] == "RangeNotSatisfiable"
+    assert past.json() == {"error": past.headers["X-Error-Message"]}
 
 
 @pytest.mark.parametrize(
