@@ -38,18 +38,23 @@ class ValidateYamlView(HubView):
         errors, warnings = found
         status = 400 if errors else 200
         if request.headers.get("Accept", "").startswith("text/plain"):
-            return HttpResponse(_as_text(errors, warnings), "text/plain; charset=utf-8", status)
+            said = _as_text(errors, warnings)
+            return _marked(HttpResponse(said, "text/plain; charset=utf-8", status))
         answer: dict[str, Any] = {
             "errors": [{"message": message} for message in errors],
             "warnings": [{"message": message} for message in warnings],
         }
         if errors:
             answer["error"] = "Invalid metadata in the card."
-        response = JsonResponse(answer, status=status)
-        if errors:
-            response["X-Error-Code"] = "BadRequest"
-            response["X-Error-Message"] = "Invalid metadata in the card."
-        return response
+        return _marked(JsonResponse(answer, status=status))
+
+
+def _marked(response: HttpResponse) -> HttpResponse:
+    """With the headers of every refusal, if it is one: nobody recodes its body then."""
+    if response.status_code >= 400:
+        response["X-Error-Code"] = "BadRequest"
+        response["X-Error-Message"] = "Invalid metadata in the card."
+    return response
 
 
 def _as_text(errors: list[str], warnings: list[str]) -> str:

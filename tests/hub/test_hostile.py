@@ -305,6 +305,15 @@ class TestCards:
         refused(answer, 400)
         assert answer.json().get("errors") or name == "nul"  # which no body may hold
 
+    def test_whoever_asks_for_text_reads_lines_and_no_json(self, client):
+        body = {"content": "---\nlicense: nope\n---\n", "repoType": "model"}
+        answer = client.post(
+            "/api/validate-yaml", body, "application/json", headers={"accept": "text/plain"}
+        )
+        assert (answer.status_code, answer["X-Error-Code"]) == (400, "BadRequest")
+        assert answer["Content-Type"].startswith("text/plain")
+        assert answer.content.startswith(b'- Error: "license" must be one of [')
+
 
 class TestFiles:
     def test_a_crafted_safetensors_is_a_file_and_no_fault(self, client, repository):
