@@ -15,6 +15,7 @@ from rest_framework.fields import (
     CharField,
     ChoiceField,
     DictField,
+    FloatField,
     IntegerField,
     JSONField,
     ListField,
@@ -83,6 +84,7 @@ class StorageShape(Shape[Any]):
     updatedAt = Moment()
     visibility = ChoiceField(choices=Visibility.choices)
     storage = IntegerField(help_text="Bytes: large files, and what git takes.")
+    storagePercent = FloatField(help_text="Of all that this owner's repositories take.")
 
 
 _TAG: dict[str, Any] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import F, Sum
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -33,16 +34,19 @@ class StorageView(HubView):
         if not cursor.isdecimal() or len(cursor) > 18:
             raise BadInputError("This cursor is not one of ours: start from the first page.")
         limit = number(request, "limit", default=PAGE, most=PAGE)
+        whole = rows.aggregate(whole=Sum(F("large_bytes") + F("git_bytes"), default=0))["whole"]
         found = list(rows.filter(pk__gt=int(cursor)).order_by("pk")[: limit + 1])
         shown = found[:limit]
-        items = [self._item(row) for row in shown]
+        items = [self._item(row, whole) for row in shown]
         return linked(request, items, cursor=shown[-1].pk if len(found) > limit else None)
 
-    def _item(self, row: Any) -> dict[str, Any]:
+    def _item(self, row: Any, whole: int) -> dict[str, Any]:
+        storage = row.large_bytes + row.git_bytes
         return {
             "id": row.repo_id,
             "type": row.kind,
             "updatedAt": moment(row.last_modified_at),
             "visibility": row.visibility,
-            "storage": row.large_bytes + row.git_bytes,
+            "storage": storage,
+            "storagePercent": round(100 * storage / whole, 2) if whole else 0,
         }

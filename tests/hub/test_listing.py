@@ -172,6 +172,9 @@ class TestFacts:
         assert listed == [{"id": model.repo_id, "usedStorage": wanted}]
 
 
+STORAGE = "/api/settings/repositories"
+
+
 class TestOverviews:
     def test_ones_own_repositories_and_their_size(self, api_for):
         user = make_user("ada")
@@ -183,6 +186,19 @@ class TestOverviews:
             ("ada/mine", "model", "private")
         ]
         assert answer[0]["storage"] >= len(b"weights")
+
+    def test_each_has_its_share_of_all_that_its_owner_stores_on_every_page(self, api_for):
+        user = make_user("ada")
+        for size in (300, 100, 0):
+            model = made({}, namespace=user.namespace)
+            if size:
+                stored(model, b"x" * size)
+        Repository.objects.update(git_bytes=0)
+        member = api_for(user, scope="read")
+        shares = [one["storagePercent"] for one in member.get(f"{STORAGE}?limit=2").json()]
+        assert shares == [75, 25]
+        shares = [one["storagePercent"] for one in member.get(STORAGE).json()]
+        assert shares == [75, 25, 0]
 
     def test_an_organisations_are_for_its_members(self, api_for, settings):
         organization = make_organization()
