@@ -91,17 +91,16 @@ def test_addresses_are_counted_apart_and_not_believed(client, repository, settin
 def test_a_push_counts_as_a_change(repository):
     token = make_token(make_user())
     path = f"/{repository.path}.git/git-receive-pack"
-    statuses = [
-        Client()
-        .post(
+    statuses = []
+    for _ in range(4):
+        answer = Client().post(
             path,
             b"0000",
             content_type="application/x-git-receive-pack-request",
             headers={"authorization": f"Bearer {token}"},
         )
-        .status_code
-        for _ in range(4)
-    ]
+        answer.getvalue()  # as a web server does: git runs while its answer is read
+        statuses.append(answer.status_code)
     assert statuses[-1] == 429 and 429 not in statuses[:3]
 
 

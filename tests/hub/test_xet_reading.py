@@ -90,7 +90,7 @@ def test_a_listing_names_the_hash_of_what_came_by_xet(client, committed):
 def test_a_listing_asks_once_however_many_files_it_has(
     client, committed, django_assert_num_queries
 ):
-    with django_assert_num_queries(4):  # the token, its list, the repository, the hashes
+    with django_assert_num_queries(3):  # the token, the repository, the hashes
         client.get(f"/{committed.api_path}/{TREE}")
 
 
