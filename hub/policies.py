@@ -165,6 +165,14 @@ def asked_again(actor: Actor, repository: Repository) -> Repository:
     return row
 
 
+def repository_by_key(actor: Actor, key: int) -> Repository | None:
+    """`get_repository` by primary key: None when it is gone or `actor` may not see it."""
+    repository = visible_repositories(actor).filter(pk=key).first()
+    if repository is not None:
+        repository.access = min(repository.access, max(actor.ceiling, Access.READ))
+    return repository
+
+
 class FileAccess(StrEnum):
     """Where somebody stands with the files of a repository that they may see."""
 

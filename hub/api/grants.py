@@ -12,12 +12,13 @@ import time
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
+from functools import cached_property
 
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from hub.errors import InvalidCredentialsError, RepositoryNotFoundError
 from hub.models import AccessToken, Kind, RepoId, Repository, User
-from hub.policies import ANONYMOUS, Actor, get_repository
+from hub.policies import ANONYMOUS, Actor, get_repository, repository_by_key
 
 _SEAL = re.compile(r"(\d{1,18})\.(\d{1,18})\.(\d{1,18})\.(\d{1,12})\.([0-9a-f]{64})", re.ASCII)
 
@@ -93,7 +94,14 @@ class Grant:
         return salted_hmac("hub.api.grants", message, algorithm="sha256").hexdigest()
 
     def actor(self) -> Actor:
-        """The person it was given to. Raises: InvalidCredentialsError when they or it are gone."""
+        """The person it was given to, looked up once a grant, which lives as long as a request.
+
+        Raises: InvalidCredentialsError when they or it are gone.
+        """
+        return self._actor
+
+    @cached_property
+    def _actor(self) -> Actor:
         if not self.user_id:
             return ANONYMOUS
         if self.token_id:
@@ -108,6 +116,8 @@ class Grant:
 
     def repository(self) -> Repository:
         """The repository, as its person may see it now. Raises: RepositoryNotFoundError."""
+        if found := repository_by_key(self.actor(), self.repository_id):
+            return found
         rows = Repository.objects.filter(pk=self.repository_id).select_related("namespace")
         row = rows.first()
         if row is None:
