@@ -12,7 +12,7 @@ _RESERVED = """
     chat collections compare dashboard dataset datasets discussions docs download enterprise
     explore favicon.ico feed files git healthz help home hub inbox info internal jobs join kernel
     kernels leaderboards lfs login logout main me metrics model models new none notifications null
-    oauth operator org organization organizations orgs papers posts pricing privacy raw readyz
+    oauth operator organization organizations orgs papers posts pricing privacy raw readyz
     refs resolve robots.txt root runs search security settings sign-in sign-out sign-up signin
     signout signup space spaces static status storage support system tasks terms tokens undefined
     uploads user users v1 v2 webhooks well-known xet

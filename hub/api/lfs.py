@@ -281,11 +281,13 @@ class ObjectView(SignedView):
 class VerifyView(SignedView):
     """POST /-/lfs/{oid}/verify"""
 
+    parser_classes = [LfsJSONParser, AnyJSONParser]
     renderer_classes = [LfsRenderer]
 
     @extend_schema(
         summary=_("Whether a large file has arrived"),
         parameters=SIGNED,
+        request=shapes.VerifyShape,
         responses={200: shapes.EmptyShape},
     )
     def post(self, request: Request, oid: str) -> Response:
@@ -293,4 +295,7 @@ class VerifyView(SignedView):
         stored = large_files.require_link(self.repository, oid)
         if stored.size_bytes != self.size_bytes:
             raise EntryNotFoundError(f"The file has {stored.size_bytes} bytes here.")
+        said = body_of(request)
+        if said.get("oid", oid) != oid or said.get("size", self.size_bytes) != self.size_bytes:
+            raise BadInputError("The body and the address speak of different files.")
         return Response({})

@@ -81,7 +81,12 @@ def _values(stream: ByteStream, kept: spool.Spool) -> Iterator[tuple[str, dict[s
         yield key, value, line.has_long_text
 
 
+_KEYS = ("file", "lfsFile", "deletedFile", "deletedFolder")
+
+
 def _line(key: str, value: dict[str, Any], kept: spool.Spool, *, is_long: bool) -> Line:
+    if key not in _KEYS:
+        raise BadInputError(f"There is no line “{key[:64]}” in a commit: use {', '.join(_KEYS)}.")
     path = text_of(value, "path", most=4096)
     match key:
         case "file":
@@ -90,11 +95,8 @@ def _line(key: str, value: dict[str, Any], kept: spool.Spool, *, is_long: bool) 
             return _large_file(path, value)
         case "deletedFile":
             return DeleteFile(path)
-        case "deletedFolder":
+        case _:
             return DeleteFolder(path.rstrip("/"))
-    raise BadInputError(
-        f"There is no line “{key[:64]}” in a commit: use file, lfsFile, deletedFile, deletedFolder."
-    )
 
 
 def _content(

@@ -259,6 +259,11 @@ class WantedShape(Shape[Any]):
     size = IntegerField(min_value=0)
 
 
+class VerifyShape(Shape[Any]):
+    oid = CharField(required=False)
+    size = IntegerField(required=False)
+
+
 class BatchShape(Shape[Any]):
     operation = ChoiceField(choices=("upload", "download"))
     transfers = texts(required=False)

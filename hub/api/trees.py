@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import posixpath
 import time
 from contextlib import suppress
@@ -29,7 +28,7 @@ from hub.policies import Actor
 from hub.tasks import index_history
 
 COMMITS_PAGE = 50
-ASKED_AGAIN_SECONDS = 300
+ASKED_AGAIN_SECONDS = 60
 
 
 class Attribution:
@@ -83,8 +82,8 @@ def finish_later(repository: Repository, oid: str, facts: list[dict[str, Any]]) 
     cut = [one["path"] for one in facts if "lastCommit" in one and one["lastCommit"] is None]
     if cut:
         folder = posixpath.dirname(cut[0])
-        asked = hashlib.sha256(f"{repository.pk} {oid} {folder}".encode()).hexdigest()
-        if cache.add(f"index-history-{asked}", 1, ASKED_AGAIN_SECONDS):
+        # One a repository at a time: commits and folders to ask about are without number.
+        if cache.add(f"index-history-{repository.pk}", 1, ASKED_AGAIN_SECONDS):
             with suppress(OperationalError):  # without a broker a later reader tries again
                 index_history.delay(repository.pk, oid, folder)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import socket
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from urllib.parse import SplitResult, urlsplit
@@ -94,11 +96,8 @@ def check_url(url: str, allowed: Allowed) -> Target:
     """
     parts = _split(url)
     host = _host(parts)
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        pass
-    else:
+    address = _address_in(host)
+    if address is not None:
         allowed.check(host, address)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     secure = parts.scheme == "https"
@@ -109,6 +108,18 @@ def check_url(url: str, allowed: Allowed) -> Target:
     if port == 0:
         raise RefusedUrlError("The URL names a port that does not exist.")
     return Target(secure, host, port or (443 if secure else 80), path)
+
+
+def _address_in(host: str) -> Address | None:
+    """The address that `host` spells, in any of the ways that resolvers read; None for a name."""
+    name = host.rstrip(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return ipaddress.ip_address("127.0.0.1")
+    with suppress(ValueError):
+        return ipaddress.ip_address(host)
+    with suppress(OSError):
+        return ipaddress.ip_address(socket.inet_aton(host))  # 127.1, 0x7f000001, 0177.0.0.1
+    return None
 
 
 def _split(url: str) -> SplitResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from datetime import timedelta
 
@@ -66,6 +67,8 @@ def test_a_file_is_sent_verified_and_fetched(client, repository):
     assert put(href_to(client, repository, "upload", WEIGHTS), WEIGHTS.content).status_code == 200
     verify = answer["actions"]["verify"]["href"]
     assert Client().post(verify, WEIGHTS.asked(), content_type=LFS_JSON).status_code == 200
+    other = {"oid": WEIGHTS.sha256, "size": 5}
+    assert Client().post(verify, json.dumps(other), content_type=LFS_JSON).status_code == 400
     response = Client().get(href_to(client, repository, "download", WEIGHTS))
     assert body_of(response) == WEIGHTS.content
     assert response["ETag"] == f'"{WEIGHTS.sha256}"'

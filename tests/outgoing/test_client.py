@@ -57,6 +57,12 @@ OURSELVES = [
 ]
 
 
+@pytest.mark.parametrize("host", OURSELVES)
+def test_a_spelling_of_this_machine_is_refused_before_it_is_kept(host):
+    with pytest.raises(OutgoingError):
+        check_url(f"http://{host}/hook", NOBODY)
+
+
 @pytest.fixture
 def receiver():
     with receiving() as server:
