@@ -90,7 +90,7 @@ class Server:
         token = self.manage(
             "ensure_user", name,
             "--full-name", full_name,
-            "--password", password,
+            f"--password={password}",  # it may begin with a dash
             "--token", "write",
         )  # fmt: skip
         return Person(name, password, token)

@@ -92,7 +92,7 @@ def test_strangers_see_no_tools_and_no_hidden_items(client_for):
     for reader in (None, make_user()):
         page = client_for(reader).get(collection.get_absolute_url()).content.decode()
         assert shown.repo_id in page and hidden.name not in page
-        assert "1 item" in page and 'value="remove"' not in page
+        assert "1 entry" in page and 'value="remove"' not in page
     other = client_for(make_user())
     key = collection.items.get(repository=shown).key
     other.post(collection.get_absolute_url(), {"do": "remove", "item": key})

@@ -13,7 +13,7 @@ import schemathesis
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
 from django.test import Client
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -80,18 +80,27 @@ def aimed(case: Any) -> None:
         parameters.update({name: value for name, value in KNOWN.items() if name in parameters})
 
 
-@schema.parametrize()
-@settings(
-    max_examples=10,
-    deadline=None,
-    derandomize=True,
-    phases=[Phase.generate],
-    suppress_health_check=list(HealthCheck),
+# One test an operation, by a name of its own: pytest-xdist runs tests of one name once.
+@pytest.mark.parametrize(
+    "operation",
+    [pytest.param(found.ok(), id=found.ok().label) for found in schema.get_all_operations()],
 )
-def test_answers_as_it_says(case: Any, token: str) -> None:
-    aimed(case)
-    headers = {"Authorization": f"Bearer {token}"} if next(_turn) % 5 else {}
-    case.call_and_validate(headers=headers, checks=HELD)
+def test_answers_as_it_says(operation: Any, token: str) -> None:
+    @given(case=operation.as_strategy())
+    @settings(
+        max_examples=10,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    def holds(case: Any) -> None:
+        aimed(case)
+        headers = {"Authorization": f"Bearer {token}"} if next(_turn) % 5 else {}
+        case.call_and_validate(headers=headers, checks=HELD)
+
+    holds()
 
 
 def test_every_operation_stands_on_a_page_for_people(client: Client) -> None:

@@ -190,7 +190,8 @@ def test_a_token_ends_when_the_files_move(client, repository):
 def test_naming_xorbs_of_another_store_gives_nothing(client, repository, api_for):
     Cas.of(client, repository).post_xorb()
     person = make_user()
-    mine = make_repository(person.namespaces.get())
+    # Private, so that no other test has put anything into its store.
+    mine = make_repository(person.namespaces.get(), visibility=Visibility.PRIVATE)
     frame = Cas.of(api_for(person), mine).post_shard()[-1]
     assert frame["type"] == "error"
     assert not ObjectLink.objects.filter(repository=mine).exists()
