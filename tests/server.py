@@ -43,7 +43,9 @@ class HubServer:
     def person(self, name: str, *, password: str = "correct horse battery", **more: str) -> str:
         """Create a person and return a token of theirs."""
         flags = [part for key, value in more.items() for part in (f"--{key}", value)]
-        return self.manage("ensure_user", name, f"--password={password}", "--token", "write", *flags)
+        return self.manage(
+            "ensure_user", name, f"--password={password}", "--token", "write", *flags
+        )
 
 
 def free_port() -> int:
