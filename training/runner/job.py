@@ -1,7 +1,7 @@
 """The job file: what one run has to do, with every path as the sandbox shows it."""
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -42,22 +42,34 @@ class Side:
 
 @dataclass(frozen=True, kw_only=True)
 class Benchmark:
-    """Items and how to ask them, in lm-evaluation-harness field names."""
+    """Items and how to ask them, in lm-evaluation-harness field names.
+
+    `items` and `fewshot` are JSON lines files: {"id", "doc", "chunk"} a line, and one example
+    document a line, in the order in which they stand in the prompt.
+    """
 
     name: str
     items: str
     definition: dict[str, Any]
+    fewshot: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateJob(Common):
-    """Score every side on every benchmark. `done` holds SIDE/BENCHMARK.jsonl of earlier tries."""
+    """Score every side on every benchmark. `done` holds SIDE/BENCHMARK.jsonl of earlier tries.
+
+    `stages` are the looks of a group-sequential test: by benchmark, how many lines of its items
+    file are to be scored when the look is due. No stage: one that asks everything.
+    `memory_bytes` is what the process may use; None: a stage may keep both models loaded.
+    """
 
     sides: list[Side]
     benchmarks: list[Benchmark]
     dtype: str = "float32"
     batch_tokens: int = 2048
     done: str = "/in/done"
+    stages: list[dict[str, int]] = field(default_factory=list)
+    memory_bytes: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
