@@ -3,7 +3,8 @@
 import pytest
 
 from tests.runner.conftest import write_rows
-from training.runner.benchmarks import Question, read_questions
+from training.runner.benchmarks import read_benchmark
+from training.runner.definitions import Question
 from training.runner.errors import BadBenchmarkError
 from training.runner.job import Benchmark
 
@@ -11,17 +12,27 @@ SPAM = {
     "output_type": "multiple_choice", "doc_to_text": "Message: {{text}}\nAnswer:",
     "doc_to_choice": ["ham", "spam"], "doc_to_target": "{{label}}",
 }  # fmt: skip
-ITEM = {"id": "a", "doc": {"text": "Hi", "label": "spam"}, "group": "g"}
+DOC = {"text": "Hi", "label": "spam"}
+ITEM = {"id": "a", "doc": DOC, "chunk": 3}
 
 
 def read(tmp_path, definition, *items):
     path = write_rows(tmp_path / "items.jsonl", list(items))
-    return read_questions(Benchmark(name="sms", items=str(path), definition=definition))
+    benchmark = Benchmark(name="sms", items=str(path), definition=definition)
+    return read_benchmark(benchmark).questions
 
 
 def test_an_item_becomes_prompt_choices_and_target(tmp_path):
     assert read(tmp_path, SPAM, ITEM) == [
-        Question("a", "Message: Hi\nAnswer:", ("ham", "spam"), 1, " ", "g")
+        Question(
+            id="a",
+            prompt="Message: Hi\nAnswer:",
+            choices=("ham", "spam"),
+            targets=(1,),
+            expected=("spam",),
+            chunk=3,
+            doc=DOC,
+        )
     ]
 
 
@@ -44,7 +55,7 @@ def test_choices_and_target_take_every_declarative_form(tmp_path, choices, targe
     ("change", "items", "said"),
     [
         ({"process_docs": "!function x"}, [ITEM], "field process_docs"),
-        ({"output_type": "generate_until"}, [ITEM], "use multiple_choice"),
+        ({"output_type": "greedy_until"}, [ITEM], "use one of .*multiple_choice"),
         ({"doc_to_text": "{{body}}"}, [ITEM], "'body' is undefined"),
         ({"doc_to_choice": "{{text}}"}, [ITEM], "no list of 2 to 64 choices"),
         ({"doc_to_choice": ["only"]}, [ITEM], "no list of 2 to 64 choices"),
@@ -65,4 +76,4 @@ def test_a_broken_line_is_named(tmp_path, line):
     path = tmp_path / "items.jsonl"
     path.write_text(line)
     with pytest.raises(BadBenchmarkError, match=r"items\.jsonl"):
-        read_questions(Benchmark(name="sms", items=str(path), definition=SPAM))
+        read_benchmark(Benchmark(name="sms", items=str(path), definition=SPAM))

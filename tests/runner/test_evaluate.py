@@ -8,6 +8,7 @@ from tests.runner.conftest import TINY, Heard, read_rows, write_rows
 from training.runner import evaluate
 from training.runner.errors import BadJobError, StoppedError
 from training.runner.job import Benchmark, EvaluateJob, Side
+from training.runner.sides import Models
 
 PAIRS = {
     "output_type": "multiple_choice", "doc_to_text": "",
@@ -22,8 +23,8 @@ SPAM = {
 @pytest.fixture
 def job(tmp_path):
     blimp = [
-        {"id": row["uid"], "doc": row, "group": row["field"]}
-        for row in read_rows("blimp/test.jsonl")
+        {"id": row["uid"], "doc": row, "chunk": number // 30}
+        for number, row in enumerate(read_rows("blimp/test.jsonl"))
     ]
     spam = [{"id": str(n), "doc": row} for n, row in enumerate(read_rows("sms_spam/test.jsonl"))]
 
@@ -55,8 +56,7 @@ def test_every_item_is_told_once_with_all_that_a_verdict_needs(job, heard, stop,
     for item in told:
         best = item["loglikelihoods"].index(max(item["loglikelihoods"]))
         assert item["pred"] == best and item["tie"] is False
-        assert item["score"] == float(best == item["target"])
-    assert {item["group"] for item in told if item["benchmark"] == "blimp"} >= {"syntax"}
+        assert item["metrics"] == {"acc": float(best == item["target"])}
     assert heard.of("progress")[-1] == {
         "type": "progress", "done": 107, "total": 107, "unit": "items",
     }  # fmt: skip
@@ -92,7 +92,7 @@ def test_equal_choices_are_a_tie_and_wrong(job, heard, stop, tmp_path):
     changed.benchmarks[:] = [Benchmark(name="same", items=str(path), definition=PAIRS)]
     evaluate.run(changed, heard, stop)
     (item,) = heard.of("item")
-    assert (item["tie"], item["score"], item["target"]) == (True, 0.0, 0)
+    assert (item["tie"], item["metrics"], item["target"]) == (True, {"acc": 0.0}, 0)
 
 
 def test_the_same_model_on_two_sides_scores_alike(job, heard, stop):
@@ -115,3 +115,34 @@ def test_a_request_to_stop_ends_it_between_two_batches(job, heard, stop):
 def test_names_that_could_not_be_files_are_refused(job, heard, stop, name):
     with pytest.raises(BadJobError, match="a name of its own"):
         evaluate.run(job(Side(name=name, model=str(TINY))), heard, stop)
+
+
+def test_each_look_asks_what_no_earlier_one_asked_in_whole_chunks(job, heard, stop):
+    sides = [Side(name=name, model=str(TINY)) for name in ("base", "candidate")]
+    stages = [{"blimp": 10, "sms_spam": 40}, {"blimp": 31}, {"blimp": 67, "sms_spam": 40}]
+    evaluate.run(job(*sides, stages=stages), heard, stop)
+    counts = [0]
+    for event in heard.all:
+        if event["type"] == "item":
+            counts[-1] += 1
+        elif event["type"] == "look":
+            assert event["number"] == len(counts)
+            counts.append(0)
+    assert counts == [2 * (30 + 40), 2 * 30, 2 * 7, 0]
+    looked = items(heard)
+    whole = Heard()
+    evaluate.run(job(*sides), whole, stop)
+    assert looked == items(whole)
+
+
+@pytest.mark.parametrize(("memory_bytes", "times"), [(None, 1), (1 << 40, 1), (1 << 20, 3)])
+def test_both_models_stay_loaded_between_looks_when_memory_allows(
+    job, heard, stop, memory_bytes, times, monkeypatch
+):
+    loads = []
+    load = Models._load
+    monkeypatch.setattr(Models, "_load", lambda self, side: loads.append(side) or load(self, side))
+    sides = [Side(name=name, model=str(TINY)) for name in ("base", "candidate")]
+    stages = [{"blimp": n} for n in (30, 60, 67)]
+    evaluate.run(job(*sides, stages=stages, memory_bytes=memory_bytes), heard, stop)
+    assert len(loads) == 2 * times

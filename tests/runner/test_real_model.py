@@ -72,5 +72,5 @@ def test_it_knows_grammar_and_learns(smollm2, heard, stop, tmp_path):
     )
     evaluate.run(job, heard, stop)
     for side in ("base", "candidate"):
-        scores = [event["score"] for event in heard.of("item") if event["side"] == side]
+        scores = [event["metrics"]["acc"] for event in heard.of("item") if event["side"] == side]
         assert 0.6 < sum(scores) / len(scores) < 0.9

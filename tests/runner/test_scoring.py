@@ -37,7 +37,7 @@ def score_all(scorer, asks, batch_tokens=512):
     scores = {}
     for batch in batches(asks, batch_tokens):
         for ask, numbers in zip(batch, scorer.score(batch), strict=True):
-            scores[ask.number] = numbers
+            scores[ask.number] = [number for number, _ in numbers]
     return [scores[number] for number in sorted(scores)]
 
 

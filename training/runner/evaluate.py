@@ -1,117 +1,111 @@
-"""The evaluate job: every side on every benchmark, one event an item."""
+"""The evaluate job: every side on every benchmark, one event an item, look by look."""
 
 import json
 import re
-import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from training.runner.benchmarks import Question, read_questions
-from training.runner.encoding import encode_pair
+from training.runner.answering import way_of
+from training.runner.benchmarks import Asked, read_benchmark
+from training.runner.definitions import Question
 from training.runner.errors import BadJobError, RunnerError
 from training.runner.events import Events
 from training.runner.job import EvaluateJob, Side
-from training.runner.models import dtype_named, load_side
 from training.runner.rows import read_rows
-from training.runner.scoring import Ask, Scorer, batches
+from training.runner.sides import Models
 from training.runner.stopping import Stop
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 SHOWN_CHARACTERS = 4_000
+NOTHING: dict[str, Any] = {
+    "metrics": {}, "sums": {}, "pred": None, "target": None, "loglikelihoods": [], "greedy": [],
+    "tie": False, "truncated": False, "output": None, "outputs": [], "extracted": None,
+    "nll": None, "bytes": None, "tokens": None,
+}  # fmt: skip
 
 
 def run(job: EvaluateJob, events: Events, stop: Stop) -> dict[str, Any]:
     """Score what earlier tries left open; counts of items and seconds by side and benchmark."""
     _check_names(job)
-    questions = {b.name: read_questions(b) for b in job.benchmarks}
-    _write_questions(Path(job.out) / "result", questions)
-    progress = Counter(events, len(job.sides) * sum(map(len, questions.values())))
-    seconds: dict[str, dict[str, float]] = {}
-    for side in job.sides:
-        done = {name: _done_ids(Path(job.done) / side.name / f"{name}.jsonl") for name in questions}
-        open_names = [n for n, asked in questions.items() if {q.id for q in asked} - done[n]]
-        for name in set(questions) - set(open_names):
-            progress.add(len(questions[name]))
-        if open_names:
-            asked = {name: questions[name] for name in open_names}
-            seconds[side.name] = SideRun(job, side, events, stop, progress).score(asked, done)
-    counts = {name: len(asked) for name, asked in questions.items()}
-    return {"items": counts, "seconds": seconds, "dtype": job.dtype, "device": job.device}
+    asked = {benchmark.name: read_benchmark(benchmark) for benchmark in job.benchmarks}
+    _write_questions(Path(job.out) / "result", asked)
+    evaluation = Evaluation(job, asked, events, stop)
+    evaluation.run()
+    counts = {name: len(each.questions) for name, each in asked.items()}
+    return {
+        "items": counts, "seconds": evaluation.seconds(), "dtype": job.dtype, "device": job.device,
+    }  # fmt: skip
 
 
-class Counter:
-    """Tells the worker how many items are behind us."""
-
-    def __init__(self, events: Events, total: int) -> None:
-        self.events, self.total, self.done = events, total, 0
-
-    def add(self, count: int) -> None:
-        self.done += count
-        self.events.progress(self.done, self.total, "items")
-
-
-class SideRun:
-    """One model, loaded once, on the benchmarks it still has to answer."""
+class Evaluation:
+    """The stages of one job, each over all sides and benchmarks."""
 
     def __init__(
-        self, job: EvaluateJob, side: Side, events: Events, stop: Stop, progress: Counter
+        self, job: EvaluateJob, asked: dict[str, Asked], events: Events, stop: Stop
     ) -> None:
-        self.job, self.side, self.events = job, side, events
-        self.stop, self.progress = stop, progress
+        self.job, self.asked, self.events, self.stop = job, asked, events, stop
+        everything = {name: len(each.questions) for name, each in asked.items()}
+        self.stages = job.stages or [everything]
+        self.models = Models(job)
+        self.ways: dict[tuple[str, str], Any] = {}
+        self.done = {
+            (side.name, name): _done_ids(Path(job.done) / side.name / f"{name}.jsonl")
+            for side in job.sides
+            for name in asked
+        }
+        self.spent: dict[tuple[str, str], float] = {}
+        self.passed = 0
+        self.total = len(job.sides) * sum(
+            sum(map(len, each.chunks(stop=max(stage.get(name, 0) for stage in self.stages))))
+            for name, each in asked.items()
+        )
 
-    def score(
-        self, questions: dict[str, list[Question]], done: dict[str, set[str]]
-    ) -> dict[str, float]:
-        """Seconds a benchmark, and for loading the model."""
+    def run(self) -> None:
+        before = dict.fromkeys(self.asked, 0)
+        for number, stage in enumerate(self.stages, start=1):
+            for side in self.job.sides:
+                for name in self.asked:
+                    for chunk in self.asked[name].chunks(before[name], stage.get(name, 0)):
+                        self._chunk(side, name, chunk)
+            before = {name: max(before[name], stage.get(name, 0)) for name in before}
+            self.events.emit("look", number=number)
+
+    def seconds(self) -> dict[str, dict[str, float]]:
+        """Seconds by side: for loading the model as `load`, and for each benchmark."""
+        found = {side: {"load": seconds} for side, seconds in self.models.seconds.items()}
+        for (side, name), seconds in self.spent.items():
+            found[side][name] = round(seconds, 3)
+        return found
+
+    def _chunk(self, side: Side, name: str, chunk: list[Question]) -> None:
+        """Answer the questions of one chunk that no earlier try has answered."""
+        done = self.done[side.name, name]
+        if all(question.id in done for question in chunk):
+            self._pass(len(chunk))
+            return
+        loaded = self.models.get(side)
         started = time.monotonic()
-        with tempfile.TemporaryDirectory() as scratch:
-            model, tokenizer = load_side(
-                Path(self.side.model), self.side.adapters,
-                dtype=dtype_named(self.job.dtype), scratch=Path(scratch),
-            )  # fmt: skip
-        scorer = Scorer(model, self.job.device)
-        seconds = {"load": round(time.monotonic() - started, 3)}
-        for name, asked in questions.items():
-            started = time.monotonic()
-            for question, numbers in self._scored(scorer, tokenizer, asked, done[name]):
-                self._tell(name, question, numbers)
-            seconds[name] = round(time.monotonic() - started, 3)
-        return seconds
-
-    def _scored(
-        self, scorer: Scorer, tokenizer: Any, asked: list[Question], done: set[str]
-    ) -> Iterator[tuple[Question, list[float]]]:
-        asks = [Ask(number, _requests(tokenizer, q)) for number, q in enumerate(asked)]
-        for batch in batches(asks, self.job.batch_tokens):
+        way = way_of(self.job, self.asked[name], loaded)
+        for batch in way.batches(chunk):
             self.stop.check()
+            questions = [chunk[ask.number] for ask in batch]
             # A batch is skipped only when all of it is known: rounding depends on its neighbours.
-            if any(asked[ask.number].id not in done for ask in batch):
-                for ask, numbers in zip(batch, scorer.score(batch), strict=True):
-                    if asked[ask.number].id not in done:
-                        yield asked[ask.number], numbers
-            self.progress.add(len(batch))
+            if any(question.id not in done for question in questions):
+                for question, fields in zip(questions, way.answers(chunk, batch), strict=True):
+                    if question.id not in done:
+                        self._tell(side, name, question, fields)
+            self._pass(len(batch))
+        key = side.name, name
+        self.spent[key] = self.spent.get(key, 0.0) + time.monotonic() - started
 
-    def _tell(self, benchmark: str, question: Question, numbers: list[float]) -> None:
-        """One item event. A tie for the best choice is wrong, and flagged."""
-        best = max(numbers)
-        tie = numbers.count(best) > 1
-        pred = numbers.index(best)
-        group = {} if question.group is None else {"group": question.group}
-        self.events.emit(
-            "item", side=self.side.name, benchmark=benchmark, id=question.id,
-            score=float(pred == question.target and not tie), pred=pred, target=question.target,
-            loglikelihoods=[round(number, 6) for number in numbers], tie=tie, **group,
-        )  # fmt: skip
+    def _tell(self, side: Side, name: str, question: Question, fields: dict[str, Any]) -> None:
+        known = {"side": side.name, "benchmark": name, "id": question.id}
+        self.events.emit("item", **known, **NOTHING | {"target": question.target} | fields)
 
-
-def _requests(tokenizer: Any, question: Question) -> tuple[Any, ...]:
-    """One request a choice. Without a prompt the choice is the whole text, without delimiter."""
-    delimiter = question.delimiter if question.prompt else ""
-    return tuple(
-        encode_pair(tokenizer, question.prompt, delimiter + choice) for choice in question.choices
-    )
+    def _pass(self, count: int) -> None:
+        self.passed += count
+        self.events.progress(self.passed, self.total, "items")
 
 
 def _check_names(job: EvaluateJob) -> None:
@@ -123,6 +117,10 @@ def _check_names(job: EvaluateJob) -> None:
                 f"Every {kind} needs a name of its own of letters, digits, '.', '_', '-'; "
                 f"the job has {names}."
             )
+    known = {benchmark.name for benchmark in job.benchmarks}
+    for stage in job.stages:
+        if unknown := sorted(set(stage) - known):
+            raise BadJobError(f"A stage names {unknown[0]}; the benchmarks are {sorted(known)}.")
 
 
 def _done_ids(path: Path) -> set[str]:
@@ -132,14 +130,18 @@ def _done_ids(path: Path) -> set[str]:
     return {str(row.get("id")) for row in read_rows(path, error=RunnerError)}
 
 
-def _write_questions(folder: Path, questions: dict[str, list[Question]]) -> None:
-    """What each benchmark asked, for people: `questions-BENCHMARK.jsonl`, long prompts cut."""
+def _write_questions(folder: Path, asked: dict[str, Asked]) -> None:
+    """What each benchmark asked, for people: `questions-BENCHMARK.jsonl`, long texts cut.
+
+    The prompt is the item's own; the examples before it are the same for all.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    for name, asked in questions.items():
+    for name, each in asked.items():
         with (folder / f"questions-{name}.jsonl").open("w", encoding="utf-8") as file:
-            for q in asked:
+            for q in each.questions:
                 row = {
                     "id": q.id, "prompt": q.prompt[:SHOWN_CHARACTERS], "target": q.target,
                     "choices": [choice[:SHOWN_CHARACTERS] for choice in q.choices],
+                    "expected": (q.expected or ("",))[0][:SHOWN_CHARACTERS], "context": "",
                 }  # fmt: skip
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")

@@ -61,8 +61,11 @@ class Scorer:
         accepted = inspect.signature(model.forward).parameters
         self.keeps_some_logits = "logits_to_keep" in accepted
 
-    def score(self, batch: Sequence[Ask]) -> list[list[float]]:
-        """Sums of token log-probabilities, one list an ask, one number a request."""
+    def score(self, batch: Sequence[Ask]) -> list[list[tuple[float, bool]]]:
+        """Sums of token log-probabilities, one list an ask, one pair a request.
+
+        The second of a pair says whether each of its tokens was the model's own first choice.
+        """
         import torch
 
         inputs = list(dict.fromkeys(ids for ask in batch for ids in ask.inputs))
@@ -115,7 +118,7 @@ def _positions(batch: Sequence[Ask]) -> range:
     return range(first, max(len(request.ids) - 1 for request in requests))
 
 
-def _log_likelihood(logits: "torch.Tensor", first: int, request: Request) -> float:
+def _log_likelihood(logits: "torch.Tensor", first: int, request: Request) -> tuple[float, bool]:
     """Sum of the log-probabilities of the scored tokens, from logits [positions, vocabulary]."""
     import torch
 
@@ -123,4 +126,5 @@ def _log_likelihood(logits: "torch.Tensor", first: int, request: Request) -> flo
     rows = logits[end - request.scored : end].float()
     tokens = torch.tensor(request.ids[-request.scored :], device=rows.device)
     chosen = rows.gather(1, tokens[:, None]).squeeze(1)
-    return float((chosen - torch.logsumexp(rows, dim=1)).sum(dtype=torch.float64))
+    greedy = bool((rows.argmax(dim=1) == tokens).all())
+    return float((chosen - torch.logsumexp(rows, dim=1)).sum(dtype=torch.float64)), greedy

@@ -70,6 +70,10 @@ class Template:
             ) from fault
         return "".join(parts)
 
+    def value(self, row: Mapping[str, Any]) -> Any:
+        """The column itself, of whatever type, when the template is its name; else the text."""
+        return row[self.source] if self.source in row else self.render(row)
+
     def missing_from(self, columns: Any) -> list[str]:
         """Names the template uses that are not among `columns`."""
         return sorted(self.columns - set(columns))
