@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from hub.errors import BadInputError
 from hub.formats.bounded_yaml import load_yaml
-from training.runner.benchmarks import Definition
+from training.runner.definitions import Definition
 from training.specs import benchmark as specs
 from training.specs.benchmark import parse_benchmark
 from training.statistics.verdicts import Direction
@@ -57,17 +57,15 @@ def test_a_task_file_is_read():
 
 def test_the_runner_asks_what_the_file_says():
     asked = Definition("sms_spam", parse_benchmark(SPAM).runner_definition()).question(
-        {"id": "1", "doc": {"text": "Win!", "label": "spam"}, "group": "spam"}
+        "1", {"text": "Win!", "label": "spam"}, 0
     )
     assert asked.prompt == "Message: Win!\nIs this message spam or ham? Answer:"
-    assert (asked.choices, asked.target, asked.delimiter) == (("ham", "spam"), 1, " ")
+    assert (asked.choices, asked.target) == (("ham", "spam"), 1)
 
 
 def test_the_runner_fills_in_choices():
     row = {"sentence_good": 'It\'s "she".', "sentence_bad": "It's 'he'."}
-    asked = Definition("blimp", parse_benchmark(BLIMP).runner_definition()).question(
-        {"id": "1", "doc": row}
-    )
+    asked = Definition("blimp", parse_benchmark(BLIMP).runner_definition()).question("1", row, 0)
     assert asked.choices == ('It\'s "she".', "It's 'he'.")
     assert (asked.prompt, asked.target) == ("", 0)
 
@@ -102,17 +100,6 @@ def test_a_limit_only_ever_lowers():
     assert found.limited(100).limited(200).sample.limit == 100
 
 
-def test_the_digest_changes_with_everything_that_is_asked():
-    changes = [
-        ("Answer:", "Reply:"),
-        ("[ham, spam]", "[spam, ham]"),
-        ("125", "120"),
-        (": 7", ": 8"),
-    ]
-    digests = {parse_benchmark(SPAM.replace(*change)).digest for change in changes}
-    assert len(digests | {parse_benchmark(SPAM).digest}) == 5
-
-
 @pytest.mark.parametrize(
     "line",
     [
@@ -131,12 +118,21 @@ def test_a_file_that_names_code_is_refused_with_the_reason(line):
     [
         ({"process_docs": "x"}, "unknown key 'process_docs'"),
         ({"doc_to_txt": "x"}, "Did you mean 'doc_to_text'?"),
-        ({"output_type": "generate_until"}, "one of multiple_choice"),
-        ({"num_fewshot": 5}, "num_fewshot is 5"),
+        ({"output_type": "greedy_until"}, "one of multiple_choice, loglikelihood"),
+        ({"num_fewshot": 5}, "has no fewshot_split"),
+        ({"num_fewshot": 65, "fewshot_split": "dev"}, "from 0 to 64"),
+        ({"num_fewshot": 2, "fewshot_split": "test"}, "so that no question shows its own answer"),
+        ({"num_fewshot": 2, "fewshot_config": {"samples": [{}]}}, "gives 1; lower num_fewshot"),
+        ({"fewshot_config": {"sampler": "balanced"}}, "one of seeded, first_n"),
         ({"task": "../x"}, "letters, digits"),
-        ({"task": None}, "letters, digits"),
-        ({"metric_list": [{"metric": "acc"}, {"metric": "f1"}]}, "exactly one metric"),
-        ({"metric_list": [{"metric": "f1"}]}, "one of acc"),
+        ({"metric_list": []}, "a list of 1 to 10 metrics"),
+        ({"metric_list": [{"metric": "acc"}, {"metric": "acc"}]}, "acc twice"),
+        ({"metric_list": [{"metric": "bleu"}]}, "bleu cannot be computed for multiple_choice"),
+        ({"metric_list": [{"metric": "mc"}]}, "Did you mean 'mcc'?"),
+        ({"metric_list": [{"metric": "acc", "aggregation": "median"}]}, "one of mean"),
+        ({"metric_list": [{"metric": "acc", "k": 4}]}, "k means nothing to acc"),
+        ({"metric_list": [{"metric": "acc", "filter": "x"}]}, "filter_list has none"),
+        ({"metric_list": [{"metric": "macro_f1"}]}, "make doc_to_choice a list"),
         ({"metric_list": ["acc"]}, "a map of keys"),
         ({"metric_list": [{"metric": "acc", "higher_is_better": 1}]}, "true or false"),
         ({"doc_to_choice": ["a"]}, "a list of 2 to 64"),
@@ -144,17 +140,28 @@ def test_a_file_that_names_code_is_refused_with_the_reason(line):
         ({"doc_to_choice": ["{{a}}", "b"]}, 'write "{{[first, second]}}"'),
         ({"doc_to_choice": ["a", ""]}, "doc_to_choice[1]"),
         ({"doc_to_target": -1}, "from 0 to 63"),
+        ({"doc_to_target": []}, "1 to 64 right answers"),
         ({"doc_to_text": "{% for x %}"}, "not a valid template"),
+        ({"doc_to_text": "{{ x|center(10) }}"}, "the filter 'center'"),
+        ({"doc_to_text": "{% include 'x' %}"}, "no template brings in another"),
         ({"dataset_path": "blimp"}, "namespace/name"),
         ({"dataset_kwargs": {"trust_remote_code": True}}, "trust_remote_code"),
         ({"dataset_kwargs": {"data_files": {"test": "../x"}}}, "a path in the repository"),
-        ({"test_split": "../../x"}, "test_split"),
+        ({"dataset_kwargs": {"sample_by": "page"}}, "one of line, paragraph, document"),
+        ({"test_split": "../../x"}, "letters, digits"),
+        ({"generation_kwargs": {"until": ["."]}}, "generation_kwargs means nothing to multiple"),
         ({"weighbridge": {"direction": "up"}}, "one of higher, lower, target"),
         ({"weighbridge": {"direction": "target"}}, "no target"),
         ({"weighbridge": {"target": 0.5}}, "needs direction"),
         ({"weighbridge": {"sample": {"per_class": 5}}}, "needs balance_by"),
         ({"weighbridge": {"sample": {"order": "random"}}}, "one of seeded, file"),
         ({"weighbridge": {"group": "x"}}, "unknown key 'group'"),
+        ({"weighbridge": {"margin": 0}}, "above 0"),
+        ({"weighbridge": {"margin": "0%"}}, "such as 0.5%"),
+        ({"weighbridge": {"language": "English"}}, "a language such as en or zh"),
+        ({"weighbridge": {"words": "words.txt"}}, "belong together"),
+        ({"weighbridge": {"roles": {"condition": "c"}}}, "is for bbq_bias_ambig"),
+        ({"weighbridge": {"hidden": "yes"}}, "true or false"),
     ],
 )
 def test_a_wrong_value_is_refused_with_what_to_write(values, reason):
@@ -165,7 +172,7 @@ def test_a_wrong_value_is_refused_with_what_to_write(values, reason):
 
 @pytest.mark.parametrize("key", ["task", "doc_to_choice", "doc_to_target"])
 def test_what_is_needed_is_named(key):
-    values = {k: v for k, v in load_yaml(BLIMP).items() if k != key}
+    values = load_yaml(BLIMP) | {"output_type": "multiple_choice", key: None}
     with pytest.raises(BadInputError, match=f"has no {key}"):
         parse_benchmark(json.dumps(values))
 

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from jinja2 import TemplateError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import TemplateError, nodes
 
 from hub.errors import BadInputError
+from training.runner.templates import ENVIRONMENT
 from training.specs.schema import Text
 
 MAX_LENGTH = 16 * 1024
-_ENVIRONMENT = ImmutableSandboxedEnvironment()
+_BRINGING_IN = (nodes.Import, nodes.FromImport, nodes.Include, nodes.Extends)
 _TEXT = Text(MAX_LENGTH, None, "a text with {{ column }} in it,")
 
 
@@ -17,13 +17,26 @@ def read_template(value: Any, name: str) -> str:
     """A Jinja template or column name, as written.
 
     Raises:
-        BadInputError: not text, too long, or not a template.
+        BadInputError: not text, too long, not a template, or one with a filter that the runner
+            does not have.
     """
     source: str = _TEXT.read(value, name)
     try:
-        _ENVIRONMENT.parse(source)
+        # Parsed and no more: compiling would already compute what is constant in it.
+        tree = ENVIRONMENT.parse(source)
+        named = list(tree.find_all((nodes.Filter, nodes.Test, *_BRINGING_IN)))
     except (TemplateError, RecursionError) as error:
         raise BadInputError(f"{name} is not a valid template: {error}.") from error
+    for node in named:
+        if isinstance(node, _BRINGING_IN):
+            raise BadInputError(f"{name}, line {node.lineno}: no template brings in another one.")
+        known = ENVIRONMENT.filters if isinstance(node, nodes.Filter) else ENVIRONMENT.tests
+        if node.name not in known:
+            kind = "filter" if isinstance(node, nodes.Filter) else "test"
+            raise BadInputError(
+                f"{name} uses the {kind} {node.name[:40]!r}, which templates here do not have; "
+                f"they have {', '.join(sorted(known))}."
+            )
     return source
 
 
