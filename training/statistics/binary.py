@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import comb, inf, sqrt
 
 from training.statistics.intervals import Interval
-from training.statistics.quantiles import normal_quantile
+from training.statistics.quantiles import normal_upper
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def score_statistic(gains: int, losses: int, n: int, difference: float) -> float
 
 def tango_interval(gains: int, losses: int, n: int, *, alpha: float) -> Interval:
     """Bounds of (gains - losses) / n by inverting the score test; works with no change at all."""
-    delta, z = (gains - losses) / n, normal_quantile(1.0 - alpha)
+    delta, z = (gains - losses) / n, normal_upper(alpha)
     lower = _fall(lambda d: score_statistic(gains, losses, n, d) > z, -1.0, delta)
     upper = _fall(lambda d: score_statistic(gains, losses, n, d) > -z, delta, 1.0)
     return Interval(delta, lower, upper, "tango")

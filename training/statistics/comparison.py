@@ -1,18 +1,19 @@
 """Base against candidate on one benchmark: the interval, the verdict and what explains it."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, fields
-from math import ceil, fsum, isfinite
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields, replace
+from math import ceil, isfinite
 
-from training.statistics.binary import mcnemar, tango_interval
-from training.statistics.intervals import (
-    Interval,
-    clustered_interval,
-    paired_interval,
-    ratio_interval,
-)
-from training.statistics.pairing import ItemScore, Pair, PairingError, pair_items
+import numpy as np
+
+from training.statistics.binary import mcnemar
+from training.statistics.bootstrap import Resampled
+from training.statistics.evidence import CautiousEvidence, Evidence, ScoreEvidence
+from training.statistics.intervals import Interval
+from training.statistics.metrics import Kind, Metric, metric_named
+from training.statistics.pairing import ItemScore, Paired, PairingError, pair_items
 from training.statistics.power import items_needed, provable_margin
+from training.statistics.quantiles import normal_upper
 from training.statistics.verdicts import (
     Allowance,
     Direction,
@@ -23,6 +24,7 @@ from training.statistics.verdicts import (
     label_of,
     verdict_of,
 )
+from training.statistics.weighing import evidence_of, value_of
 
 MINIMUM_ITEMS = 100
 MINIMUM_CLUSTERS = 10
@@ -30,30 +32,42 @@ MINIMUM_CLUSTERS = 10
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What one benchmark asks of a candidate. `margin` is in score units, `alpha` one-sided."""
+    """What one benchmark asks of a candidate.
+
+    `margin` is in score units, or a share of the base's value if `relative_margin`. `alpha` is the
+    one-sided level of this look. Before the last look (`final` is false) too few items are no
+    error: there are more to come.
+    """
 
     margin: float
     alpha: float = 0.05
     direction: Direction = Direction.HIGHER
     target: float | None = None
+    metric: str = "acc"
+    relative_margin: bool = False
+    final: bool = True
 
     def __post_init__(self) -> None:
         if not 0.0 < self.margin < float("inf") or not 0.0 < self.alpha < 0.5:
             raise ValueError("A rule needs a positive margin and an alpha between 0 and 0.5.")
         if (self.target is None) == (self.direction is Direction.TARGET):
             raise ValueError("A target value belongs to the direction 'target' and only to it.")
+        if self.relative_margin and self.direction is Direction.TARGET:
+            raise ValueError("A margin around a target value is in score units, not relative.")
+        metric_named(self.metric)
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One benchmark's result. All scores are shares or means as measured, never negated.
+    """One benchmark's result. All scores are values as measured, never negated.
 
     `delta`, `lower` and `upper` describe the change: oriented so that positive is better for the
     directions higher and lower, and candidate minus base for the direction target. The change is
-    allowed strictly between `floor` and `ceiling` (None: no end on that side). `gains` and
-    `losses` count the items that got better and worse; under the direction target a gain is a
-    higher score. `reason` with `parameters` explains the verdict; on `error` every number that
-    could not be computed is None.
+    allowed strictly between `floor` and `ceiling` (None: no end on that side). `margin` is in
+    score units, also where the rule's is relative. `gains` and `losses` count the items that got
+    better and worse; under the direction target a gain is a higher score; None where items have no
+    score of their own. `reason` with `parameters` explains the verdict; on `error` every number
+    that could not be computed is None.
     """
 
     verdict: Verdict
@@ -62,6 +76,7 @@ class Comparison:
     alpha: float
     direction: Direction
     target: float | None = None
+    metric: str = "acc"
     n: int = 0
     base_score: float | None = None
     candidate_score: float | None = None
@@ -81,46 +96,47 @@ class Comparison:
         return {each.name: getattr(self, each.name) for each in fields(self)}
 
 
-def compare(base: Iterable[ItemScore], candidate: Iterable[ItemScore], rule: Rule) -> Comparison:
+def compare(
+    base: Iterable[ItemScore], candidate: Iterable[ItemScore], rule: Rule, *, seed: int = 0
+) -> Comparison:
     """Weigh the candidate's item scores against the base's; never raises on bad scores.
 
-    Right/wrong items get Tango's score interval, clustered items a cluster-robust one, weighted
-    items that of a ratio, all others the paired t interval.
+    Right/wrong items get Tango's score interval, clustered items a cluster-robust one, ratio
+    metrics that of a ratio, all other means the paired t interval, and corpus metrics the paired
+    bootstrap, whose `seed` is kept in the parameters.
     """
+    metric = metric_named(rule.metric)
     try:
-        pairs = pair_items(base, candidate)
+        pairs = pair_items(base, candidate, metric)
         _require_enough(pairs)
+        return weigh(pairs, rule, seed=seed)
     except PairingError as error:
         return _unweighable(rule, error)
-    return _weigh(pairs, rule)
 
 
-def _require_enough(pairs: Sequence[Pair]) -> None:
-    if len(pairs) < MINIMUM_ITEMS:
-        raise PairingError("too_few_items", {"count": len(pairs), "minimum": MINIMUM_ITEMS})
-    clusters = len({pair.cluster for pair in pairs})
-    if pairs[0].cluster is not None and clusters < MINIMUM_CLUSTERS:
-        raise PairingError("too_few_clusters", {"count": clusters, "minimum": MINIMUM_CLUSTERS})
-    if pairs[0].cluster is not None and pairs[0].weight is not None:
-        raise PairingError("clusters_with_weights", {})
+def weigh(pairs: Paired, rule: Rule, *, seed: int = 0) -> Comparison:
+    """The comparison of paired items, however few.
 
-
-def _weigh(pairs: Sequence[Pair], rule: Rule) -> Comparison:
-    base, candidate = _mean(pairs, "base"), _mean(pairs, "candidate")
+    Raises: PairingError `margin_vanishes` for a relative margin of a base value of 0.
+    """
+    metric = metric_named(rule.metric)
+    base, candidate = value_of(pairs, metric, "base"), value_of(pairs, metric, "candidate")
     sign = -1.0 if rule.direction is Direction.LOWER else 1.0
-    differences = [sign * (pair.candidate - pair.base) for pair in pairs]
-    gains, losses = sum(d > 0.0 for d in differences), sum(d < 0.0 for d in differences)
-    interval = _interval(pairs, differences, gains, losses, rule.alpha)
-    allowance = _allowance(rule, base)
+    evidence = evidence_of(pairs, metric, sign, alpha=rule.alpha, seed=seed)
+    interval = evidence.interval(rule.alpha)
+    margin = _margin(rule, base)
+    allowance = _allowance(rule, margin, base)
     verdict = verdict_of(interval.lower, interval.upper, allowance)
-    return Comparison(
+    gains, losses = _gains_and_losses(pairs, sign)
+    found = Comparison(
         verdict=verdict,
         reason=_REASONS[verdict],
-        margin=rule.margin,
+        margin=margin,
         alpha=rule.alpha,
         direction=rule.direction,
         target=rule.target,
-        n=len(pairs),
+        metric=rule.metric,
+        n=pairs.n,
         base_score=base,
         candidate_score=candidate,
         delta=interval.delta,
@@ -132,9 +148,10 @@ def _weigh(pairs: Sequence[Pair], rule: Rule) -> Comparison:
         losses=losses,
         method=interval.method,
         label=label_of(interval.lower, interval.upper, allowance),
-        parameters=_parameters(
-            pairs, interval, gains, losses, rule, worse=_worse(rule, base, candidate, interval)
-        ),
+    )
+    parameters = _planning(found, interval) | _p_values(found, evidence, allowance)
+    return replace(
+        found, parameters=parameters | _circumstances(pairs, metric, rule, evidence, seed)
     )
 
 
@@ -143,82 +160,114 @@ _REASONS = {
     Verdict.FAIL: "outside_allowance",
     Verdict.INCONCLUSIVE: "more_items_needed",
 }
+_TOO_FEW = ("too_few_items", "too_few_clusters")
 
 
-def _mean(pairs: Sequence[Pair], side: str) -> float:
-    total = fsum(getattr(pair, side) for pair in pairs)
-    if pairs[0].weight is None:
-        return total / len(pairs)
-    return total / fsum(pair.weight or 0.0 for pair in pairs)
+def _require_enough(pairs: Paired) -> None:
+    if pairs.n < MINIMUM_ITEMS:
+        raise PairingError("too_few_items", {"count": pairs.n, "minimum": MINIMUM_ITEMS})
+    clusters = pairs.cluster_count
+    if clusters is not None and clusters < MINIMUM_CLUSTERS:
+        raise PairingError("too_few_clusters", {"count": clusters, "minimum": MINIMUM_CLUSTERS})
 
 
-def _interval(
-    pairs: Sequence[Pair], differences: Sequence[float], gains: int, losses: int, alpha: float
-) -> Interval:
-    binary = all(pair.base in (0.0, 1.0) and pair.candidate in (0.0, 1.0) for pair in pairs)
-    if pairs[0].weight is not None:
-        return ratio_interval(differences, [pair.weight or 0.0 for pair in pairs], alpha=alpha)
-    if pairs[0].cluster is None:
-        if binary:
-            return tango_interval(gains, losses, len(pairs), alpha=alpha)
-        return paired_interval(differences, alpha=alpha)
-    clusters = [pair.cluster for pair in pairs]
-    if binary and gains == losses == 0:
-        # No spread was seen, which is not the same as no spread: count each cluster as one item.
-        return tango_interval(0, 0, len(set(clusters)), alpha=alpha)
-    return clustered_interval(differences, clusters, alpha=alpha)
+def _margin(rule: Rule, base: float) -> float:
+    margin = rule.margin * abs(base) if rule.relative_margin else rule.margin
+    if margin <= 0.0:
+        raise PairingError("margin_vanishes", {"base_score": base})
+    return margin
 
 
-def _allowance(rule: Rule, base: float) -> Allowance:
+def _allowance(rule: Rule, margin: float, base: float) -> Allowance:
     if rule.target is None:
-        return higher_is_better(rule.margin)
-    return closer_is_better(base, rule.target, rule.margin)
+        return higher_is_better(margin)
+    return closer_is_better(base, rule.target, margin)
 
 
-def _worse(rule: Rule, base: float, candidate: float, interval: Interval) -> float:
-    """How much worse the candidate was seen to be, 0 or more, in score units."""
-    if rule.target is None:
-        return max(0.0, -interval.delta)
-    return max(0.0, abs(candidate - rule.target) - abs(base - rule.target))
+def _gains_and_losses(pairs: Paired, sign: float) -> tuple[int | None, int | None]:
+    differences = sign * (pairs.candidate - pairs.base)
+    if not np.isfinite(differences).all():
+        return None, None
+    return int((differences > 0.0).sum()), int((differences < 0.0).sum())
 
 
-def _parameters(
-    pairs: Sequence[Pair],
-    interval: Interval,
-    gains: int,
-    losses: int,
-    rule: Rule,
-    *,
-    worse: float,
-) -> dict[str, object]:
-    """What a reader needs beside the interval: p-value, provable margin m*, items for `margin`."""
-    n, error = len(pairs), interval.standard_error
-    # With no change seen at all, one change in n is the least that could have been missed.
-    variance = max(gains + losses, 1) / n if error is None else n * error**2
+def _planning(found: Comparison, interval: Interval) -> dict[str, object]:
+    """The margin m* that so many items prove for an equal model, and the items for `margin`."""
+    half = 0.5 * (interval.upper - interval.lower) / normal_upper(found.alpha)
+    error = half if interval.standard_error is None else interval.standard_error
+    changed = (found.gains or 0) + (found.losses or 0)
+    # Of right/wrong items the formula takes the share that changed, and one change in n at least:
+    # the least that could have been missed.
+    binary = found.method == "tango"
+    variance = (
+        max(changed, 1) / found.n if binary else found.n * max(error, half * (error == 0.0)) ** 2
+    )
     # Counted from the change that was seen, where it is a loss: planning from no change at all
     # would promise too much.
-    needed = items_needed(variance, rule.margin, alpha=rule.alpha, delta=-worse)
-    parameters: dict[str, object] = {
-        "changed_items": gains + losses,
-        "p_value": mcnemar(gains, losses).two_sided,
-        "provable_margin": provable_margin(variance, n, alpha=rule.alpha),
+    needed = items_needed(variance, found.margin, alpha=found.alpha, delta=-_worse(found))
+    return {
+        "standard_error": error,
+        "provable_margin": provable_margin(variance, found.n, alpha=found.alpha),
         "items_needed": ceil(needed) if isfinite(needed) else None,
     }
-    if error is not None:
-        parameters["standard_error"] = error
-    if pairs[0].cluster is not None:
-        parameters["clusters"] = len({pair.cluster for pair in pairs})
-    return parameters
+
+
+def _worse(found: Comparison) -> float:
+    """How much worse the candidate was seen to be, 0 or more, in score units."""
+    assert found.delta is not None  # noqa: S101
+    if found.target is None:
+        return max(0.0, -found.delta)
+    base, candidate = found.base_score or 0.0, found.candidate_score or 0.0
+    return max(0.0, abs(candidate - found.target) - abs(base - found.target))
+
+
+def _p_values(found: Comparison, evidence: Evidence, allowance: Allowance) -> dict[str, object]:
+    """Of "nothing changed" (two-sided), "not regressed" and "allowed" (one-sided, for Holm)."""
+    two_sided = 2.0 * min(evidence.chance_above(0.0), evidence.chance_below(0.0))
+    regressed = _outside(evidence, allowance.better_from, allowance.better_to)
+    if isinstance(evidence, ScoreEvidence):
+        exact = mcnemar(evidence.gains, evidence.losses)
+        two_sided = exact.two_sided
+        if found.target is None:
+            regressed = exact.harm
+    return {
+        "p_value": min(1.0, two_sided),
+        "p_regressed": regressed,
+        "p_failed": _outside(evidence, allowance.floor, allowance.ceiling),
+    }
+
+
+def _outside(evidence: Evidence, low: float, high: float) -> float:
+    """The p-value of "the true change lies between `low` and `high`"."""
+    above = evidence.chance_above(high) if isfinite(high) else 1.0
+    return min(evidence.chance_below(low), above)
+
+
+def _circumstances(
+    pairs: Paired, metric: Metric, rule: Rule, evidence: Evidence, seed: int
+) -> dict[str, object]:
+    found: dict[str, object] = {"changed_items": pairs.changed_items}
+    if rule.relative_margin:
+        found["relative_margin"] = rule.margin
+    if pairs.cluster_count is not None:
+        found["clusters"] = pairs.cluster_count
+    if metric.kind is Kind.CORPUS:
+        seen = evidence.seen if isinstance(evidence, CautiousEvidence) else evidence
+        assert isinstance(seen, Resampled)  # noqa: S101
+        found |= {"seed": seed, "replicates": len(seen.values)}
+    return found
 
 
 def _unweighable(rule: Rule, error: PairingError) -> Comparison:
+    early = not rule.final and error.code in _TOO_FEW
     return Comparison(
-        verdict=Verdict.ERROR,
+        verdict=Verdict.INCONCLUSIVE if early else Verdict.ERROR,
         reason=error.code,
         margin=rule.margin,
         alpha=rule.alpha,
         direction=rule.direction,
         target=rule.target,
+        metric=rule.metric,
         parameters=error.parameters,
     )
 

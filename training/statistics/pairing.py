@@ -1,33 +1,63 @@
 """Joining the item scores of two models by item id. Nothing is ever dropped silently."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import isfinite
+
+import numpy as np
+import numpy.typing as npt
+
+from training.statistics.formulas import Array
+from training.statistics.metrics import METRICS, Kind, Metric
 
 
 @dataclass(frozen=True, slots=True)
 class ItemScore:
     """What one model scored on one item.
 
-    `cluster` names the passage or dialogue the item belongs to. `weight` is set for ratio metrics
-    only: `score` is then a sum (nats) and `weight` its denominator (ln 2 times bytes).
+    `cluster` names the passage or dialogue the item belongs to. `sums` is the item's vector for
+    metrics of the kinds ratio and corpus; `score`, the item's own value, is then only shown, and
+    may be None.
     """
 
     item_id: str
-    score: float
+    score: float | None
     cluster: str | None = None
-    weight: float | None = None
+    sums: Sequence[float] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """The scores of base and candidate on the same item."""
+class Paired:
+    """The scores of base and candidate on the same n items, in the order of their ids.
 
-    item_id: str
-    base: float
-    candidate: float
-    cluster: str | None
-    weight: float | None
+    `clusters` numbers the clusters from 0. `base_sums` and `candidate_sums` are [n, k] and empty
+    for the kind mean; for the other kinds `base` and `candidate` may hold NaN.
+    """
+
+    base: Array
+    candidate: Array
+    clusters: npt.NDArray[np.intp] | None
+    base_sums: Array
+    candidate_sums: Array
+
+    @property
+    def n(self) -> int:
+        return len(self.base)
+
+    @property
+    def changed(self) -> npt.NDArray[np.bool_]:
+        """Which items the two models did not do alike, [n]."""
+        if self.base_sums.size:
+            return (self.base_sums != self.candidate_sums).any(axis=1)
+        return self.base != self.candidate
+
+    @property
+    def changed_items(self) -> int:
+        return int(self.changed.sum())
+
+    @property
+    def cluster_count(self) -> int | None:
+        return None if self.clusters is None else int(self.clusters.max()) + 1
 
 
 class PairingError(Exception):
@@ -39,13 +69,16 @@ class PairingError(Exception):
         self.parameters = parameters
 
 
-def pair_items(base: Iterable[ItemScore], candidate: Iterable[ItemScore]) -> list[Pair]:
+def pair_items(
+    base: Iterable[ItemScore], candidate: Iterable[ItemScore], metric: Metric = METRICS["acc"]
+) -> Paired:
     """Both scores of every item, ordered by item id.
 
     Raises:
         PairingError: `no_items`, `duplicate_items`, `scores_not_finite`, `unmatched_items`,
-            `items_differ` (cluster or weight of an item is not the same on both sides) or
-            `clusters_incomplete`, `weights_incomplete` (some items have one, some have none).
+            `sums_malformed` (a vector has not the length that the metric takes),
+            `items_differ` (an item's cluster, or what of its vector depends on the item alone, is
+            not the same on both sides) or `clusters_incomplete` (some items have none).
     """
     left, right = _by_id(base, "base"), _by_id(candidate, "candidate")
     unmatched = sorted(left.keys() ^ right.keys())
@@ -53,47 +86,74 @@ def pair_items(base: Iterable[ItemScore], candidate: Iterable[ItemScore]) -> lis
         raise PairingError("unmatched_items", _named(unmatched))
     if not left:
         raise PairingError("no_items", {})
-    differing = [key for key, score in left.items() if _kind(score) != _kind(right[key])]
-    if differing:
-        raise PairingError("items_differ", _named(sorted(differing)))
-    pairs = [_pair(left[key], right[key]) for key in sorted(left)]
-    _require_all_or_none([pair.cluster for pair in pairs], "clusters_incomplete")
-    _require_all_or_none([pair.weight for pair in pairs], "weights_incomplete")
-    return pairs
+    ids = sorted(left)
+    lefts, rights = [left[key] for key in ids], [right[key] for key in ids]
+    clusters = _clusters(ids, lefts, rights)
+    base_scores, base_sums = _columns(ids, lefts, "base", metric)
+    candidate_scores, candidate_sums = _columns(ids, rights, "candidate", metric)
+    _require_same_items(ids, base_sums, candidate_sums, metric)
+    return Paired(base_scores, candidate_scores, clusters, base_sums, candidate_sums)
 
 
 def _by_id(scores: Iterable[ItemScore], side: str) -> dict[str, ItemScore]:
-    found: dict[str, ItemScore] = {}
-    duplicates, broken = [], []
-    for score in scores:
-        if score.item_id in found:
-            duplicates.append(score.item_id)
-        if not isfinite(score.score) or not _usable_weight(score.weight):
-            broken.append(score.item_id)
-        found[score.item_id] = score
-    if duplicates:
-        raise PairingError("duplicate_items", {"side": side, **_named(duplicates)})
-    if broken:
-        raise PairingError("scores_not_finite", {"side": side, **_named(broken)})
+    listed = list(scores)
+    found = {score.item_id: score for score in listed}
+    if len(found) < len(listed):
+        counts = Counter(score.item_id for score in listed)
+        repeated = sorted(key for key, count in counts.items() if count > 1)
+        raise PairingError("duplicate_items", {"side": side, **_named(repeated)})
     return found
 
 
-def _usable_weight(weight: float | None) -> bool:
-    return weight is None or (isfinite(weight) and weight > 0.0)
+def _clusters(
+    ids: list[str], lefts: list[ItemScore], rights: list[ItemScore]
+) -> npt.NDArray[np.intp] | None:
+    names = [score.cluster for score in lefts]
+    theirs = [score.cluster for score in rights]
+    if names != theirs:
+        differing = [key for key, a, b in zip(ids, names, theirs, strict=True) if a != b]
+        raise PairingError("items_differ", _named(differing))
+    missing = names.count(None)
+    if missing == len(names):
+        return None
+    if missing:
+        raise PairingError("clusters_incomplete", {"count": missing})
+    codes: dict[str | None, int] = {}
+    return np.array([codes.setdefault(name, len(codes)) for name in names], dtype=np.intp)
 
 
-def _kind(score: ItemScore) -> tuple[str | None, float | None]:
-    return score.cluster, score.weight
+def _columns(
+    ids: list[str], scores: list[ItemScore], side: str, metric: Metric
+) -> tuple[Array, Array]:
+    """The scores [n] and the vectors [n, k] of one side."""
+    values = np.array([score.score for score in scores], dtype=np.float64)
+    if metric.kind is Kind.MEAN:
+        _refuse(ids, ~np.isfinite(values), "scores_not_finite", side)
+        return values, np.empty((len(ids), 0))
+    widths = np.array([len(score.sums) for score in scores])
+    wanted = widths[0] if metric.accepts(int(widths[0])) else -1
+    _refuse(ids, widths != wanted, "sums_malformed", side)
+    sums = np.array([score.sums for score in scores], dtype=np.float64)
+    broken = ~np.isfinite(sums).all(axis=1)
+    if metric.spread is None:
+        broken |= sums[:, 1] <= 0.0  # bytes or words: a text has some
+    _refuse(ids, broken, "scores_not_finite", side)
+    return values, sums
 
 
-def _pair(base: ItemScore, candidate: ItemScore) -> Pair:
-    return Pair(base.item_id, base.score, candidate.score, base.cluster, base.weight)
+def _require_same_items(ids: list[str], base: Array, candidate: Array, metric: Metric) -> None:
+    if base.shape != candidate.shape:
+        raise PairingError("items_differ", _named(ids))
+    if metric.shared is not None and base.size:
+        gaps = np.abs(base[:, metric.shared] - candidate[:, metric.shared])
+        _refuse(ids, gaps.max(axis=1) > 0.0, "items_differ", None)
 
 
-def _require_all_or_none(values: Sequence[object], code: str) -> None:
-    missing = sum(value is None for value in values)
-    if 0 < missing < len(values):
-        raise PairingError(code, {"count": missing})
+def _refuse(ids: list[str], broken: npt.ArrayLike, code: str, side: str | None) -> None:
+    places = np.flatnonzero(broken)
+    if places.size:
+        named = _named([ids[index] for index in places])
+        raise PairingError(code, named if side is None else {"side": side, **named})
 
 
 def _named(item_ids: list[str]) -> dict[str, object]:

@@ -14,22 +14,46 @@ def normal_quantile(probability: float) -> float:
     return _NORMAL.inv_cdf(probability)
 
 
+def normal_upper(alpha: float) -> float:
+    """The standard normal value above which `alpha` of the mass lies, exact for any small alpha."""
+    return -_NORMAL.inv_cdf(alpha)
+
+
+def normal_tail(value: float) -> float:
+    """The mass of the standard normal above `value`, with all its digits far out."""
+    return 0.5 * math.erfc(value / math.sqrt(2.0))
+
+
+def t_upper(alpha: float, degrees_of_freedom: int | None) -> float:
+    """The value of Student's t above which `alpha` lies; None degrees of freedom: normal."""
+    if degrees_of_freedom is None:
+        return normal_upper(alpha)
+    return -t_quantile(alpha, degrees_of_freedom)
+
+
 @lru_cache(maxsize=1024)
 def t_quantile(probability: float, degrees_of_freedom: int) -> float:
     """The value of Student's t below which `probability` of the mass lies, to about 1e-12."""
     if not 0.0 < probability < 1.0 or degrees_of_freedom < 1:
         raise ValueError("A t quantile needs 0 < probability < 1 and at least 1 degree of freedom.")
-    if probability < 0.5:
+    if probability > 0.5:
         return -t_quantile(1.0 - probability, degrees_of_freedom)
-    low, high = 0.0, 2.0
-    while t_cdf(high, degrees_of_freedom) < probability:
-        low, high = high, 2.0 * high
+    # On the lower side, where small probabilities keep all their digits.
+    low, high = -2.0, 0.0
+    while t_cdf(low, degrees_of_freedom) > probability:
+        low, high = 2.0 * low, low
     return _bisect(low, high, probability, degrees_of_freedom)
 
 
 def t_cdf(value: float, degrees_of_freedom: int) -> float:
     """The mass of Student's t below `value`."""
-    share = degrees_of_freedom / (degrees_of_freedom + value * value)
+    square = value * value
+    if square < 1.0:  # near the middle the tail loses the digits that the middle keeps
+        share = square / (degrees_of_freedom + square)
+        return 0.5 + math.copysign(
+            0.5 * _incomplete_beta(share, 0.5, degrees_of_freedom / 2.0), value
+        )
+    share = degrees_of_freedom / (degrees_of_freedom + square)
     tail = 0.5 * _incomplete_beta(share, degrees_of_freedom / 2.0, 0.5)
     return tail if value < 0.0 else 1.0 - tail
 

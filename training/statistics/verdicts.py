@@ -91,3 +91,21 @@ def gate_verdict(verdicts: Iterable[Verdict]) -> Verdict:
         if verdict in found:
             return verdict
     return Verdict.PASS if found else Verdict.ERROR
+
+
+class Outcome(StrEnum):
+    """What a gate does after a look."""
+
+    PASS = "pass"  # noqa: S105 - a verdict
+    FAIL = "fail"
+    RUN_MORE = "run_more"
+    BLOCKED = "blocked"
+    ERROR = "error"
+
+
+def gate_outcome(verdicts: Iterable[Verdict], *, last_look: bool) -> Outcome:
+    """What the verdicts of a look lead to: inconclusive is `run_more`, or `blocked` at the end."""
+    verdict = gate_verdict(verdicts)
+    if verdict is Verdict.INCONCLUSIVE:
+        return Outcome.BLOCKED if last_look else Outcome.RUN_MORE
+    return Outcome(verdict.value)
