@@ -236,7 +236,7 @@ class Story:
         deadline, shown = time.monotonic() + RUN_LIMIT_SECONDS, ""
         while time.monotonic() < deadline:
             gate: dict[str, Any] = self.owner_page.json(path)
-            if gate["verdict"] in {"pass", "fail", "inconclusive", "error"}:
+            if gate["verdict"] in {"pass", "fail", "blocked", "error"}:
                 return gate
             word = f"{gate['verdict']} {gate.get('progress') or ''}"
             if word != shown:

@@ -114,11 +114,14 @@ def still_allowed(run: Run) -> bool:
     """
     if not run.created_by.is_active:
         return False
-    need = Access.WRITE if _runs_a_candidate(run) else Access.READ
+    need = Access.WRITE if _runs_a_proposal(run) else Access.READ
     return access_of(run.created_by, run.repository) >= need and _may_read_inputs(run)
 
 
-def _runs_a_candidate(run: Run) -> bool:
+def _runs_a_proposal(run: Run) -> bool:
+    """Whether it runs files that nobody with write access has taken in yet (threat J3)."""
+    if run.spec.get("is_proposal"):
+        return True
     sides = {given["digest"] for role in ("base", "candidate") for given in run.inputs(role)}
     return len(sides) > 1
 
@@ -149,6 +152,39 @@ def _may_read_files(actor: Actor, repository: Repository) -> bool:
 def may_read_items(actor: Actor, repository_id: int) -> bool:
     """Whether `actor` may see the items of a benchmark that lies in this data set."""
     return bool(readable_repositories(actor, [repository_id]))
+
+
+def access_to_data(user: User, wanted: Iterable[int]) -> set[str]:
+    """The names of those of the data sets `wanted` whose files `user` may read."""
+    actor = Actor(user)
+    rows = visible_repositories(actor).filter(pk__in=set(wanted))
+    return {row.repo_id for row in rows if _may_read_files(actor, row)}
+
+
+def may_evaluate(actor: Actor, repository: Repository) -> bool:
+    """Whoever may read a model's files may have it measured, within their quota."""
+    return repository.kind == Kind.MODEL and may_propose(actor, repository)
+
+
+def require_evaluation(actor: Actor, repository: Repository, *, is_proposal: bool) -> User:
+    """The person who may have a revision measured.
+
+    What lies on a branch or tag was taken in by somebody with write access; the files of a
+    proposal run only at such a person's word (threat J3).
+    Raises: UnauthenticatedError, ForbiddenError, GatedRepositoryError.
+    """
+    user: User = require_person(actor, scope=TokenScope.WRITE)
+    if repository.kind != Kind.MODEL:
+        raise ForbiddenError("Only models can be measured: open a model and start there.")
+    if not may_evaluate(actor, repository):
+        raise ForbiddenError(f"You may not have {repository.repo_id} measured.")
+    require_files(actor, repository)
+    if is_proposal and not repository.may(Access.WRITE):
+        raise ForbiddenError(
+            f"Running the files of a proposal needs write access to {repository.repo_id}: ask a "
+            "maintainer."
+        )
+    return user
 
 
 def running_of(user_id: int) -> int:

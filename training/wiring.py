@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from hub import events
 from hub.extensions import Change, Tab, registries
 from hub.models import Repository
+from training.actions.evaluating import evaluate_proposed
 from training.actions.gates import weigh_proposed
 from training.actions.scores import merge_files
 from training.actions.standing import requirements, verdict
@@ -38,3 +39,4 @@ def runs_tab(repository: Repository) -> Iterable[Tab]:
 def weigh(sender: Any, repository: Repository, change: Change, actor: Any, **_more: Any) -> None:
     """A proposal has a new head: weigh it, where that may happen without anyone's leave."""
     weigh_proposed(repository, change, actor)
+    evaluate_proposed(repository, change, actor)

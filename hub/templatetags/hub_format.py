@@ -47,6 +47,7 @@ STATES: dict[str, State] = {
     "pass": State("pass", "check", gettext_lazy("pass")),
     "fail": State("fail", "cross", gettext_lazy("fail")),
     "inconclusive": State("wait", "dots", gettext_lazy("inconclusive")),
+    "blocked": State("wait", "dots", gettext_lazy("inconclusive")),
     "error": State("fail", "warn", gettext_lazy("error")),
     "not-run": State("plain", "dash", gettext_lazy("not run")),
     "wait": State("wait", "dots", gettext_lazy("waiting")),

@@ -36,10 +36,15 @@ CASES = [
     ("pass", GUARDS, "No worse than allowed on 2 benchmarks."),
     ("fail", [BETTER, FALLEN], "Refused: BLiMP fell by 11 points, allowed 5."),
     (
-        "inconclusive",
+        "blocked",
         [result("BLiMP", "inconclusive", lower=-0.08, parameters={"items_needed": 900})],
         "Not shown to be safe: BLiMP may be down by 8 points, allowed 5 "
         "(about 900 items would decide).",
+    ),
+    (
+        "fail",
+        [result("Songci", "fail", delta=-0.0451, unit="bits", margin=0.01, direction="lower")],
+        "Refused: Songci got worse by 0.0451 bits per byte, allowed 0.01.",
     ),
     (
         "error",
@@ -81,4 +86,4 @@ def test_what_moves_away_from_its_target_is_refused_in_its_own_words():
 def test_the_detail_names_items_and_level():
     with override("en"):
         assert detail_of([BETTER, *GUARDS]) == "Paired on 600 items, one-sided 95 %"
-        assert sentence_of("pass", [], "no_model_change").startswith("No model file changed")
+        assert sentence_of("pass", [], {"reason": "no_model_change"}).startswith("No model file changed")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from typing import Any
 
 import structlog
@@ -13,34 +12,26 @@ from hub.errors import (
     BadInputError,
     ConflictError,
     EntryNotFoundError,
+    ForbiddenError,
     HubError,
     NotFoundError,
     TooLargeError,
 )
 from hub.extensions import Change, registries
-from hub.models import Access, Repository, StatusState, User
+from hub.models import Access, BranchProtection, Repository, StatusState, User
 from hub.policies import Actor, access_of
-from training.actions.submitting import given, submit
-from training.jobs.benchmarks import DEFINITION_LIMIT_BYTES, Benchmark
-from training.jobs.environment import library_versions, thread_count
-from training.jobs.gate import set_status
-from training.jobs.inputs import (
-    PinnedFile,
-    model_digest,
-    model_files,
-    open_pinned,
-    other_weights,
-    pin_file,
-)
-from training.models import Run, RunKind
-from training.policies import get_data, require_gate
-from training.specs.benchmark import BenchmarkDefinition, parse_benchmark
-from training.specs.gate import GATE_PATH, GateBenchmark, GateConfig, parse_gate
-from training.specs.schema import digest_of
+from training.actions.models import files_at, how_to_run, model_input, small_json
+from training.actions.pinning import declared_data, pin_all
+from training.actions.submitting import submit
+from training.jobs.gate import BLIND_KEY, set_status
+from training.jobs.inputs import PinnedFile, model_digest, other_weights
+from training.models import GateRecord, Run, RunKind
+from training.policies import access_to_data, require_gate
+from training.specs.gate import GATE_PATH, GateConfig, parse_gate
+from training.statistics.looks import strict_alpha
 
 log = structlog.get_logger(__name__)
 GATE_LIMIT_BYTES = 64 * 1024
-BATCH_TOKENS = 2048
 
 
 def rule_at(repository: Repository, base_oid: str) -> bytes | None:
@@ -143,22 +134,16 @@ def weigh_proposed(repository: Repository, change: Change, user: User | None) ->
 
 
 def _changes_model(repository: Repository, change: Change) -> bool:
-    store, tree = repository.store(), change.merge_tree or ""
-    base, candidate = model_files(store, change.base_oid), model_files(store, tree)
+    base = files_at(repository, change.base_oid)
+    candidate = files_at(repository, change.merge_tree or "")
     return model_digest(base) != model_digest(candidate)
 
 
 def _spec(repository: Repository, change: Change, rule: bytes, actor: Actor) -> dict[str, Any]:
-    store, tree = repository.store(), change.merge_tree or ""
-    base, candidate = model_files(store, change.base_oid), model_files(store, tree)
-    base_digest, candidate_digest = model_digest(base), model_digest(candidate)
-    settings = {
-        "threads": thread_count(),
-        "device": "cpu",
-        "dtype": _dtype(repository, base),
-        "batch_tokens": BATCH_TOKENS,
-    }
-    versions = library_versions()
+    tree = change.merge_tree or ""
+    base_files, candidate_files = files_at(repository, change.base_oid), files_at(repository, tree)
+    base, base_digest = model_input("base", repository, change.base_oid)
+    candidate, candidate_digest = model_input("candidate", repository, tree)
     spec: dict[str, Any] = {
         "kind": "compare",
         "change": {
@@ -175,21 +160,65 @@ def _spec(repository: Repository, change: Change, rule: bytes, actor: Actor) -> 
             "digest": rule_digest(rule),
             "text": rule.decode("utf-8", "replace"),
         },
-        "inputs": [
-            given("base", repository, change.base_oid, base, digest=base_digest),
-            given("candidate", repository, tree, candidate, digest=candidate_digest),
-        ],
+        "inputs": [base, candidate],
         "benchmarks": [],
         "unweighed": _unweighed(repository, change.base_oid, tree),
-        "settings": settings,
-        "settings_digest": digest_of([settings, versions]),
-        "versions": versions,
+        **how_to_run(repository, base_files),
     }
     if base_digest != candidate_digest:
-        _require_own_base(repository, candidate)
+        _require_own_base(repository, candidate_files)
         # Only now: a rule that cannot be read must not stop the change that mends it.
-        _pin_benchmarks(repository, parse_gate(rule), actor, spec)
+        _pin(repository, change, parse_gate(rule), actor, spec)
     return spec
+
+
+def _pin(
+    repository: Repository, change: Change, gate: GateConfig, actor: Actor, spec: dict[str, Any]
+) -> None:
+    """Add every benchmark of the rule, the declared data and the level to `spec`."""
+    pinned, inputs = pin_all(
+        [(wanted.reference, wanted.metric) for wanted in gate.benchmarks],
+        actor,
+        named_by=repository,
+    )
+    for benchmark, wanted in zip(pinned, gate.benchmarks, strict=True):
+        if wanted.hidden or benchmark.definition.hidden:
+            _require_unread(change, {benchmark.repository_id, benchmark.items_repository_id})
+    declared, unreadable = declared_data(repository, change, actor, pinned)
+    spec["inputs"] += inputs
+    spec["benchmarks"] = [each.to_json() for each in pinned]
+    if gate.blind is not None:
+        (prompts,), more = pin_all([(gate.blind.reference, None)], actor, named_by=repository)
+        spec["blind"] = prompts.to_json() | {"key": BLIND_KEY}
+        spec["inputs"] += [each | {"role": f"blind-{each['role']}"} for each in more]
+    if gate.contamination:
+        spec["inputs"] += declared
+    attempt = GateRecord.objects.of(repository.pk, change.number).count() + 1
+    level = gate.level(is_protected=_is_protected(repository, change.target_branch))
+    spec["gate"] |= {
+        "alpha": strict_alpha(level, attempt) if gate.strict else level,
+        "attempt": attempt,
+        "undeclared": not declared and not unreadable,
+        "unreadable_data": unreadable,
+    }
+
+
+def _is_protected(repository: Repository, branch: str) -> bool:
+    return BranchProtection.objects.filter(repository=repository, branch=branch).exists()
+
+
+def _require_unread(change: Change, data_sets: set[int]) -> None:
+    """Refuse a hidden benchmark that the author of the proposal can read (threat M5).
+
+    Raises: ForbiddenError.
+    """
+    author = User.objects.get(pk=change.author_id)
+    readable = access_to_data(author, data_sets)
+    if readable:
+        raise ForbiddenError(
+            f"{author.username} proposes this and can read the hidden benchmark "
+            f"{', '.join(sorted(readable))}: take the right away, or name another benchmark."
+        )
 
 
 def _require_own_base(repository: Repository, files: list[PinnedFile]) -> None:
@@ -197,32 +226,12 @@ def _require_own_base(repository: Repository, files: list[PinnedFile]) -> None:
 
     Raises: BadInputError.
     """
-    named = _json(repository, files, "adapter_config.json").get("base_model_name_or_path")
+    named = small_json(repository, files, "adapter_config.json").get("base_model_name_or_path")
     if named and str(named).lower() != repository.repo_id.lower():
         raise BadInputError(
             f"adapter_config.json names the base {str(named)[:100]!r}, which would be loaded in "
             f"place of what is weighed: set base_model_name_or_path to {repository.repo_id}."
         )
-
-
-def _dtype(repository: Repository, files: list[PinnedFile]) -> str:
-    """The precision the base's weights are stored in, by its config."""
-    values = _json(repository, files, "config.json")
-    said = values.get("dtype") or values.get("torch_dtype")
-    return "bfloat16" if said == "bfloat16" else "float32"
-
-
-def _json(repository: Repository, files: list[PinnedFile], path: str) -> dict[str, Any]:
-    """The object in a small JSON file of a model; empty when there is none to be read."""
-    file = next((file for file in files if file.path == path), None)
-    if file is None or file.size_bytes > DEFINITION_LIMIT_BYTES:
-        return {}
-    with open_pinned(repository, file) as stream:
-        try:
-            values = json.loads(stream.read())
-        except (ValueError, RecursionError):
-            return {}
-    return values if isinstance(values, dict) else {}
 
 
 def _unweighed(repository: Repository, base_oid: str, tree: str) -> list[str]:
@@ -231,68 +240,3 @@ def _unweighed(repository: Repository, base_oid: str, tree: str) -> list[str]:
     before, after = other_weights(store, base_oid), other_weights(store, tree)
     paths = before.keys() | after.keys()
     return sorted(path for path in paths if before.get(path) != after.get(path))
-
-
-def _pin_benchmarks(
-    repository: Repository, gate: GateConfig, actor: Actor, spec: dict[str, Any]
-) -> None:
-    """Add every benchmark of the rule to `spec`, with the files it is made of."""
-    keys: set[str] = set()
-    for number, wanted in enumerate(gate.benchmarks):
-        data, commit, file, text = _definition(repository, wanted, actor)
-        definition = parse_benchmark(text, place=str(wanted.reference)).limited(wanted.limit)
-        items = _items(repository, definition, data, commit, actor)
-        key = definition.task if definition.task not in keys else f"{definition.task}-{number}"
-        keys.add(key)
-        benchmark = Benchmark(
-            key=key,
-            label=definition.task,
-            role=wanted.role.value,
-            reference=str(wanted.reference),
-            margin=wanted.margin,
-            definition=definition,
-            items_file=items[2],
-            items_repository_id=items[0].pk,
-            items_commit=items[1],
-            seed=gate.seeds[0],
-        )
-        spec["inputs"].append(given("benchmark", data, commit, [file]))
-        spec["inputs"].append(given("items", items[0], items[1], [items[2]]))
-        spec["benchmarks"].append(benchmark.to_json() | {"definition_text": text})
-
-
-def _definition(
-    repository: Repository, wanted: GateBenchmark, actor: Actor
-) -> tuple[Repository, str, PinnedFile, str]:
-    """Where a benchmark's definition lies, and what it says."""
-    reference = wanted.reference
-    data = get_data(actor, reference.repo_id, named_by=repository)
-    store = data.store()
-    commit = store.resolve(reference.revision or data.default_branch)
-    try:
-        content = store.read(commit, reference.path, limit_bytes=DEFINITION_LIMIT_BYTES)
-    except EntryNotFoundError:
-        raise EntryNotFoundError(
-            f"The gate names {reference}, which is not there: correct {GATE_PATH}."
-        ) from None
-    try:
-        text = content.decode()
-    except UnicodeDecodeError:
-        raise BadInputError(f"{reference} is not UTF-8: save it as UTF-8.") from None
-    return data, commit, pin_file(store, commit, reference.path), text
-
-
-def _items(
-    repository: Repository,
-    definition: BenchmarkDefinition,
-    data: Repository,
-    commit: str,
-    actor: Actor,
-) -> tuple[Repository, str, PinnedFile]:
-    """Where a benchmark's items lie: beside the definition, unless it names another place."""
-    if definition.repo_id is not None and definition.repo_id != data.repo_id:
-        data = get_data(actor, definition.repo_id, named_by=repository)
-        commit = data.store().resolve(definition.revision or data.default_branch)
-    elif definition.revision is not None:
-        commit = data.store().resolve(definition.revision)
-    return data, commit, pin_file(data.store(), commit, definition.file)

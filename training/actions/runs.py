@@ -17,11 +17,13 @@ from hub.errors import (
 from hub.formats.bounded_yaml import dump_yaml
 from hub.models import Repository
 from hub.policies import Actor
+from training.actions.evaluating import require_same_evaluation
 from training.actions.gates import start_gate
+from training.actions.models import how_to_run
 from training.actions.submitting import given, submit
 from training.jobs import sweep
 from training.jobs.environment import library_versions, thread_count
-from training.jobs.inputs import model_digest, model_files, pin_file
+from training.jobs.inputs import files_of, model_digest, model_files, pin_file
 from training.models import Run, RunKind
 from training.policies import get_data, require_finetune, require_stop
 from training.specs.recipe import Recipe, parse_recipe, read_recipe
@@ -101,7 +103,7 @@ def recipe_text(recipe: Recipe) -> str:
 
 def _said(values: dict[str, Any]) -> dict[str, Any]:
     cut = {key: _said(value) if isinstance(value, dict) else value for key, value in values.items()}
-    return {key: value for key, value in cut.items() if value not in (None, "", {})}
+    return {key: value for key, value in cut.items() if value not in (None, "", {}, [])}
 
 
 def _spec(
@@ -171,8 +173,24 @@ def run_again(run: Run, actor: Actor) -> Run:
         raise ConflictError(f"Run {run.number} has not ended yet: wait, or cancel it.")
     if run.kind == RunKind.COMPARE:
         return start_gate(run.repository, run.pull_request_number or 0, actor)
+    if run.kind in (RunKind.EVALUATE, RunKind.BISECT):
+        return _measure_again(run, actor)
     user = require_finetune(actor, run.repository)
     for data in run.inputs("data"):
         get_data(actor, data["source"])
     spec = run.spec | {"versions": library_versions()}
     return submit(run.repository, kind=RunKind.FINETUNE, by=user, title=run.title, spec=spec)
+
+
+def _measure_again(run: Run, actor: Actor) -> Run:
+    """The same measurement with the libraries of now: what is known is not computed anew."""
+    user = require_same_evaluation(run, actor)
+    spec = run.spec | how_to_run(run.repository, files_of(run.inputs("model")[0]))
+    return submit(
+        run.repository,
+        kind=RunKind(run.kind),
+        by=user,
+        title=run.title,
+        spec=spec,
+        pull_request_number=run.pull_request_number,
+    )

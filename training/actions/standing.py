@@ -12,7 +12,7 @@ from hub.extensions import Change, Requirement, RequirementState
 from hub.models import BranchProtection, Repository
 from training.actions.gates import rule_at, rule_digest
 from training.jobs.sentences import detail_of, sentence_of
-from training.models import GateRecord, GateVerdict, Run, RunKind, RunStatus
+from training.models import GateRecord, Run, RunKind, RunStatus
 from training.specs.gate import GATE_PATH
 
 
@@ -40,7 +40,8 @@ def standing_of(repository: Repository, change: Change) -> Standing | None:
     if rule is None:
         return None
     digest = rule_digest(rule)
-    records = list(GateRecord.objects.of(repository.pk, change.number).select_related("run"))
+    rows = GateRecord.objects.of(repository.pk, change.number)
+    records = list(rows.select_related("run", "overridden_by"))
     exact = [record for record in records if is_exact(record, change, digest)]
     others = [record for record in records if record not in exact]
     runs = Run.objects.filter(
@@ -102,9 +103,13 @@ def requirement_of(standing: Standing) -> Requirement:
         see = {"action_label": _("See the run"), "action_path": run.get_absolute_url()}
         return _line(RequirementState.RUNNING, progress_of(run), **see)
     if record is not None:
-        met = record.verdict == GateVerdict.PASS
-        state = RequirementState.MET if met else RequirementState.FAILED
-        told = sentence_of(record.verdict, record.results, record.sentence.get("reason", ""))
+        state = RequirementState.MET if record.allows_merge else RequirementState.FAILED
+        told = sentence_of(record.verdict, record.results, record.sentence)
+        if record.is_overridden and record.overridden_by is not None:
+            told += " " + _("Let through by %(name)s: %(reason)s") % {
+                "name": record.overridden_by.username,
+                "reason": record.override_reason,
+            }
         see = {"action_label": _("See"), "action_path": f"{change.path}/benchmarks"}
         return _line(state, told, **see)
     if run is not None and run.status == RunStatus.FAILED:
@@ -156,7 +161,7 @@ def verdict(repository: Repository, change: Change) -> dict[str, Any] | None:
 
 
 def _banner(record: GateRecord, state: str, *, is_mergeable: bool = True) -> dict[str, Any]:
-    told = sentence_of(record.verdict, record.results, record.sentence.get("reason", ""))
+    told = sentence_of(record.verdict, record.results, record.sentence)
     details = [detail_of(record.results)]
     if state == "stale":
         details.append(

@@ -14,7 +14,7 @@ from hub.api.parsers import AnyJSONParser
 from hub.api.views import RepositoryView
 from hub.models import Repository
 from hub.policies import Actor
-from training.actions.examples import examples_of
+from training.actions.examples import Query, find_examples
 from training.actions.gates import start_gate
 from training.actions.standing import progress_of
 from training.api.serializers import GateSerializer, GateShape, RunShape, run_shape
@@ -63,7 +63,7 @@ def gate_shape(repository: Repository, number: int, actor: Actor) -> dict[str, A
     record = GateRecord.objects.of(repository.pk, number).select_related("run").first()
     if record is None:
         return {"verdict": "not-run"}
-    examples, _hidden = examples_of(repository, record, actor, benchmark="", direction="")
+    found = find_examples(repository, record, actor, Query(), count=FLIPPED_SHOWN)
     return {
         "verdict": record.verdict,
         "run": record.run.number,
@@ -72,9 +72,9 @@ def gate_shape(repository: Repository, number: int, actor: Actor) -> dict[str, A
         "base": record.base_oid,
         "mergeTree": record.merge_tree,
         "ruleDigest": record.config_digest,
-        "sentence": sentence_of(record.verdict, record.results, record.sentence.get("reason", "")),
+        "sentence": sentence_of(record.verdict, record.results, record.sentence),
         "results": [_result(result) for result in record.results],
-        "flipped": [asdict(example) for example in examples[:FLIPPED_SHOWN]],
+        "flipped": [asdict(example) for example in found.examples],
     }
 
 

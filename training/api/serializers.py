@@ -79,7 +79,7 @@ class CurvesShape(serializers.Serializer[Any]):
 
 class GateShape(serializers.Serializer[Any]):
     verdict = serializers.ChoiceField(
-        choices=("pass", "fail", "inconclusive", "error", "running", "not-run")
+        choices=("pass", "fail", "blocked", "error", "running", "not-run")
     )
     run = serializers.IntegerField(required=False)
     attempt = serializers.IntegerField(required=False)

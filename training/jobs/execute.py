@@ -13,7 +13,7 @@ from django.db import DatabaseError, transaction
 from django.utils.translation import override
 
 from hub.errors import HubError
-from training.jobs import finetune, gate
+from training.jobs import evaluate, finetune, gate
 from training.jobs.environment import require_same_libraries
 from training.jobs.errors import LeaseLostError, RunCancelledError, RunFailedError
 from training.jobs.finishing import finish
@@ -28,7 +28,11 @@ log = structlog.get_logger(__name__)
 ATTEMPTS_LIMIT = 5
 # (lease, workspace, recorder) -> what the run came to; it writes its own final state.
 Job = Callable[[Lease, Workspace, Recorder], None]
-JOBS: dict[str, Job] = {RunKind.FINETUNE: finetune.carry_out, RunKind.COMPARE: gate.carry_out}
+JOBS: dict[str, Job] = {
+    RunKind.FINETUNE: finetune.carry_out,
+    RunKind.EVALUATE: evaluate.carry_out,
+    RunKind.COMPARE: gate.carry_out,
+}
 
 
 def worker_name() -> str:

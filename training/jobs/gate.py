@@ -2,34 +2,66 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from django.db import transaction
 
 from hub import events
+from hub.actions import large_files
 from hub.errors import ConflictError
 from hub.models import CommitStatus, Event, Repository, StatusState
-from training.jobs.benchmarks import benchmarks_of, gate_of, issue
+from training.jobs.benchmarks import PinnedBenchmark, benchmarks_of, pinned_of
+from training.jobs.comparisons import Compared, write_comparison
+from training.jobs.contamination import Contamination, look_for_contamination
 from training.jobs.errors import LeaseLostError, RunFailedError
 from training.jobs.evaluations import Side
 from training.jobs.finishing import finish
-from training.jobs.items import ItemsError
+from training.jobs.items import Item, ItemsError
 from training.jobs.lease import Lease
+from training.jobs.looks import Sequential
+from training.jobs.noise import noise_floors
+from training.jobs.pins import pinned_items, told_pins
+from training.jobs.preparing import asked_in_full, asked_in_order, only_chunks_of
+from training.jobs.questions import question_columns
 from training.jobs.recorder import Recorder
-from training.jobs.scoring import Scoring
+from training.jobs.scoring import Asked, Decision, Look, Scored, Scoring
 from training.jobs.sentences import sentence_of
-from training.jobs.verdicts import Result, broken, overall, weigh
+from training.jobs.verdicts import Result, broken, corrected, overall, told
 from training.jobs.workspace import Workspace
 from training.models import GateRecord, GateVerdict, Run, RunStatus
+from training.specs.gate import GateConfig, parse_gate, require_decidable
+from training.statistics.verdicts import Direction, Verdict
 
 CONTEXT = "gate"
+BLIND_KEY = "blind"
+SIDES = ("base", "candidate")
 STATES = {
     GateVerdict.PASS: StatusState.SUCCESS,
     GateVerdict.FAIL: StatusState.FAILURE,
-    GateVerdict.INCONCLUSIVE: StatusState.FAILURE,
+    GateVerdict.BLOCKED: StatusState.FAILURE,
     GateVerdict.ERROR: StatusState.ERROR,
 }
+
+
+@dataclass
+class Findings:
+    """What a gate's run has found out, ready for the record."""
+
+    results: list[Result]
+    looks: list[dict[str, Any]] = field(default_factory=list)
+    contamination: dict[str, Any] = field(default_factory=dict)
+    pins: list[dict[str, Any]] = field(default_factory=list)
+    comparison_sha256: str = ""
+
+    @property
+    def verdict(self) -> GateVerdict:
+        """The benchmarks' verdict; a pinned item that was lost fails whatever they say."""
+        found = GateVerdict(overall(self.results))
+        lost = any(pin["state"] == "lost" for pin in self.pins)
+        return GateVerdict.FAIL if lost and found is not GateVerdict.ERROR else found
 
 
 def carry_out(lease: Lease, workspace: Workspace, recorder: Recorder) -> None:
@@ -37,23 +69,171 @@ def carry_out(lease: Lease, workspace: Workspace, recorder: Recorder) -> None:
     run = lease.run
     _begin(run)
     _require_same_merge(run)
-    sides = [_side(run, name) for name in ("base", "candidate")]
+    sides = [_side(run, name) for name in SIDES]
     if sides[0].digest == sides[1].digest:
         reason = "not_weighable" if run.spec.get("unweighed") else "no_model_change"
-        return settle(run, GateVerdict.PASS, [], reason)
-    benchmarks, gate = benchmarks_of(run.spec), gate_of(run.spec)
-    issued = issue(benchmarks, gate)
+        return settle(run, GateVerdict.PASS, Findings([]), reason)
+    weighing = Weighing(lease, workspace, recorder, sides)
     try:
-        evaluations = Scoring(
-            lease, workspace, recorder, sides=sides, issued=issued, benchmarks=benchmarks
-        ).evaluations()
-        results = weigh(run, benchmarks, evaluations, gate.alpha)
+        findings = weighing.findings()
     except ItemsError as error:
         recorder.line(f"The item results cannot be used: {error}")
         recorder.flush()
-        results = broken(benchmarks, error, gate.alpha)
+        findings = Findings(broken(weighing.pairs, error, weighing.alpha))
     lease.check()
-    return settle(run, GateVerdict(overall(results)), results)
+    return settle(run, findings.verdict, findings)
+
+
+class Weighing:
+    """One weighing: what is asked, of whom, and what came of it."""
+
+    def __init__(
+        self, lease: Lease, workspace: Workspace, recorder: Recorder, sides: Sequence[Side]
+    ) -> None:
+        self.lease, self.workspace, self.recorder, self.sides = lease, workspace, recorder, sides
+        self.run = lease.run
+        self.gate: GateConfig = gate_of(self.run.spec)
+        self.alpha: float = self.run.spec["gate"]["alpha"]
+        self.benchmarks: list[PinnedBenchmark] = benchmarks_of(self.run.spec)
+        self.pairs = list(zip(self.benchmarks, self.gate.benchmarks, strict=True))
+
+    def findings(self) -> Findings:
+        """Ask, decide look by look, and put together what the record holds.
+
+        Raises: ItemsError when the results are not exactly those of the items asked;
+        BadInputError when the items cannot prove what the rule asks for.
+        """
+        asked = self._asked()
+        unclean = look_for_contamination(self.run, asked) if self.gate.contamination else None
+        if unclean is not None and unclean.unusable:
+            return Findings(self._unusable(unclean), contamination=unclean.to_json())
+        sequential = Sequential(
+            self.gate, asked, alpha=self.alpha, excluded=unclean.excluded if unclean else {}
+        )
+        scored = self._score(asked, sequential)
+        pins = self._pins(asked, scored)
+        results = [
+            told(each, *(self._counted(scored, side, each.asked, each.comparison.n, sequential)
+                         for side in SIDES))
+            | {f"{side}_evaluation": scored.evaluations[side, each.asked.key].pk for side in SIDES}
+            for each in sequential.results()
+        ]  # fmt: skip
+        results = corrected(self._with_noise(results, asked))
+        return Findings(
+            results,
+            sequential.history,
+            unclean.to_json() if unclean else {},
+            pins,
+            self._compare(results, asked, scored, sequential.excluded),
+        )
+
+    def _asked(self) -> list[Asked]:
+        """Every benchmark in the order that the rule's digest gives its items."""
+        found = []
+        for pinned, wanted in self.pairs:
+            seed = self.run.spec["gate"]["digest"]
+            asked = asked_in_order(pinned, seed=seed, limit=wanted.limit)
+            require_decidable(wanted, asked.count, alpha=self.alpha, power=self.gate.power)
+            found.append(asked)
+        return found
+
+    def _score(self, asked: list[Asked], sequential: Sequential) -> Scored:
+        stages, extra = sequential.stages, []
+        if "blind" in self.run.spec:
+            prompts = asked_in_full(pinned_of(self.run.spec["blind"]))
+            extra.append(prompts)
+            stages = [stage | {prompts.key: prompts.count} for stage in stages]
+
+        def decide(look: Look) -> Decision:
+            decision = sequential.decide(look)
+            return Decision(decision.settled | {each.key for each in extra}, decision.is_final)
+
+        return self._scoring([*asked, *extra], stages=stages, decide=decide).run()
+
+    def _scoring(self, asked: Sequence[Asked], **how: Any) -> Scoring:
+        return Scoring(
+            self.lease, self.workspace, self.recorder, sides=self.sides, asked=asked, **how
+        )
+
+    def _pins(self, asked: list[Asked], scored: Scored) -> list[dict[str, Any]]:
+        """How the pinned items fared; those that no look has asked are asked now."""
+        pins = pinned_items(self.run.repository_id, asked)
+        late = []
+        for each in asked:
+            known = scored.items["candidate", each.key].keys() & scored.items["base", each.key]
+            if missing := [
+                pin.item_id for pin in pins.get(each.key, ()) if pin.item_id not in known
+            ]:
+                late.append(only_chunks_of(each, missing))
+        if late:
+            more = self._scoring(late).run()
+            for pair, items in more.items.items():
+                scored.items[pair] |= items
+                scored.evaluations[pair] = more.evaluations[pair]
+        return told_pins(pins, asked, scored)
+
+    def _counted(
+        self, scored: Scored, side: str, asked: Asked, n: int, sequential: Sequential
+    ) -> dict[str, Item]:
+        """The items that a benchmark's verdict was made of."""
+        out = sequential.excluded.get(asked.key, frozenset())
+        clean = (item.id for item in asked.order if item.id not in out)
+        items = scored.items[side, asked.key]
+        return {item_id: items[item_id] for item_id, _ in zip(clean, range(n), strict=False)}
+
+    def _with_noise(self, results: list[Result], asked: list[Asked]) -> list[Result]:
+        """`results` with the noise floor of the base, where the rule asks for it."""
+        if not self.gate.noise_floor:
+            return results
+        return noise_floors(
+            self.lease, self.workspace, self.recorder, self.sides[0], asked, results
+        )
+
+    def _unusable(self, unclean: Contamination) -> list[Result]:
+        """Every benchmark as an error: too much of it lies in the proposal's training data."""
+        error = ItemsError("contaminated", share=max(unclean.shares.values()))
+        return [
+            result
+            if unclean.shares.get(result["key"], 0.0) > unclean.limit
+            else result | {"verdict": Verdict.INCONCLUSIVE.value, "reason": "not_asked"}
+            for result in broken(self.pairs, error, self.alpha)
+        ]
+
+    def _compare(
+        self,
+        results: list[Result],
+        asked: list[Asked],
+        scored: Scored,
+        excluded: dict[str, frozenset[str]],
+    ) -> str:
+        """Store both sides item by item for the pages; the file's SHA-256."""
+        compared = [
+            _compared(result, each, scored, excluded.get(each.key, frozenset()))
+            for result, each in zip(results, asked, strict=True)
+        ]
+        blob = write_comparison(self.run.repository.blobs(), compared)
+        large_files.link(self.run.repository, blob)
+        return blob.sha256
+
+
+def _compared(result: Result, asked: Asked, scored: Scored, excluded: frozenset[str]) -> Compared:
+    columns = question_columns(asked.row, ("id", "length"))
+    return Compared(
+        key=asked.key,
+        metric=asked.pinned.metric,
+        sign=-1.0 if asked.pinned.measured.direction is Direction.LOWER else 1.0,
+        target=asked.pinned.measured.target,
+        failed=result["verdict"] == Verdict.FAIL.value,
+        base=list(scored.items["base", asked.key].values()),
+        candidate=list(scored.items["candidate", asked.key].values()),
+        questions=dict(zip(columns["id"], enumerate(columns["length"]), strict=True)),
+        excluded=excluded,
+    )
+
+
+def gate_of(spec: dict[str, Any]) -> GateConfig:
+    """The rule that a spec was frozen with."""
+    return parse_gate(spec["gate"]["text"])
 
 
 @transaction.atomic
@@ -80,11 +260,18 @@ def _side(run: Run, name: str) -> Side:
 
 
 @transaction.atomic
-def settle(run: Run, verdict: GateVerdict, results: list[Result], reason: str = "") -> None:
+def settle(run: Run, verdict: GateVerdict, found: Findings, reason: str = "") -> None:
     """Record the verdict, the status on the commit and the end of the run, or nothing of it."""
     change = run.spec["change"]
     Repository.objects.select_for_update(no_key=True).only("pk").get(pk=run.repository_id)
     attempt = GateRecord.objects.of(run.repository_id, change["number"]).count() + 1
+    facts = {
+        "reason": reason,
+        "unweighed": run.spec.get("unweighed", []),
+        "pins": found.pins,
+        "undeclared": run.spec["gate"].get("undeclared", False),
+        "unreadable_data": run.spec["gate"].get("unreadable_data", []),
+    }
     GateRecord.objects.create(
         repository=run.repository,
         pull_request_number=change["number"],
@@ -94,13 +281,16 @@ def settle(run: Run, verdict: GateVerdict, results: list[Result], reason: str = 
         merge_tree=change["merge_tree"],
         config_digest=run.spec["gate"]["digest"],
         verdict=verdict,
-        sentence={"reason": reason, "unweighed": run.spec.get("unweighed", [])},
-        results=results,
+        sentence=facts,
+        results=found.results,
+        looks=found.looks,
+        contamination=found.contamination,
+        comparison_sha256=found.comparison_sha256,
         run=run,
     )
-    told = sentence_of(verdict, results, reason)
-    finish(run, RunStatus.SUCCEEDED, result={"verdict": str(verdict), "sentence": told})
-    set_status(run, STATES[verdict], told)
+    said = sentence_of(verdict, found.results, facts)
+    finish(run, RunStatus.SUCCEEDED, result={"verdict": str(verdict), "sentence": said})
+    set_status(run, STATES[verdict], said)
     Event.objects.create(
         repository=run.repository,
         actor=run.created_by,

@@ -46,6 +46,12 @@ class RunnerJob:
         self.result: dict[str, Any] | None = None
         self.error = ""
         self.on_item: Callable[[Event], None] | None = None
+        self.on_look: Callable[[Event], None] | None = None
+        self._ends_early = False
+
+    def end_early(self) -> None:
+        """Stop the process: what it has told by now is enough."""
+        self._ends_early = True
 
     def run(self, job: Mapping[str, Any], mounts: Mapping[str, Path]) -> dict[str, Any]:
         """Carry out `job`; `mounts` shows files of the host by their path inside.
@@ -73,13 +79,15 @@ class RunnerJob:
         self.recorder.flush()
         self._count(ended)
         self.lease.check()
+        if self.result is None and self._ends_early:
+            return {}
         if self.result is None:
             raise RunFailedError(self.error or _why(ended, limits))
         return self.result
 
     def _must_stop(self) -> bool:
         self.recorder.flush_if_due()
-        return self.lease.must_stop
+        return self.lease.must_stop or self._ends_early
 
     def _take(self, line: bytes) -> None:
         try:
@@ -101,6 +109,8 @@ class RunnerJob:
                 self.recorder.tell(checkpoint_step=event["step"])
             case "item" if self.on_item is not None:
                 self.on_item(event)
+            case "look" if self.on_look is not None:
+                self.on_look(event)
             case "error":
                 self.error = str(event.get("message", ""))[:1000]
             case "done" if isinstance(event.get("result"), dict):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -21,6 +21,11 @@ _REASONS = {
     "no_items": lambda: _("it has no items"),
     "too_few_items": lambda: _("it has too few items: at least 100 are needed"),
     "too_few_clusters": lambda: _("it has too few groups of items: at least 10 are needed"),
+    "contaminated": lambda: _("too many of its items stand in the declared training data"),
+    "noise_above_margin": lambda: _("its margin is smaller than what noise alone can do"),
+    "not_asked": lambda: _("it was not asked"),
+    "weights_incomplete": lambda: _("a result cannot be read"),
+    "sums_malformed": lambda: _("a result cannot be read"),
 }
 
 
@@ -29,11 +34,33 @@ def points(value: float) -> str:
     return f"{abs(100 * value):.1f}".removesuffix(".0")
 
 
-def sentence_of(verdict: str, results: Sequence[Result], reason: str = "") -> str:
-    """What the gate found, in one sentence."""
-    if reason == "no_model_change":
+def number(value: float, unit: str = "share") -> str:
+    """The size of a difference in the scale people read a metric in, without sign or unit."""
+    if unit == "share":
+        return points(value)
+    if unit == "score100":
+        return f"{abs(value):.1f}".removesuffix(".0")
+    return f"{abs(value):.3g}"
+
+
+def amount(value: float, unit: str = "share") -> str:
+    """`number` with the word for its unit."""
+    told = {"value": number(value, unit)}
+    if unit in ("share", "score100"):
+        return _("%(value)s points") % told
+    if unit == "bits":
+        return _("%(value)s bits per byte") % told
+    return told["value"]
+
+
+def sentence_of(
+    verdict: str, results: Sequence[Result], facts: Mapping[str, Any] | None = None
+) -> str:
+    """What the gate found, in one sentence; `facts` are the record's own."""
+    facts = facts or {}
+    if facts.get("reason") == "no_model_change":
         return _("No model file changed: there is nothing to weigh.")
-    if reason == "not_weighable":
+    if facts.get("reason") == "not_weighable":
         return _("Nothing that can be weighed changed, but other weights did: look at them.")
     named: dict[str, list[Result]] = {}
     for result in results:
@@ -41,8 +68,8 @@ def sentence_of(verdict: str, results: Sequence[Result], reason: str = "") -> st
     if verdict == "error":
         return _error(named.get("error", []))
     if verdict == "fail":
-        return _refused(named["fail"])
-    if verdict == "inconclusive":
+        return _refused(named.get("fail", []), facts)
+    if verdict == "blocked":
         return _inconclusive(named["inconclusive"])
     return _passed(results)
 
@@ -86,12 +113,13 @@ def _passed(results: Sequence[Result]) -> str:
 
 
 def _gain(result: Result) -> str:
+    unit = result.get("unit", "share")
     facts = {
         "name": result["label_text"],
-        "points": points(result["delta"]),
-        "bound": points(_nearest_bound(result)),
+        "amount": amount(result["delta"], unit),
+        "bound": number(_nearest_bound(result), unit),
     }
-    return _("%(name)s by %(points)s points (at least %(bound)s)") % facts
+    return _("%(name)s by %(amount)s (at least %(bound)s)") % facts
 
 
 def _nearest_bound(result: Result) -> float:
@@ -99,21 +127,31 @@ def _nearest_bound(result: Result) -> float:
     return float(min(abs(result["lower"]), abs(result["upper"])))
 
 
-def _refused(failed: Sequence[Result]) -> str:
-    return _("Refused: %(benchmarks)s.") % {"benchmarks": _listed(map(_loss, failed))}
+def _refused(failed: Sequence[Result], facts: Mapping[str, Any]) -> str:
+    told = list(map(_loss, failed))
+    lost = sum(pin["state"] == "lost" for pin in facts.get("pins", ()))
+    if lost:
+        told.append(
+            ngettext("%(count)d pinned example is lost", "%(count)d pinned examples are lost", lost)
+            % {"count": lost}
+        )
+    return _("Refused: %(benchmarks)s.") % {"benchmarks": _listed(told)}
 
 
 def _loss(result: Result) -> str:
+    unit, target = result.get("unit", "share"), result.get("target")
     facts = {
         "name": result["label_text"],
-        "points": points(result["delta"]),
-        "margin": points(result["margin"]),
-        "target": points(result["target"]) if result.get("target") is not None else "",
+        "amount": amount(result["delta"], unit),
+        "margin": number(result["margin"], unit),
+        "target": "" if target is None else number(target, unit),
     }
-    if result.get("target") is not None:
-        told = _("%(name)s moved %(points)s points away from %(target)s, allowed %(margin)s")
+    if target is not None:
+        told = _("%(name)s moved %(amount)s away from %(target)s, allowed %(margin)s")
         return told % facts
-    return _("%(name)s fell by %(points)s points, allowed %(margin)s") % facts
+    if result.get("direction") == "lower":
+        return _("%(name)s got worse by %(amount)s, allowed %(margin)s") % facts
+    return _("%(name)s fell by %(amount)s, allowed %(margin)s") % facts
 
 
 def _inconclusive(open_ones: Sequence[Result]) -> str:
@@ -122,21 +160,21 @@ def _inconclusive(open_ones: Sequence[Result]) -> str:
 
 
 def _doubt(result: Result) -> str:
-    target = result.get("target")
+    unit, target = result.get("unit", "share"), result.get("target")
+    bound = min(0.0, result["lower"]) if target is None else _drift(result)
     facts = {
         "name": result["label_text"],
-        "bound": points(min(0.0, result["lower"]) if target is None else _drift(result)),
-        "margin": points(result["margin"]),
-        "target": points(target or 0.0),
+        "amount": amount(bound, unit),
+        "margin": number(result["margin"], unit),
+        "target": number(target or 0.0, unit),
         "items": (result.get("parameters") or {}).get("items_needed"),
     }
-    if target is None:
-        told = _("%(name)s may be down by %(bound)s points, allowed %(margin)s") % facts
+    if target is not None:
+        told = _("%(name)s may lie %(amount)s further from %(target)s, allowed %(margin)s") % facts
+    elif result.get("direction") == "lower":
+        told = _("%(name)s may be worse by %(amount)s, allowed %(margin)s") % facts
     else:
-        told = (
-            _("%(name)s may lie %(bound)s points further from %(target)s, allowed %(margin)s")
-            % facts
-        )
+        told = _("%(name)s may be down by %(amount)s, allowed %(margin)s") % facts
     if facts["items"]:
         told += _(" (about %(items)s items would decide)") % facts
     return told

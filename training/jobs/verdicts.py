@@ -1,75 +1,124 @@
-"""From stored item results to the verdict: recomputable at any time, without running a model."""
+"""What a gate's benchmarks say, as plain values for the record: recomputable without a model."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from training.jobs.benchmarks import Benchmark
-from training.jobs.evaluations import items_of
-from training.jobs.items import ItemsError, scores_of
-from training.models import Evaluation, Run
-from training.statistics.comparison import compare
-from training.statistics.verdicts import Verdict, gate_verdict
+from training.jobs.benchmarks import PinnedBenchmark
+from training.jobs.items import Item, ItemsError, scores_of
+from training.jobs.looks import Weighed
+from training.specs.gate import GateBenchmark
+from training.statistics.comparison import Rule
+from training.statistics.multiplicity import holm
+from training.statistics.verdicts import Label, Verdict, gate_verdict
 
 Result = dict[str, Any]
+GROUPS_LIMIT = 200
 
 
-def weigh(
-    run: Run,
-    benchmarks: list[Benchmark],
-    evaluations: dict[tuple[str, str], Evaluation],
-    alpha: float,
-) -> list[Result]:
-    """What each benchmark says of base and candidate."""
-    results = []
-    for benchmark in benchmarks:
-        base = evaluations["base", benchmark.key]
-        candidate = evaluations["candidate", benchmark.key]
-        comparison = compare(
-            scores_of(items_of(run, base)),
-            scores_of(items_of(run, candidate)),
-            benchmark.rule(alpha),
-        )
-        results.append(
-            described(benchmark)
-            | _plain(comparison.to_dict())
-            | {"base_evaluation": base.pk, "candidate_evaluation": candidate.pk}
-        )
-    return results
-
-
-def described(benchmark: Benchmark) -> Result:
+def described(pinned: PinnedBenchmark, wanted: GateBenchmark) -> Result:
     """What a result says of its benchmark."""
+    measured = pinned.measured
+    margin = pinned.margin(wanted)
     return {
-        "key": benchmark.key,
-        "label_text": benchmark.label,
-        "role": benchmark.role,
-        "reference": benchmark.reference,
-        "benchmark_digest": benchmark.digest,
-        "items_repository_id": benchmark.items_repository_id,
-        "items_commit": benchmark.items_commit,
-        "split": benchmark.items_file.path,
-        "metric": benchmark.definition.metric,
+        "key": pinned.key,
+        "label_text": pinned.label,
+        "role": wanted.role.value,
+        "reference": pinned.reference,
+        "benchmark_digest": pinned.digest,
+        "items_repository_id": pinned.items_repository_id,
+        "repository_id": pinned.repository_id,
+        "items_commit": pinned.items_commit,
+        "split": pinned.items_file.path,
+        "metric": measured.name,
+        "metric_label": measured.label,
+        "unit": measured.unit,
+        "margin_written": str(margin),
+        "hidden": wanted.hidden or pinned.definition.hidden,
     }
 
 
-def broken(benchmarks: list[Benchmark], error: ItemsError, alpha: float) -> list[Result]:
+def told(weighed: Weighed, base: Mapping[str, Item], candidate: Mapping[str, Item]) -> Result:
+    """One benchmark's outcome with its groups, over the items that it was decided on."""
+    asked, comparison = weighed.asked, weighed.comparison
+    rule = asked.pinned.rule(weighed.wanted, alpha=comparison.alpha)
+    return (
+        described(asked.pinned, weighed.wanted)
+        | _plain(comparison.to_dict())
+        | {
+            "benchmark": asked.row.pk,
+            "look": weighed.look,
+            "critical": weighed.critical,
+            "n_max": asked.count,
+            "excluded": weighed.excluded,
+            "groups": _groups(base, candidate, asked.pinned.metric, rule),
+        }
+    )
+
+
+def _groups(
+    base: Mapping[str, Item], candidate: Mapping[str, Item], metric: str, rule: Rule
+) -> list[dict[str, Any]]:
+    """The fairness table: every group of items by itself, corrected for looking at many."""
+    from training.statistics.groups import by_group
+
+    groups = {item.id: item.group for item in base.values() if item.group is not None}
+    if not groups or len(set(groups.values())) > GROUPS_LIMIT:
+        return []
+    sides = [
+        scores_of((items[item_id] for item_id in groups), metric) for items in (base, candidate)
+    ]
+    return [row.to_dict() for row in by_group(*sides, groups, rule)]
+
+
+def corrected(results: Sequence[Result]) -> list[Result]:
+    """`results` with labels that hold although several benchmarks were looked at (Holm).
+
+    What one of many benchmarks seems to show is claimed only if it stands the correction; the
+    verdicts themselves need none, since all benchmarks must pass (gate-methods, section 6).
+    """
+    weighed = [r for r in results if r.get("label") and r["label"] != Label.NO_SIGNIFICANT_CHANGE]
+    values = [_one_sided(result) for result in results]
+    known = [value for value in values if value is not None]
+    adjusted = iter(holm(known)) if known else iter(())
+    out = []
+    for result, value in zip(results, values, strict=True):
+        p_adjusted = next(adjusted) if value is not None else None
+        label = result.get("label")
+        if result in weighed and p_adjusted is not None and p_adjusted > result["alpha"]:
+            label = Label.NO_SIGNIFICANT_CHANGE.value
+        out.append(result | {"label": label, "p_adjusted": p_adjusted})
+    return out
+
+
+def _one_sided(result: Result) -> float | None:
+    """The chance of so large a change, in the direction it was seen, if there were none."""
+    value = (result.get("parameters") or {}).get("p_value")
+    return None if value is None else min(1.0, float(value) / 2)
+
+
+def broken(
+    benchmarks: Sequence[tuple[PinnedBenchmark, GateBenchmark]], error: ItemsError, alpha: float
+) -> list[Result]:
     """Results that say why there is none: nothing is shown of a run whose items do not add up."""
     return [
-        described(benchmark)
+        described(pinned, wanted)
         | {
             "verdict": Verdict.ERROR.value,
             "reason": error.code,
             "parameters": error.facts,
-            "margin": benchmark.margin,
+            "margin": pinned.margin(wanted).value,
             "alpha": alpha,
         }
-        for benchmark in benchmarks
+        for pinned, wanted in benchmarks
     ]
 
 
-def overall(results: list[Result]) -> str:
-    return gate_verdict(Verdict(result["verdict"]) for result in results).value
+def overall(results: Sequence[Result]) -> str:
+    """pass, fail, error; `blocked` where something is still inconclusive at the last look."""
+    found = gate_verdict(Verdict(result["verdict"]) for result in results)
+    return "blocked" if found is Verdict.INCONCLUSIVE else found.value
 
 
 def _plain(values: dict[str, object]) -> Result:

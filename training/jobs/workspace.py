@@ -2,7 +2,7 @@
 
 runs/<run>/attempt-<n>/in      read-only inputs
                       /out     what the sandbox writes: checkpoints, result
-                      /items   item results as they came, one file a side and benchmark
+                      /items   item results as they came, one file for settings, side, benchmark
 """
 
 from __future__ import annotations
@@ -38,6 +38,12 @@ class Workspace:
         target = self.out / "checkpoints" / newest.name
         shutil.copytree(newest, target, symlinks=True)
         return _step(newest)
+
+    def emptied_inputs(self) -> Path:
+        """The folder of inputs without what an earlier job of this attempt was shown."""
+        shutil.rmtree(self.inputs, ignore_errors=True)
+        self.inputs.mkdir(parents=True)
+        return self.inputs
 
     def show_inputs(self) -> None:
         """Let another user, whom the sandbox runs as, read the inputs whatever our umask is."""

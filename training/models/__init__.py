@@ -1,16 +1,26 @@
-"""Tables of runs, evaluations and gate records."""
+"""Tables of runs, benchmarks, evaluations and gate records."""
 
-from training.models.evaluations import Evaluation
+from training.models.benchmarks import Benchmark, BenchmarkDirection
+from training.models.evaluations import Evaluation, Origin
 from training.models.gates import GateRecord, GateVerdict
+from training.models.items import BlindChoice, BlindVote, ItemNote, NoteKind, Pin
 from training.models.metrics import LogLine, Metric
 from training.models.runs import Run, RunAttempt, RunKind, RunStatus
 
 __all__ = [
+    "Benchmark",
+    "BenchmarkDirection",
+    "BlindChoice",
+    "BlindVote",
     "Evaluation",
     "GateRecord",
     "GateVerdict",
+    "ItemNote",
     "LogLine",
     "Metric",
+    "NoteKind",
+    "Origin",
+    "Pin",
     "Run",
     "RunAttempt",
     "RunKind",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Self
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -12,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 class GateVerdict(models.TextChoices):
     PASS = "pass", _("pass")
     FAIL = "fail", _("fail")
-    INCONCLUSIVE = "inconclusive", _("inconclusive")
+    BLOCKED = "blocked", _("inconclusive")
     ERROR = "error", _("error")
 
 
@@ -28,7 +29,9 @@ class GateRecord(models.Model):
 
     `merge_tree` pins every file of the merge result, large ones through their pointers.
     `results` holds per benchmark the inputs and the outcome of the test, so that the verdict can
-    be recomputed without running a model.
+    be recomputed without running a model. `looks` tells how the verdict was reached: items,
+    level and verdicts at every look. `comparison_sha256` names a Parquet file in the store of the
+    repository: every item with both sides, those that changed first (see `jobs.comparisons`).
     """
 
     repository = models.ForeignKey(
@@ -45,7 +48,15 @@ class GateRecord(models.Model):
         default=dict, help_text="Facts the one-sentence verdict is made of."
     )
     results = models.JSONField(default=list)
+    looks = models.JSONField(default=list)
+    contamination = models.JSONField(default=dict)
+    comparison_sha256 = models.CharField(max_length=64, blank=True)
     run = models.OneToOneField("training.Run", on_delete=models.CASCADE, related_name="gate_record")
+    overridden_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    override_reason = models.TextField(blank=True)
+    overridden_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = GateRecordQuerySet.as_manager()
@@ -58,4 +69,17 @@ class GateRecord(models.Model):
             models.CheckConstraint(
                 condition=Q(verdict__in=GateVerdict.values), name="gate_verdict_known"
             ),
+            models.CheckConstraint(
+                condition=Q(overridden_at__isnull=True)
+                | (Q(verdict="blocked", overridden_by__isnull=False) & ~Q(override_reason="")),
+                name="gate_override_only_of_blocked",
+            ),
         ]
+
+    @property
+    def is_overridden(self) -> bool:
+        return self.overridden_at is not None
+
+    @property
+    def allows_merge(self) -> bool:
+        return self.verdict == GateVerdict.PASS or self.is_overridden

@@ -15,7 +15,9 @@ from django.utils.translation import gettext_lazy as _
 
 class RunKind(models.TextChoices):
     FINETUNE = "finetune", _("fine-tune")
+    EVALUATE = "evaluate", _("evaluation")
     COMPARE = "compare", _("gate")
+    BISECT = "bisect", _("bisect")
 
 
 class RunStatus(models.TextChoices):

@@ -60,7 +60,8 @@ class EvaluateJob(Common):
 
     `stages` are the looks of a group-sequential test: by benchmark, how many lines of its items
     file are to be scored when the look is due. No stage: one that asks everything.
-    `memory_bytes` is what the process may use; None: a stage may keep both models loaded.
+    `skip` is a folder in which the worker names benchmarks that need no more answers, while the
+    job runs. `memory_bytes` is what the process may use; None: a stage may keep both models loaded.
     """
 
     sides: list[Side]
@@ -68,6 +69,7 @@ class EvaluateJob(Common):
     dtype: str = "float32"
     batch_tokens: int = 2048
     done: str = "/in/done"
+    skip: str = "/in/skip"
     stages: list[dict[str, int]] = field(default_factory=list)
     memory_bytes: int | None = None
 

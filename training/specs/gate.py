@@ -1,6 +1,7 @@
 """The gate file: `.weighbridge/gate.yaml` of the target branch says what a merge must show.
 
 alpha: 0.05
+looks: 3
 benchmarks:
   - benchmark: demo/sms_spam:benchmark.yaml
     role: target
@@ -9,18 +10,21 @@ benchmarks:
     role: guard
     margin: 0.05
     limit: 268
+blind: {benchmark: demo/prompts:benchmark.yaml, votes: 40, margin: 0.1}
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from math import ceil
 from typing import Any
 
 from hub.errors import BadInputError
+from training.specs.margins import Margin, read_margin
 from training.specs.schema import (
+    COLUMN,
     REPO_ID,
     REVISION,
+    Flag,
     ListOf,
     Number,
     OneOf,
@@ -32,15 +36,28 @@ from training.specs.schema import (
     refuse_unknown,
 )
 from training.statistics.comparison import MINIMUM_ITEMS
-from training.statistics.power import binary_items_needed, provable_margin
+from training.statistics.power import items_needed, provable_margin
 
 GATE_PATH = ".weighbridge/gate.yaml"
 DEFAULT_ALPHA = 0.05
+# What a protected branch asks for where its rule names no level.
+PROTECTED_ALPHA = 0.025
+DEFAULT_LOOKS = 3
+MAX_LOOKS = 10
 # The share of items on which two versions of one model usually differ.
 DEFAULT_DISCORDANCE = 0.10
+DEFAULT_POWER = 0.8
 MAX_BENCHMARKS = 20
-_KNOWN_KEYS = ("alpha", "benchmarks", "seeds")
-_BENCHMARK_KEYS = ("benchmark", "role", "margin", "limit", "discordance")
+MAX_MARGIN = 100.0  # of scores that run to 100, such as BLEU
+SPENDINGS = ("lan_demets", "pocock", "obrien_fleming")
+_KNOWN_KEYS = (
+    "alpha", "benchmarks", "looks", "spending", "strict", "power", "noise_floor",
+    "contamination", "blind",
+)  # fmt: skip
+_BENCHMARK_KEYS = (
+    "benchmark", "role", "margin", "limit", "discordance", "spread", "metric", "hidden",
+)  # fmt: skip
+_BLIND_KEYS = ("benchmark", "votes", "margin", "limit")
 
 
 class Role(StrEnum):
@@ -65,49 +82,108 @@ class BenchmarkReference:
 
 @dataclass(frozen=True, slots=True)
 class GateBenchmark:
-    """One benchmark of a gate. `margin` is in score units: 0.02 of an accuracy is 2 points.
+    """One benchmark of a gate.
 
-    `limit` caps the items. `discordance` is the share of items on which base and candidate are
-    expected to differ; it decides how small a margin the items can prove.
+    `margin` is the largest loss that is let through, None for the benchmark's own. `metric` names
+    one of the benchmark's metrics, None for its first. `limit` caps the items (n_max).
+    `discordance` is the share of items on which base and candidate are expected to differ,
+    `spread` the standard deviation of an item's difference where scores are not right or wrong;
+    they decide how small a margin the items can prove. `hidden`: its items are for nobody who
+    proposes.
     """
 
     reference: BenchmarkReference
-    margin: float
+    margin: Margin | None = None
     role: Role = Role.GUARD
     limit: int | None = None
     discordance: float = DEFAULT_DISCORDANCE
+    spread: float | None = None
+    metric: str | None = None
+    hidden: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         return {
             "benchmark": str(self.reference),
             "role": self.role.value,
-            "margin": self.margin,
+            "margin": None if self.margin is None else self.margin.written,
             "limit": self.limit,
             "discordance": self.discordance,
+            "spread": self.spread,
+            "metric": self.metric,
+            "hidden": self.hidden,
+        }
+
+    @property
+    def variance(self) -> float:
+        """What is expected of one paired difference."""
+        return self.discordance if self.spread is None else self.spread**2
+
+
+@dataclass(frozen=True, slots=True)
+class BlindRule:
+    """A blind comparison by people as a requirement: candidate against base on prompts.
+
+    The candidate's share of wins, ties half, must be shown to lie above one half minus `margin`,
+    on at least `votes` judgements.
+    """
+
+    reference: BenchmarkReference
+    votes: int = 40
+    margin: float = 0.1
+    limit: int = 50
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "benchmark": str(self.reference),
+            "votes": self.votes,
+            "margin": self.margin,
+            "limit": self.limit,
         }
 
 
 @dataclass(frozen=True, slots=True)
 class GateConfig:
-    """What every merge into a branch must show. `seeds` are those of the evaluation; the first
-    one also orders the items."""
+    """What every merge into a branch must show.
+
+    `alpha` is one-sided; None takes the default of the branch. `looks` are the shares of the
+    items after which the gate may decide, `spending` how alpha is spent over them. `strict`
+    lowers alpha with every attempt of a proposal. `noise_floor` asks for an A/A run of the base.
+    """
 
     benchmarks: tuple[GateBenchmark, ...]
-    alpha: float = DEFAULT_ALPHA
-    seeds: tuple[int, ...] = (0,)
+    alpha: float | None = None
+    looks: tuple[float, ...] = (1 / 3, 2 / 3, 1.0)
+    spending: str = "lan_demets"
+    strict: bool = False
+    power: float = DEFAULT_POWER
+    noise_floor: bool = False
+    contamination: bool = True
+    blind: BlindRule | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values in the file's own shape; `read_gate` of them is this gate again."""
         return {
             "alpha": self.alpha,
             "benchmarks": [benchmark.to_dict() for benchmark in self.benchmarks],
-            "seeds": list(self.seeds),
+            "looks": list(self.looks),
+            "spending": self.spending,
+            "strict": self.strict,
+            "power": self.power,
+            "noise_floor": self.noise_floor,
+            "contamination": self.contamination,
+            "blind": None if self.blind is None else self.blind.to_dict(),
         }
 
     @property
     def digest(self) -> str:
-        """SHA-256 that gate records and merges name."""
+        """SHA-256 of what the gate says, however it is written."""
         return digest_of(self.to_dict())
+
+    def level(self, *, is_protected: bool) -> float:
+        """The one-sided level before looks and attempts."""
+        if self.alpha is not None:
+            return self.alpha
+        return PROTECTED_ALPHA if is_protected else DEFAULT_ALPHA
 
 
 def parse_gate(content: bytes | str, *, place: str = GATE_PATH) -> GateConfig:
@@ -123,6 +199,7 @@ def parse_gate(content: bytes | str, *, place: str = GATE_PATH) -> GateConfig:
 def read_gate(values: dict[str, Any], *, place: str = GATE_PATH) -> GateConfig:
     """The gate in plain values."""
     refuse_unknown(values, _KNOWN_KEYS, place)
+    values = {key: value for key, value in values.items() if value is not None}
     listed = values.get("benchmarks")
     if not isinstance(listed, list) or not 1 <= len(listed) <= MAX_BENCHMARKS:
         raise BadInputError(f"{place} needs a list of 1 to {MAX_BENCHMARKS} benchmarks.")
@@ -130,12 +207,51 @@ def read_gate(values: dict[str, Any], *, place: str = GATE_PATH) -> GateConfig:
         _benchmark(value, f"{place}: benchmarks[{index}]") for index, value in enumerate(listed)
     )
     _refuse_repeats(benchmarks, place)
-    alpha = Number(0, 0.25, open_low=True).read(values.get("alpha", DEFAULT_ALPHA), "alpha")
-    seeds = ListOf(Number(0, 2**32 - 1, whole=True), 1, 10).read(values.get("seeds", [0]), "seeds")
+    config = GateConfig(
+        benchmarks=benchmarks,
+        alpha=_number(values, "alpha", Number(0, 0.25, open_low=True), None),
+        looks=_looks(values.get("looks", DEFAULT_LOOKS)),
+        spending=OneOf(SPENDINGS).read(values.get("spending", SPENDINGS[0]), "spending"),
+        strict=Flag().read(values.get("strict", False), "strict"),
+        power=Number(0.5, 0.999).read(values.get("power", DEFAULT_POWER), "power"),
+        noise_floor=Flag().read(values.get("noise_floor", False), "noise_floor"),
+        contamination=Flag().read(values.get("contamination", True), "contamination"),
+        blind=_blind(values.get("blind"), f"{place}: blind"),
+    )
     for benchmark in benchmarks:
         if benchmark.limit is not None:
-            _require_decidable(benchmark, benchmark.limit, alpha)
-    return GateConfig(benchmarks, alpha, tuple(seeds))
+            _require_decidable(benchmark, benchmark.limit, config.level(is_protected=False))
+    return config
+
+
+def _looks(value: Any) -> tuple[float, ...]:
+    """Shares of the items: a number of equal looks, or the shares themselves."""
+    if type(value) is int:
+        count = Number(1, MAX_LOOKS, whole=True).read(value, "looks")
+        return tuple((number + 1) / count for number in range(count))
+    share = Number(0, 1, open_low=True)
+    shares = tuple(ListOf(share, 1, MAX_LOOKS).read(value, "looks"))
+    if list(shares) != sorted(set(shares)) or shares[-1] != 1.0:
+        raise BadInputError(
+            "looks must be a number of looks, or rising shares of the items that end with 1, "
+            "such as [0.25, 0.6, 1]."
+        )
+    return shares
+
+
+def _blind(value: Any, place: str) -> BlindRule | None:
+    if value is None:
+        return None
+    values = read_map(value, place)
+    refuse_unknown(values, _BLIND_KEYS, place)
+    if "benchmark" not in values:
+        raise BadInputError(f"{place} has no benchmark; name one whose items are the prompts.")
+    return BlindRule(
+        reference=parse_reference(values["benchmark"], f"{place}.benchmark"),
+        votes=Number(10, 10_000, whole=True).read(values.get("votes", 40), f"{place}.votes"),
+        margin=Number(0, 0.5, open_low=True).read(values.get("margin", 0.1), f"{place}.margin"),
+        limit=Number(5, 1_000, whole=True).read(values.get("limit", 50), f"{place}.limit"),
+    )
 
 
 def parse_reference(text: str, place: str = "The benchmark") -> BenchmarkReference:
@@ -155,30 +271,36 @@ def parse_reference(text: str, place: str = "The benchmark") -> BenchmarkReferen
     )
 
 
-def require_decidable(gate: GateConfig, item_counts: Mapping[str, int]) -> None:
-    """Refuse a gate whose items cannot prove its margins.
+def require_decidable(
+    benchmark: GateBenchmark, n: int, *, alpha: float, power: float = DEFAULT_POWER
+) -> None:
+    """Refuse a benchmark whose `n` items cannot prove its margin (gate-methods, section 4).
 
-    `item_counts` holds the number of items by benchmark reference, as `str(reference)`.
+    A relative margin, or the benchmark's own, is looked at once its size is known.
 
     Raises:
-        BadInputError: a benchmark has fewer than 100 items, or a margin below m*.
+        BadInputError: fewer than 100 items, or a margin below m*.
     """
-    for benchmark in gate.benchmarks:
-        _require_decidable(benchmark, item_counts[str(benchmark.reference)], gate.alpha)
+    _require_decidable(benchmark, n, alpha, power)
 
 
-def _require_decidable(benchmark: GateBenchmark, n: int, alpha: float) -> None:
+def _require_decidable(
+    benchmark: GateBenchmark, n: int, alpha: float, power: float = DEFAULT_POWER
+) -> None:
     if n < MINIMUM_ITEMS:
         raise BadInputError(
             f"{benchmark.reference} has {n} items and cannot decide: it needs at least "
             f"{MINIMUM_ITEMS} items."
         )
-    smallest = provable_margin(benchmark.discordance, n, alpha=alpha)
-    if benchmark.margin >= smallest:
+    if benchmark.margin is None or benchmark.margin.relative:
         return
-    needed = ceil(binary_items_needed(benchmark.discordance, benchmark.margin, alpha=alpha))
+    margin, variance = benchmark.margin.value, benchmark.variance
+    smallest = provable_margin(variance, n, alpha=alpha, power=power)
+    if margin >= smallest:
+        return
+    needed = ceil(items_needed(variance, margin, alpha=alpha, power=power))
     raise BadInputError(
-        f"{benchmark.reference} cannot decide a margin of {benchmark.margin:g} with {n} items: it "
+        f"{benchmark.reference} cannot decide a margin of {margin:g} with {n} items: it "
         f"needs {needed} items, or a margin of at least {ceil(smallest * 1000) / 1000:g}."
     )
 
@@ -186,19 +308,27 @@ def _require_decidable(benchmark: GateBenchmark, n: int, alpha: float) -> None:
 def _benchmark(value: Any, place: str) -> GateBenchmark:
     values = read_map(value, place)
     refuse_unknown(values, _BENCHMARK_KEYS, place)
-    for key in ("benchmark", "margin"):
-        if key not in values:
-            raise BadInputError(f"{place} has no {key}; add it.")
-    limit = values.get("limit")
+    values = {key: given for key, given in values.items() if given is not None}
+    if "benchmark" not in values:
+        raise BadInputError(f"{place} has no benchmark; add it.")
+    margin = values.get("margin")
     return GateBenchmark(
         reference=parse_reference(values["benchmark"], f"{place}.benchmark"),
-        margin=Number(0, 0.5, open_low=True).read(values["margin"], f"{place}.margin"),
+        margin=None if margin is None else read_margin(margin, f"{place}.margin"),
         role=Role(OneOf(tuple(Role)).read(values.get("role", "guard"), f"{place}.role")),
-        limit=None if limit is None else Number(1, 50_000, True).read(limit, f"{place}.limit"),
-        discordance=Number(0, 1, open_low=True).read(
-            values.get("discordance", DEFAULT_DISCORDANCE), f"{place}.discordance"
-        ),
+        limit=_number(values, "limit", Number(1, 50_000, whole=True), place),
+        discordance=_number(values, "discordance", Number(0, 1, open_low=True), place)
+        or DEFAULT_DISCORDANCE,
+        spread=_number(values, "spread", Number(0, MAX_MARGIN, open_low=True), place),
+        metric=COLUMN.read(values["metric"], f"{place}.metric") if "metric" in values else None,
+        hidden=Flag().read(values.get("hidden", False), f"{place}.hidden"),
     )
+
+
+def _number(values: dict[str, Any], key: str, reader: Number, place: str | None) -> Any:
+    if key not in values:
+        return None
+    return reader.read(values[key], f"{place}.{key}" if place else key)
 
 
 def _refuse_repeats(benchmarks: tuple[GateBenchmark, ...], place: str) -> None:

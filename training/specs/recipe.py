@@ -94,7 +94,11 @@ TEXT_KEYS: dict[str, Reader] = {
     "warmup_ratio": Number(0, 1, open_high=True),
 }
 _DEFAULT_LORA = {"r": 8, "lora_alpha": 16, "target_modules": "all-linear"}
-_OWN_KEYS = ("base", "dataset", "prompt", "completion", "method", "lora", "description")
+_OWN_KEYS = (
+    "base", "dataset", "prompt", "completion", "method", "lora", "description", "evaluate",
+)  # fmt: skip
+# What the result is measured with as soon as it is proposed, beside the gate of its branch.
+_EVALUATE = ListOf(Text(1500, re.compile(r"\S+:\S+"), "a benchmark (namespace/name:path)"), 0, 20)
 _KNOWN_KEYS = (*_OWN_KEYS, *TEXT_KEYS, *TRAINING_KEYS)
 _BASE_KEYS = ("repo_id", "revision")
 _DATASET_KEYS = ("repo_id", "revision", "file", "sample")
@@ -120,7 +124,10 @@ class DatasetSource:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How to fine-tune. `settings` and `lora` hold only the keys that the recipe names."""
+    """How to fine-tune. `settings` and `lora` hold only the keys that the recipe names.
+
+    `evaluate` names benchmarks that the result is measured with as soon as it is proposed.
+    """
 
     dataset: DatasetSource
     completion: str
@@ -130,6 +137,7 @@ class Recipe:
     description: str = ""
     settings: dict[str, Any] = field(default_factory=dict)
     lora: dict[str, Any] = field(default_factory=dict)
+    evaluate: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values in the file's own shape; `parse_recipe` of them is this recipe again."""
@@ -144,6 +152,7 @@ class Recipe:
             "dataset": dataset,
             "method": self.method,
             "description": self.description,
+            "evaluate": list(self.evaluate),
             **self.runner_recipe(),
         }
 
@@ -154,8 +163,9 @@ class Recipe:
 
     @property
     def digest(self) -> str:
-        """SHA-256 that names all of the recipe but its description."""
-        return digest_of({k: v for k, v in self.to_dict().items() if k != "description"})
+        """SHA-256 that names all of the recipe that the result depends on."""
+        told = ("description", "evaluate")
+        return digest_of({k: v for k, v in self.to_dict().items() if k not in told})
 
 
 def parse_recipe(content: bytes | str, *, place: str = "The recipe") -> Recipe:
@@ -189,6 +199,7 @@ def read_recipe(values: dict[str, Any], *, place: str = "The recipe") -> Recipe:
         description=Text(2000).read(values.get("description", ""), f"{place}: description"),
         settings=settings,
         lora=_lora(values.get("lora"), f"{place}: lora"),
+        evaluate=tuple(_EVALUATE.read(values.get("evaluate") or [], f"{place}: evaluate")),
     )
 
 

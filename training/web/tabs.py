@@ -13,12 +13,13 @@ from django.utils.translation import gettext_lazy
 from hub.extensions import Change, PullRequestTab
 from hub.http.authentication import actor_of
 from hub.models import Repository
-from training.actions.examples import DIRECTIONS, examples_of
+from training.actions.examples import LENGTHS, Query, find_examples
 from training.actions.standing import requirement_of, standing_of
 from training.jobs.sentences import detail_of
 from training.models import GateRecord, Run
 
 EXAMPLES_A_PAGE = 20
+FILTERS = ("benchmark", "direction", "group", "length", "item")
 METHODS = {
     "tango": gettext_lazy("score interval for paired right/wrong items (Tango 1998)"),
     "paired_t": gettext_lazy("paired t interval"),
@@ -89,25 +90,33 @@ def examples(repository: Repository, change: Change, request: HttpRequest) -> di
     if record is None:
         return {"record": None, "standing": standing}
     keys = [(result["key"], result["label_text"]) for result in record.results]
-    benchmark = request.GET.get("benchmark", "")
-    direction = request.GET.get("direction", "")
-    chosen = {
-        "benchmark": benchmark if benchmark in dict(keys) else "",
-        "direction": direction if direction in DIRECTIONS else "",
-    }
-    found, hidden = examples_of(repository, record, actor_of(request), **chosen)
-    page = Paginator(found, EXAMPLES_A_PAGE).get_page(request.GET.get("page"))
+    given = {name: request.GET.get(name, "")[:200] for name in FILTERS}
+    number = _page_number(request)
+    found = find_examples(
+        repository, record, actor_of(request), Query(**given),
+        start=(number - 1) * EXAMPLES_A_PAGE, count=EXAMPLES_A_PAGE,
+    )  # fmt: skip
+    page = Paginator(range(found.total), EXAMPLES_A_PAGE).get_page(number)
     return {
         "record": record,
         "standing": standing,
         "is_stale": bool(standing and record is standing.earlier),
         "page": page,
-        "hidden": hidden,
+        "examples": found.examples,
+        "counts": found.counts,
+        "hidden": found.hidden,
+        "groups": found.groups,
         "keys": keys,
-        "chosen": chosen,
+        "chosen": given,
         "directions": [("lost", _("lost")), ("gained", _("gained")), ("same", _("unchanged"))],
-        "query": urlencode({key: value for key, value in chosen.items() if value}),
+        "lengths": list(LENGTHS),
+        "query": urlencode({key: value for key, value in given.items() if value}),
     }
+
+
+def _page_number(request: HttpRequest) -> int:
+    text = request.GET.get("page", "1")
+    return max(1, int(text)) if text.isdecimal() and len(text) < 7 else 1
 
 
 def runs(repository: Repository, change: Change, request: HttpRequest) -> dict[str, Any]:
