@@ -21,7 +21,7 @@ MAX_SHOTS = 64
 MAX_SHOT_CHARACTERS = 32_000
 SAMPLE_BY = ("line", "paragraph", "document")
 SAMPLERS = ("seeded", "first_n")
-SPLIT = Text(64, re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z"), "a name of letters, digits, . _ -")
+SPLIT = Text(128, re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z"), "a name of letters, digits, . _ -")
 _FEWSHOT_KEYS = ("sampler", "seed", "split", "samples")
 _KWARGS = ("data_files", "revision", "sample_by")
 

@@ -43,7 +43,7 @@ TOKENIZERS = {
     "bleu": ("13a", "intl", "zh", "char", "none"),
     **dict.fromkeys(("f1", "rouge1", "rouge2", "rougeL"), ("word", "char")),
 }
-_COMPARES_TEXT = ("exact_match", "pass_at_k")
+COMPARES_TEXT = ("exact_match", "pass_at_k")
 _KEYS = (
     "metric", "aggregation", "higher_is_better", "filter", "k", "tokenize", "ignore_case",
     "ignore_punctuation", "regexes_to_ignore",
@@ -139,7 +139,7 @@ def _metric(value: Any, output_type: str, place: str) -> MetricSpec:
         ignore_case=_flag(name, values, "ignore_case", place),
         ignore_punctuation=_flag(name, values, "ignore_punctuation", place),
         regexes_to_ignore=read_patterns(patterns, f"{place}.regexes_to_ignore")
-        if _may(name, values, "regexes_to_ignore", _COMPARES_TEXT, place)
+        if _may(name, values, "regexes_to_ignore", COMPARES_TEXT, place)
         else (),
     )
 
@@ -193,7 +193,7 @@ def _tokenizer(name: str, values: dict[str, Any], place: str) -> str | None:
 
 
 def _flag(name: str, values: dict[str, Any], key: str, place: str) -> bool:
-    given = _may(name, values, key, _COMPARES_TEXT, place)
+    given = _may(name, values, key, COMPARES_TEXT, place)
     return given and bool(Flag().read(values[key], f"{place}.{key}"))
 
 
