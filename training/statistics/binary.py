@@ -17,7 +17,7 @@ class McNemar:
     mid_p: float
 
 
-def restricted_estimate(gains: int, losses: int, n: int, difference: float) -> float:
+def restricted_estimate(gains: float, losses: float, n: float, difference: float) -> float:
     """The likeliest probability of a loss, given that the true difference is `difference`.
 
     Source: Tango 1998, Statistics in Medicine 17:891.

@@ -22,9 +22,10 @@ from training.statistics.verdicts import (
     closer_is_better,
     higher_is_better,
     label_of,
+    sign_of,
     verdict_of,
 )
-from training.statistics.weighing import evidence_of, value_of
+from training.statistics.weighing import chance_outside, evidence_of, regression_p, value_of
 
 MINIMUM_ITEMS = 100
 MINIMUM_CLUSTERS = 10
@@ -121,11 +122,11 @@ def weigh(pairs: Paired, rule: Rule, *, seed: int = 0) -> Comparison:
     """
     metric = metric_named(rule.metric)
     base, candidate = value_of(pairs, metric, "base"), value_of(pairs, metric, "candidate")
-    sign = -1.0 if rule.direction is Direction.LOWER else 1.0
+    sign = sign_of(rule.direction)
     evidence = evidence_of(pairs, metric, sign, alpha=rule.alpha, seed=seed)
     interval = evidence.interval(rule.alpha)
     margin = _margin(rule, base)
-    allowance = _allowance(rule, margin, base)
+    allowance = allowance_of(rule, margin, base)
     verdict = verdict_of(interval.lower, interval.upper, allowance)
     gains, losses = _gains_and_losses(pairs, sign)
     found = Comparison(
@@ -178,7 +179,8 @@ def _margin(rule: Rule, base: float) -> float:
     return margin
 
 
-def _allowance(rule: Rule, margin: float, base: float) -> Allowance:
+def allowance_of(rule: Rule, margin: float, base: float) -> Allowance:
+    """The changes that the rule allows from the value `base`."""
     if rule.target is None:
         return higher_is_better(margin)
     return closer_is_better(base, rule.target, margin)
@@ -193,15 +195,13 @@ def _gains_and_losses(pairs: Paired, sign: float) -> tuple[int | None, int | Non
 
 def _planning(found: Comparison, interval: Interval) -> dict[str, object]:
     """The margin m* that so many items prove for an equal model, and the items for `margin`."""
-    half = 0.5 * (interval.upper - interval.lower) / normal_upper(found.alpha)
-    error = half if interval.standard_error is None else interval.standard_error
-    changed = (found.gains or 0) + (found.losses or 0)
-    # Of right/wrong items the formula takes the share that changed, and one change in n at least:
-    # the least that could have been missed.
-    binary = found.method == "tango"
-    variance = (
-        max(changed, 1) / found.n if binary else found.n * max(error, half * (error == 0.0)) ** 2
-    )
+    error = interval.standard_error
+    if error is None:
+        error = 0.5 * (interval.upper - interval.lower) / normal_upper(found.alpha)
+    variance = found.n * error**2
+    if found.method == "tango":
+        # The share that changed, and one change in n at least: the least that could be missed.
+        variance = max((found.gains or 0) + (found.losses or 0), 1) / found.n
     # Counted from the change that was seen, where it is a loss: planning from no change at all
     # would promise too much.
     needed = items_needed(variance, found.margin, alpha=found.alpha, delta=-_worse(found))
@@ -224,23 +224,13 @@ def _worse(found: Comparison) -> float:
 def _p_values(found: Comparison, evidence: Evidence, allowance: Allowance) -> dict[str, object]:
     """Of "nothing changed" (two-sided), "not regressed" and "allowed" (one-sided, for Holm)."""
     two_sided = 2.0 * min(evidence.chance_above(0.0), evidence.chance_below(0.0))
-    regressed = _outside(evidence, allowance.better_from, allowance.better_to)
     if isinstance(evidence, ScoreEvidence):
-        exact = mcnemar(evidence.gains, evidence.losses)
-        two_sided = exact.two_sided
-        if found.target is None:
-            regressed = exact.harm
+        two_sided = mcnemar(evidence.gains, evidence.losses).two_sided
     return {
         "p_value": min(1.0, two_sided),
-        "p_regressed": regressed,
-        "p_failed": _outside(evidence, allowance.floor, allowance.ceiling),
+        "p_regressed": regression_p(evidence, allowance),
+        "p_failed": chance_outside(evidence, allowance.floor, allowance.ceiling),
     }
-
-
-def _outside(evidence: Evidence, low: float, high: float) -> float:
-    """The p-value of "the true change lies between `low` and `high`"."""
-    above = evidence.chance_above(high) if isfinite(high) else 1.0
-    return min(evidence.chance_below(low), above)
 
 
 def _circumstances(

@@ -100,8 +100,10 @@ class Unseen:
 
     def chance(self, distance: float) -> float:
         """The p-value of a change that lies `distance` away from the seen one; inverts `reach`."""
-        if distance <= 0.0 or self.weight == 0.0:
-            return 0.0 if distance > 0.0 else 1.0
+        if self.weight == 0.0:
+            return 0.0
+        if distance <= 0.0:
+            return 0.5
         share = distance / self.weight
         return 0.0 if share >= 1.0 else normal_tail(sqrt(self.units * share / (1.0 - share)))
 
@@ -120,10 +122,10 @@ class CautiousEvidence:
     def interval(self, alpha: float) -> Interval:
         found, reach = self.seen.interval(alpha), self.unseen.reach(alpha)
         lower, upper = min(found.lower, self.delta - reach), max(found.upper, self.delta + reach)
-        method = found.method
-        if (lower, upper) != (found.lower, found.upper):
-            method = f"{found.method}_few_changes"
-        return Interval(self.delta, lower, upper, method, found.standard_error)
+        if (lower, upper) == (found.lower, found.upper):
+            return found
+        error = max(found.standard_error or 0.0, reach / normal_upper(alpha))
+        return Interval(self.delta, lower, upper, f"{found.method}_few_changes", error)
 
     def chance_above(self, change: float) -> float:
         return max(self.seen.chance_above(change), self.unseen.chance(self.delta - change))

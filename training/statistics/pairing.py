@@ -34,6 +34,7 @@ class Paired:
     for the kind mean; for the other kinds `base` and `candidate` may hold NaN.
     """
 
+    ids: list[str]
     base: Array
     candidate: Array
     clusters: npt.NDArray[np.intp] | None
@@ -42,7 +43,21 @@ class Paired:
 
     @property
     def n(self) -> int:
-        return len(self.base)
+        return len(self.ids)
+
+    def taken(self, places: npt.NDArray[np.intp]) -> "Paired":
+        """The pairs at these places, their clusters numbered anew."""
+        clusters = self.clusters
+        if clusters is not None:
+            _names, clusters = np.unique(clusters[places], return_inverse=True)
+        return Paired(
+            [self.ids[place] for place in places],
+            self.base[places],
+            self.candidate[places],
+            clusters,
+            self.base_sums[places],
+            self.candidate_sums[places],
+        )
 
     @property
     def changed(self) -> npt.NDArray[np.bool_]:
@@ -92,7 +107,7 @@ def pair_items(
     base_scores, base_sums = _columns(ids, lefts, "base", metric)
     candidate_scores, candidate_sums = _columns(ids, rights, "candidate", metric)
     _require_same_items(ids, base_sums, candidate_sums, metric)
-    return Paired(base_scores, candidate_scores, clusters, base_sums, candidate_sums)
+    return Paired(ids, base_scores, candidate_scores, clusters, base_sums, candidate_sums)
 
 
 def _by_id(scores: Iterable[ItemScore], side: str) -> dict[str, ItemScore]:

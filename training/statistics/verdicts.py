@@ -12,6 +12,11 @@ class Direction(StrEnum):
     TARGET = "target"
 
 
+def sign_of(direction: Direction) -> float:
+    """What turns a change into one where more is better; a target keeps the change as it is."""
+    return -1.0 if direction is Direction.LOWER else 1.0
+
+
 class Verdict(StrEnum):
     PASS = "pass"  # noqa: S105 - a verdict
     FAIL = "fail"

@@ -1,7 +1,10 @@
 """Which method weighs a set of paired items: chosen by the kind of metric and by the items."""
 
+from math import inf, isfinite
+
 import numpy as np
 
+from training.statistics.binary import mcnemar
 from training.statistics.bootstrap import influences, replicates_for, resample
 from training.statistics.evidence import (
     CautiousEvidence,
@@ -19,6 +22,7 @@ from training.statistics.intervals import (
 )
 from training.statistics.metrics import Kind, Metric
 from training.statistics.pairing import Paired
+from training.statistics.verdicts import Allowance
 
 
 def value_of(pairs: Paired, metric: Metric, side: str) -> float:
@@ -52,6 +56,19 @@ def evidence_of(
         replicates=replicates_for(alpha, units),
     )
     return CautiousEvidence(resampled, _unseen(pairs, metric))
+
+
+def regression_p(evidence: Evidence, allowance: Allowance) -> float:
+    """The one-sided p-value of "it did not get worse": McNemar's exact one where items are 0/1."""
+    if isinstance(evidence, ScoreEvidence) and allowance.better_to == inf:
+        return mcnemar(evidence.gains, evidence.losses).harm
+    return chance_outside(evidence, allowance.better_from, allowance.better_to)
+
+
+def chance_outside(evidence: Evidence, low: float, high: float) -> float:
+    """The p-value of "the true change lies between `low` and `high`"."""
+    above = evidence.chance_above(high) if isfinite(high) else 1.0
+    return min(evidence.chance_below(low), above)
 
 
 def _mean(pairs: Paired, metric: Metric, sign: float) -> Evidence:
