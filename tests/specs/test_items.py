@@ -125,3 +125,15 @@ def test_any_rows_get_stable_ids(rows, shuffle):
     shuffled = list(rows)
     shuffle.shuffle(shuffled)
     assert ids(select_items(rows, asked)) == ids(select_items(shuffled, asked))
+
+
+def test_several_columns_together_name_a_cluster():
+    asked = parse_benchmark(
+        "task: t\ndoc_to_choice: [a, b]\ndoc_to_target: 0\n"
+        "weighbridge: {cluster_by: [category, question], group_by: category}\n"
+    )
+    rows = [{"category": c, "question": q} for c in ("Age", "Work") for q in (1, 2)]
+    found = {(item.group, item.cluster) for item in select_items(rows, asked)}
+    assert found == {
+        ("Age", "Age / 1"), ("Age", "Age / 2"), ("Work", "Work / 1"), ("Work", "Work / 2"),
+    }  # fmt: skip

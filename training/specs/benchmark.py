@@ -59,6 +59,7 @@ from training.statistics.verdicts import Direction
 
 MAX_CHOICES = 64
 MAX_TARGETS = 64
+MAX_COLUMNS = 5
 LANGUAGE = Text(16, re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z"), "a language such as en or zh")
 _DELIMITER = Text(20)
 _KNOWN_KEYS = (
@@ -129,8 +130,8 @@ def read_benchmark(values: dict[str, Any], *, place: str = "The benchmark") -> B
         filters=tuple(read_filters(values.get("filter_list"), f"{place}: filter_list").items()),
         metrics=metrics,
         sample=read_sample(ours.get("sample"), f"{place}: weighbridge.sample"),
-        cluster_by=_optional(COLUMN, ours, "cluster_by", place),
-        group_by=_optional(COLUMN, ours, "group_by", place),
+        cluster_by=_columns(ours.get("cluster_by"), f"{place}: weighbridge.cluster_by"),
+        group_by=_columns(ours.get("group_by"), f"{place}: weighbridge.group_by"),
         words=read_path(ours["words"], f"{place}: weighbridge.words") if "words" in ours else None,
         roles=_roles(ours, metrics, place),
         margin=read_margin(ours["margin"], f"{place}: weighbridge.margin")
@@ -253,6 +254,14 @@ def _roles(
             raise BadInputError(f"{where} is for {', '.join(NEEDS_ROLES)}; leave it out.")
         return ()
     return tuple((ROLES | read).items())
+
+
+def _columns(value: Any, name: str) -> tuple[str, ...]:
+    """One column, or several whose values are taken together."""
+    if value is None:
+        return ()
+    listed = value if isinstance(value, list) else [value]
+    return tuple(ListOf(COLUMN, 1, MAX_COLUMNS).read(listed, name))
 
 
 def _labels(values: dict[str, Any], ours: dict[str, Any], place: str) -> Labels:

@@ -36,7 +36,8 @@ class BenchmarkDefinition:
 
     `choices` is a list of texts, or a template or column that gives one. `answer` is the right
     choice: its index, a template or column that gives it or its index, or several of them; for
-    generated texts the reference. `words` is the file of a word list. `roles` names the columns
+    generated texts the reference. `cluster_by` and `group_by` are columns whose values together
+    name a cluster or a group. `words` is the file of a word list. `roles` names the columns
     that the bias metrics read. `margin` is what the benchmark itself advises to a gate. Of a
     `hidden` one nobody who proposes may read an item.
     """
@@ -55,8 +56,8 @@ class BenchmarkDefinition:
     filters: tuple[tuple[str, Chain], ...] = ()
     metrics: tuple[MetricSpec, ...] = ()
     sample: Sample = field(default_factory=Sample)
-    cluster_by: str | None = None
-    group_by: str | None = None
+    cluster_by: tuple[str, ...] = ()
+    group_by: tuple[str, ...] = ()
     words: str | None = None
     roles: tuple[tuple[str, str], ...] = ()
     margin: Margin | None = None
@@ -164,7 +165,7 @@ class BenchmarkDefinition:
                 None if self.fewshot is None else self.fewshot.to_dict(),
                 self.sample.to_dict(),
                 self.rows.sample_by,
-                self.cluster_by,  # clusters stay together in a chunk, which decides rounding
+                list(self.cluster_by),  # clusters stay together in a chunk, which decides rounding
             ]
         )
 
@@ -188,8 +189,8 @@ class BenchmarkDefinition:
             "direction": self.direction.value,
             "target": self.target,
             "sample": self.sample.to_dict(),
-            "cluster_by": self.cluster_by,
-            "group_by": self.group_by,
+            "cluster_by": list(self.cluster_by),
+            "group_by": list(self.group_by),
             "margin": None if self.margin is None else self.margin.written,
             "hidden": self.hidden,
         }

@@ -44,9 +44,10 @@ TOKENIZERS = {
     **dict.fromkeys(("f1", "rouge1", "rouge2", "rougeL"), ("word", "char")),
 }
 COMPARES_TEXT = ("exact_match", "pass_at_k")
+_FLAGS = ("ignore_case", "ignore_punctuation", "ignore_numbers")
 _KEYS = (
     "metric", "aggregation", "higher_is_better", "filter", "k", "tokenize", "ignore_case",
-    "ignore_punctuation", "regexes_to_ignore",
+    "ignore_punctuation", "ignore_numbers", "regexes_to_ignore",
 )  # fmt: skip
 
 
@@ -66,6 +67,7 @@ class MetricSpec:
     tokenize: str | None = None
     ignore_case: bool = False
     ignore_punctuation: bool = False
+    ignore_numbers: bool = False
     regexes_to_ignore: tuple[str, ...] = ()
 
     @property
@@ -83,7 +85,7 @@ class MetricSpec:
         found: dict[str, Any] = {"name": self.name}
         found |= {} if self.k is None else {"k": self.k}
         found |= {} if self.tokenize is None else {"tokenize": self.tokenize}
-        for flag in ("ignore_case", "ignore_punctuation"):
+        for flag in _FLAGS:
             found |= {flag: True} if getattr(self, flag) else {}
         if self.regexes_to_ignore:
             found["regexes_to_ignore"] = list(self.regexes_to_ignore)
@@ -138,6 +140,7 @@ def _metric(value: Any, output_type: str, place: str) -> MetricSpec:
         tokenize=_tokenizer(name, values, place),
         ignore_case=_flag(name, values, "ignore_case", place),
         ignore_punctuation=_flag(name, values, "ignore_punctuation", place),
+        ignore_numbers=_flag(name, values, "ignore_numbers", place),
         regexes_to_ignore=read_patterns(patterns, f"{place}.regexes_to_ignore")
         if _may(name, values, "regexes_to_ignore", COMPARES_TEXT, place)
         else (),

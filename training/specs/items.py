@@ -53,8 +53,8 @@ def select_items(
         Item(
             id=each.id,
             doc=dict(each.row),
-            group=_column(each.row, definition.group_by, "group_by"),
-            cluster=_column(each.row, definition.cluster_by, "cluster_by"),
+            group=_named(each.row, definition.group_by, "group_by"),
+            cluster=_named(each.row, definition.cluster_by, "cluster_by"),
             rank=rank,
         )
         for rank, each in enumerate(chosen)
@@ -75,5 +75,7 @@ def lm_eval_doc_hash(doc: Row) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _column(row: Row, column: str | None, purpose: str) -> str | None:
-    return None if column is None else column_text(row, column, purpose)
+def _named(row: Row, columns: tuple[str, ...], purpose: str) -> str | None:
+    """The values of `columns` as one name; None where there are none."""
+    values = [column_text(row, column, purpose) for column in columns]
+    return " / ".join(values) if values else None

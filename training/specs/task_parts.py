@@ -25,7 +25,9 @@ DEFAULT_METRICS = {
     "loglikelihood_rolling": ("word_perplexity", "byte_perplexity", "bits_per_byte"),
     "generate_until": ("exact_match",),
 }
-_METRIC_KEYS = ("ignore_case", "ignore_punctuation", "regexes_to_ignore", "k", "tokenize")
+_METRIC_KEYS = (
+    "ignore_case", "ignore_punctuation", "ignore_numbers", "regexes_to_ignore", "k", "tokenize",
+)  # fmt: skip
 _RENAMED = {"max_new_tokens": "max_gen_toks", "max_tokens": "max_gen_toks", "stop": "until"}
 _SAMPLING_KEYS = ("temperature", "top_p", "top_k", "seed", "min_p", "typical_p")
 _WITHOUT_EFFECT = {"num_beams": 1, "num_return_sequences": 1, "repetition_penalty": 1}
@@ -120,8 +122,8 @@ def _means(name: str, key: str) -> bool:
 def take_generation(draft: Draft) -> None:
     """generation_kwargs, repeats and filters, where the model writes its answers."""
     if draft.made["output_type"] != TEXTS:
-        given = [key for key in ("generation_kwargs", "filter_list") if draft.values.get(key)]
-        for key in given:
+        useless = [key for key in ("generation_kwargs", "filter_list") if draft.values.get(key)]
+        for key in useless:
             draft.note(gettext_noop("%(key)s is left out: %(kind)s has no use for it."),
                        key=key, kind=draft.made["output_type"])  # fmt: skip
         return
@@ -194,7 +196,7 @@ def _reason(draft: Draft, chain: Any, place: str) -> str | None:
     """Why a chain cannot be applied."""
     if tags := draft.tagged(place):
         return str(tags[0])
-    steps = chain.get("filter") if isinstance(chain, dict) else None
+    steps: Any = chain.get("filter") if isinstance(chain, dict) else None
     if isinstance(chain, dict) and "function" in chain:
         steps = [chain]
     for step in steps if isinstance(steps, list) else []:

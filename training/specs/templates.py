@@ -24,15 +24,19 @@ def read_template(value: Any, name: str) -> str:
     try:
         # Parsed and no more: compiling would already compute what is constant in it.
         tree = ENVIRONMENT.parse(source)
-        named = list(tree.find_all((nodes.Filter, nodes.Test, *_BRINGING_IN)))
+        named = list(tree.find_all((nodes.Filter, nodes.Test)))
+        brought = list(tree.find_all(_BRINGING_IN))
     except (TemplateError, RecursionError) as error:
         raise BadInputError(f"{name} is not a valid template: {error}.") from error
+    if brought:
+        raise BadInputError(f"{name}, line {brought[0].lineno}: no template brings in another one.")
     for node in named:
-        if isinstance(node, _BRINGING_IN):
-            raise BadInputError(f"{name}, line {node.lineno}: no template brings in another one.")
-        known = ENVIRONMENT.filters if isinstance(node, nodes.Filter) else ENVIRONMENT.tests
+        kind, known = (
+            ("filter", ENVIRONMENT.filters)
+            if isinstance(node, nodes.Filter)
+            else ("test", ENVIRONMENT.tests)
+        )
         if node.name not in known:
-            kind = "filter" if isinstance(node, nodes.Filter) else "test"
             raise BadInputError(
                 f"{name} uses the {kind} {node.name[:40]!r}, which templates here do not have; "
                 f"they have {', '.join(sorted(known))}."
