@@ -1,20 +1,32 @@
-"""What the demo ships is read by the same readers as everybody's files, and can decide."""
+"""What the hub ships is read by the same readers as everybody's files, and can decide."""
 
 from pathlib import Path
 
 import pytest
 
 from hub.formats.card import parse_card, validate_card
-from training.runner.benchmarks import Definition
+from training.runner.definitions import Definition
+from training.specs.assembly import assemble
 from training.specs.benchmark import parse_benchmark
-from training.specs.gate import GATE_PATH, parse_gate, require_decidable
-from training.specs.items import select_items
+from training.specs.benchmark_metrics import METRICS_OF, OUTPUT_TYPES
+from training.specs.chunks import chunked
+from training.specs.gate import (
+    GATE_PATH,
+    BenchmarkReference,
+    GateBenchmark,
+    parse_gate,
+    require_decidable,
+)
 from training.specs.recipe import parse_recipe
 from training.specs.sampling import read_json_lines, select_rows
+from training.specs.suite import is_suite, parse_suite
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 DATASETS = EXAMPLES / "datasets"
 MODEL = EXAMPLES / "spam-guard"
+FILES = sorted(str(path.relative_to(DATASETS)) for path in DATASETS.glob("*/*.yaml"))
+BENCHMARKS = [name for name in FILES if not is_suite((DATASETS / name).read_bytes())]
+SUITES = [name for name in FILES if name not in BENCHMARKS]
 
 
 def rows(name, file):
@@ -22,12 +34,20 @@ def rows(name, file):
 
 
 def benchmark(name):
-    return parse_benchmark((DATASETS / name / "benchmark.yaml").read_bytes(), place=name)
+    return parse_benchmark((DATASETS / name).read_bytes(), place=name)
+
+
+def assembled(name):
+    folder = (DATASETS / name).parent
+
+    def opened(path):
+        return (folder / path).open("rb")
+
+    return assemble(benchmark(name), open_rows=opened, open_words=opened)
 
 
 def items(name):
-    definition = benchmark(name)
-    return select_items(rows(name, definition.file), definition)
+    return assembled(f"{name}/benchmark.yaml").items
 
 
 @pytest.mark.parametrize(
@@ -38,18 +58,77 @@ def items(name):
 def test_every_card_is_valid_and_names_its_licence(folder, kind):
     content = (folder / "README.md").read_bytes()
     assert validate_card(content, kind) == ([], [])
-    assert parse_card(content, kind).data["license"] in {"apache-2.0", "cc-by-4.0", "mit"}
+    assert parse_card(content, kind).data["license"] in {
+        "apache-2.0", "cc-by-4.0", "cc-by-2.0", "cc0-1.0", "mit",
+    }  # fmt: skip
     if kind == "dataset":
         assert "Attribution:" in content.decode()
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in DATASETS.iterdir()))
+@pytest.mark.parametrize("name", BENCHMARKS)
 def test_the_runner_can_ask_every_item(name):
-    asked = Definition(name, benchmark(name).runner_definition())
-    for item in items(name):
-        question = asked.question({"id": item.id, "doc": item.doc, "group": item.group})
-        assert len(question.choices) == 2
-        assert question.choices[0] != question.choices[1]
+    found = assembled(name)
+    asked = Definition(found.definition.task, found.runner_definition(), found.shots)
+    for item in chunked(found.items):
+        question = asked.question(item.id, item.doc, item.chunk)
+        if found.definition.choices:
+            assert len(set(question.choices)) == len(question.choices) >= 2
+        if found.definition.output_type == "loglikelihood_rolling":
+            assert question.expected[0].strip()
+        else:
+            assert (question.context + question.prompt).strip() or question.choices
+    for metric in found.definition.metrics:
+        assert metric.name == "toxicity" or question.targets or question.expected
+    assert bool(found.words) == (found.definition.words is not None)
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_every_benchmark_says_what_it_measures_and_can_decide(name):
+    found = assembled(name)
+    definition = found.definition
+    assert definition.labels.alias
+    assert definition.labels.summary.endswith(".")
+    assert definition.labels.language in ("en", "zh") or name == "mgsm/both.yaml"
+    assert definition.margin is not None
+    wanted = GateBenchmark(BenchmarkReference("demo/x", "x.yaml"), definition.margin)
+    if definition.primary.unit == "share":
+        require_decidable(wanted, len(found.items), alpha=0.05)
+    assert len(found.items) >= 100
+    clusters = {item.cluster for item in found.items}
+    assert clusters == {None} or len(clusters) >= 10
+    if definition.group_by:
+        assert 2 <= len({item.group for item in found.items}) <= 20
+
+
+def test_every_kind_of_answer_and_nearly_every_metric_is_shipped_in_both_languages():
+    found = [benchmark(name) for name in BENCHMARKS]
+    assert {each.output_type for each in found} == set(OUTPUT_TYPES) - {"loglikelihood"}
+    shipped = {metric.name for each in found for metric in each.metrics}
+    known = {name for names in METRICS_OF.values() for name in names}
+    assert known - shipped == {"acc_bytes", "brier", "perplexity", "rouge1", "rouge2"}
+    for language in ("en", "zh"):
+        ours = [each for each in found if each.labels.language == language]
+        directions = {each.direction.value for each in ours}
+        assert {"higher", "lower"} <= directions
+        assert {"multiple_choice", "loglikelihood_rolling", "generate_until"} <= {
+            each.output_type for each in ours
+        }
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_a_suite_names_benchmarks_that_are_shipped(name):
+    suite = parse_suite((DATASETS / name).read_bytes(), repo_id="demo/suites")
+    for member in suite.members:
+        place = f"{member.repo_id.removeprefix('demo/')}/{member.path}"
+        assert place in BENCHMARKS
+        if suite.language:
+            assert benchmark(place).labels.language == suite.language
+
+
+def test_two_files_that_ask_the_same_share_their_digest():
+    assert benchmark("bbq/benchmark.yaml").digest == benchmark("bbq/bias.yaml").digest
+    digests = [benchmark(name).digest for name in BENCHMARKS]
+    assert len(set(digests)) < len(digests)
 
 
 def test_the_spam_items_are_balanced():
@@ -63,13 +142,20 @@ def test_every_grammar_paradigm_is_asked_equally_often():
     assert len({paradigms.count(uid) for uid in set(paradigms)}) == 1
 
 
+def test_examples_are_no_items():
+    for name in BENCHMARKS:
+        found = assembled(name)
+        assert len(found.shots) == (
+            found.definition.fewshot.count if found.definition.fewshot else 0
+        )
+        assert not [shot for shot in found.shots if shot in [item.doc for item in found.items]]
+
+
 def test_the_gate_can_decide_on_its_items():
     gate = parse_gate((MODEL / GATE_PATH).read_bytes())
-    counts = {
-        str(each.reference): len(items(each.reference.repo_id.removeprefix("demo/")))
-        for each in gate.benchmarks
-    }
-    require_decidable(gate, counts)
+    for each in gate.benchmarks:
+        count = len(items(each.reference.repo_id.removeprefix("demo/")))
+        require_decidable(each, count, alpha=gate.level(is_protected=False))
 
 
 @pytest.mark.parametrize("name", ["good", "too-hot"])
