@@ -26,13 +26,15 @@ class Plan:
 
     `discordance` is the share of right/wrong items on which the models differ. For other scores
     `spread` is the standard deviation of one paired difference, in score units. `delta` is the true
-    change that should pass. `design_effect` is by how much clusters inflate the variance:
-    1 + (items a cluster - 1) times their correlation. `alpha` is one-sided, for all looks together.
+    change that should pass. `clusters` is the number of clusters in all, None without, and
+    `design_effect` by how much they inflate the variance: 1 + (items a cluster - 1) times their
+    correlation. `alpha` is one-sided, for all looks together.
     """
 
     discordance: float | None = 0.10
     spread: float | None = None
     delta: float = 0.0
+    clusters: int | None = None
     design_effect: float = 1.0
     alpha: float = 0.05
     shares: tuple[float, ...] = (1.0,)
@@ -53,7 +55,7 @@ class Plan:
 
     def chance_of_passing(self, n: float, margin: float) -> float:
         """The probability that a candidate changed by `delta` passes, with n items at the end."""
-        edges = self._edges(n / self.design_effect, margin)
+        edges = self._edges(self.clusters or n, margin)
         drift = (self.delta + margin) * sqrt(n / self.design_effect / self.variance)
         return sum(looks.crossing(self.shares, edges, [-edge for edge in edges], drift=drift))
 
@@ -62,13 +64,13 @@ class Plan:
         if self.discordance is None:
             return 0.0
         square = looks.boundaries(self.shares, self.alpha, self.spending)[-1] ** 2
-        return square / (n / self.design_effect + square)
+        return square / ((self.clusters or n) + square)
 
-    def _edges(self, n: float, margin: float) -> list[float]:
+    def _edges(self, units: float, margin: float) -> list[float]:
         """The boundaries in standard deviations of the statistic if the change is `delta`."""
         edges = looks.boundaries(self.shares, self.alpha, self.spending)
-        if self.discordance is None:
-            freedoms = [max(1, ceil(n * share) - 1) for share in self.shares]
+        if self.discordance is None or self.clusters is not None:
+            freedoms = [max(1, ceil(units * share) - 1) for share in self.shares]
             return [
                 t_upper(looks.level(edge), freedom)
                 for edge, freedom in zip(edges, freedoms, strict=True)
@@ -88,6 +90,7 @@ def plan(
     *,
     spread: float | None = None,
     delta: float = 0.0,
+    clusters: int | None = None,
     design_effect: float = 1.0,
     spending: str = looks.DEFAULT_SPENDING,
 ) -> float:
@@ -97,7 +100,7 @@ def plan(
     """
     wanted = Plan(
         None if spread is not None else discordance,
-        spread, delta, design_effect, alpha, tuple(shares), spending,
+        spread, delta, clusters, design_effect, alpha, tuple(shares), spending,
     )  # fmt: skip
     return _margin(wanted, n, power)
 
@@ -111,13 +114,14 @@ def needed(
     *,
     spread: float | None = None,
     delta: float = 0.0,
+    clusters: int | None = None,
     design_effect: float = 1.0,
     spending: str = looks.DEFAULT_SPENDING,
 ) -> int | None:
     """The fewest items that prove `margin` at this power; None if no number does."""
     wanted = Plan(
         None if spread is not None else discordance,
-        spread, delta, design_effect, alpha, tuple(shares), spending,
+        spread, delta, clusters, design_effect, alpha, tuple(shares), spending,
     )  # fmt: skip
     return _items(wanted, margin, power)
 
