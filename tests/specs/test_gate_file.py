@@ -13,6 +13,7 @@ from training.specs.gate import (
     read_gate,
     require_decidable,
 )
+from training.specs.margins import Margin
 
 GATE = """
 alpha: 0.05
@@ -23,7 +24,6 @@ benchmarks:
     limit: 250
   - benchmark: demo/blimp:benchmarks/syntax.yaml@v1
     margin: 0.05
-seeds: [0]
 """
 
 
@@ -35,17 +35,49 @@ def gate(**values):
 def test_a_gate_is_read_with_its_defaults():
     found = parse_gate(GATE)
     spam, blimp = found.benchmarks
-    assert (spam.role, spam.margin, spam.limit) == (Role.TARGET, 0.05, 250)
+    assert (spam.role, spam.margin, spam.limit) == (Role.TARGET, Margin(0.05), 250)
     assert (blimp.role, blimp.limit, blimp.discordance) == (Role.GUARD, None, 0.10)
     assert blimp.reference == BenchmarkReference("demo/blimp", "benchmarks/syntax.yaml", "v1")
     assert str(blimp.reference) == "demo/blimp:benchmarks/syntax.yaml@v1"
-    assert (found.alpha, found.seeds) == (0.05, (0,))
+    assert (found.alpha, found.spending, found.strict) == (0.05, "lan_demets", False)
+    assert found.looks == pytest.approx((1 / 3, 2 / 3, 1))
+    assert (found.noise_floor, found.contamination, found.blind) == (False, True, None)
+
+
+def test_the_level_is_the_branchs_where_the_rule_names_none():
+    named, unnamed = parse_gate(GATE), parse_gate(GATE.replace("alpha: 0.05\n", ""))
+    assert named.level(is_protected=True) == named.level(is_protected=False) == 0.05
+    assert (unnamed.level(is_protected=True), unnamed.level(is_protected=False)) == (0.025, 0.05)
+
+
+def test_all_that_a_rule_can_say_is_read_and_written_again():
+    text = """
+strict: true
+power: 0.9
+noise_floor: true
+contamination: false
+looks: [0.25, 0.6, 1]
+spending: obrien_fleming
+blind: {benchmark: demo/prompts:benchmark.yaml, votes: 60, margin: 0.15, limit: 20}
+benchmarks:
+  - {benchmark: "demo/songci:bits.yaml", margin: 0.5%, metric: bits_per_byte, spread: 0.4}
+  - {benchmark: "demo/secret:benchmark.yaml", hidden: true}
+"""
+    found = parse_gate(text)
+    songci, secret = found.benchmarks
+    assert (songci.margin, songci.metric, songci.variance) == (
+        Margin(0.005, relative=True), "bits_per_byte", pytest.approx(0.16),
+    )  # fmt: skip
+    assert (secret.hidden, secret.margin) == (True, None)
+    assert (found.looks, found.spending, found.strict) == ((0.25, 0.6, 1.0), "obrien_fleming", True)
+    assert (found.blind.votes, found.blind.margin, found.blind.limit) == (60, 0.15, 20)
+    assert read_gate(json.loads(json.dumps(found.to_dict()))) == found
 
 
 def test_what_it_writes_is_the_same_gate_again():
     found = parse_gate(GATE)
     assert read_gate(json.loads(json.dumps(found.to_dict()))) == found
-    assert parse_gate(GATE.replace("alpha: 0.05\n", "")).digest == found.digest
+    assert parse_gate(GATE.replace("role: target", 'role: "target"')).digest == found.digest
     assert parse_gate(GATE.replace("alpha: 0.05", "alpha: 0.06")).digest != found.digest
 
 
@@ -56,8 +88,9 @@ def test_what_it_writes_is_the_same_gate_again():
         ("benchmarks: []", "needs a list of 1 to 20"),
         ("benchmarks: [a]", "a map of keys"),
         (gate(margin=0), "margin is 0"),
-        (gate(margin=0.6), "margin is 0.6"),
-        (gate(margin="2 %"), "margin is '2 %'"),
+        (gate(margin=101), "margin is 101"),
+        (gate(margin="2 points"), "margin is '2 points'"),
+        (gate(margin="0%"), "margin is '0%'"),
         (gate(margins=1), "Did you mean 'margin'?"),
         (gate(role="watch"), "one of target, guard"),
         (gate(limit=99), "needs at least 100 items"),
@@ -69,7 +102,15 @@ def test_what_it_writes_is_the_same_gate_again():
         (gate(benchmark="demo/a:b.yaml@"), "write namespace/name:benchmark.yaml"),
         (gate(benchmark="demo/a:b.yaml@-x"), "a revision"),
         ("alpha: 0.5\nbenchmarks: [{benchmark: 'a/b:c.yaml', margin: 0.1}]", "alpha is 0.5"),
-        ("seeds: []\nbenchmarks: [{benchmark: 'a/b:c.yaml', margin: 0.1}]", "a list of 1 to 10"),
+        ("looks: 0\nbenchmarks: [{benchmark: 'a/b:c.yaml', margin: 0.1}]", "looks is 0"),
+        ("looks: [0.5, 0.4, 1]\nbenchmarks: [{benchmark: 'a/b:c.yaml'}]", "rising shares"),
+        ("looks: [0.5]\nbenchmarks: [{benchmark: 'a/b:c.yaml'}]", "that end with 1"),
+        ("spending: all\nbenchmarks: [{benchmark: 'a/b:c.yaml'}]", "one of lan_demets"),
+        ("blind: {votes: 3}\nbenchmarks: [{benchmark: 'a/b:c.yaml'}]", "has no benchmark"),
+        (
+            "blind: {benchmark: 'a/b:c.yaml', votes: 3}\nbenchmarks: [{benchmark: 'a/b:c.yaml'}]",
+            "blind.votes is 3",
+        ),
         (
             "benchmarks: [{benchmark: 'a/b:c.yaml', margin: 0.1}, "
             "{benchmark: 'a/b:c.yaml@v1', margin: 0.1}]",
@@ -92,14 +133,23 @@ def test_a_gate_that_cannot_be_used_is_refused(content, reason):
     ],
 )
 def test_items_that_cannot_prove_the_margin_are_refused(items, reason):
+    (benchmark,) = parse_gate(gate()).benchmarks
     with pytest.raises(BadInputError) as refused:
-        require_decidable(parse_gate(gate()), {"demo/a:b.yaml": items})
+        require_decidable(benchmark, items, alpha=0.05)
     assert reason in str(refused.value)
 
 
 def test_just_enough_items_are_enough():
-    require_decidable(parse_gate(gate()), {"demo/a:b.yaml": 248})
-    require_decidable(parse_gate(gate(discordance=0.04)), {"demo/a:b.yaml": 100})
+    for values, items in (({}, 248), ({"discordance": 0.04}, 100), ({"margin": "0.5%"}, 100)):
+        (benchmark,) = parse_gate(gate(**values)).benchmarks
+        require_decidable(benchmark, items, alpha=0.05)
+
+
+def test_a_stricter_level_or_more_power_needs_more_items():
+    (benchmark,) = parse_gate(gate()).benchmarks
+    for more in ({"alpha": 0.025}, {"alpha": 0.05, "power": 0.9}):
+        with pytest.raises(BadInputError):
+            require_decidable(benchmark, 248, **more)
 
 
 def test_a_reference_is_read_as_it_is_written():

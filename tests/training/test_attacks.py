@@ -34,7 +34,7 @@ from training.jobs.errors import RunFailedError
 from training.jobs.execute import execute
 from training.jobs.scoring import Scoring
 from training.jobs.workspace import Workspace
-from training.models import Run, RunStatus
+from training.models import Benchmark, Run, RunStatus
 from training.policies import may_read_items
 
 pytestmark = pytest.mark.django_db
@@ -238,11 +238,12 @@ def test_questions_are_not_read_through_a_link(tmp_path):
         workspace=workspace,
         recorder=None,  # type: ignore[arg-type]
         sides=[],
-        issued={"x": []},
-        benchmarks=[],
+        asked=[type("A", (), {"key": "x", "row": Benchmark()})()],  # type: ignore[list-item]
+        stages=[{"x": 0}],
+        settings={},
     )
     with pytest.raises(HubError):
-        scoring._collected("base", "x")
+        scoring._keep_questions()
 
 
 def test_checkpoints_are_not_taken_through_a_link(tmp_path):

@@ -14,6 +14,7 @@ from training.jobs.items import (
     read_item,
     read_items,
     read_lines,
+    read_scores,
     scores_of,
     write_items,
 )
@@ -23,7 +24,11 @@ ISSUED = [IssuedItem("a", {}, group="g", cluster="c"), IssuedItem("b", {})]
 
 
 def item(item_id: str, score: float = 1.0) -> Item:
-    return Item(item_id, score, 0, 0, (-1.5, -2.0))
+    return Item(item_id, {"acc": score}, prediction=0, target=0, loglikelihoods=(-1.5, -2.0))
+
+
+def event(**more):
+    return {"id": "a", "metrics": {"acc": 1.0}, "loglikelihoods": [-1.0], **more}
 
 
 @pytest.mark.parametrize(
@@ -44,30 +49,50 @@ def test_missing_extra_and_double_items_are_refused(ids, code):
 @pytest.mark.parametrize("score", [math.nan, math.inf, None, "1", True])
 def test_a_score_that_is_no_number_is_refused(score):
     with pytest.raises(ItemsError) as caught:
-        read_item({"id": "a", "score": score, "loglikelihoods": [-1.0]})
+        read_item(event(metrics={"acc": score}), ["acc"])
+    assert caught.value.code == "scores_not_finite"
+
+
+@pytest.mark.parametrize("vector", [None, [], [math.nan, 1.0], "12", [None], [True, 1.0]])
+def test_sums_that_are_no_numbers_are_refused(vector):
+    told = event(metrics={"bits_per_byte": 1.5}, sums={"bits_per_byte": vector})
+    with pytest.raises(ItemsError) as caught:
+        read_item(told, ["bits_per_byte"])
     assert caught.value.code == "scores_not_finite"
 
 
 @pytest.mark.parametrize("likelihoods", [[None], [-math.inf], "no", [[-1.0]]])
 def test_likelihoods_that_are_no_numbers_are_refused(likelihoods):
     with pytest.raises(ItemsError):
-        read_item({"id": "a", "score": 1.0, "loglikelihoods": likelihoods})
+        read_item(event(loglikelihoods=likelihoods), ["acc"])
+
+
+@pytest.mark.parametrize("broken", [{"id": ""}, {"id": 3}, {"metrics": []}, {"sums": "x"}])
+def test_what_is_no_result_is_refused(broken):
+    with pytest.raises(ItemsError) as caught:
+        read_item(event(**broken), ["acc"])
+    assert caught.value.code == "malformed_item"
 
 
 def test_items_come_in_the_order_issued_with_the_groups_that_we_know():
     checked = check_items([item("b", 0.0), item("a")], ISSUED)
     assert [(i.id, i.group, i.cluster) for i in checked] == [("a", "g", "c"), ("b", None, None)]
-    assert [score.cluster for score in scores_of(checked)] == ["c", None]
+    assert [score.cluster for score in scores_of(checked, "acc")] == ["c", None]
 
 
 def test_stored_items_come_back_as_they_were_and_equal_ones_are_stored_once(tmp_path):
     blobs = BlobStore(tmp_path, reserve_bytes=0)
-    items = [item("a"), Item("b", 0.0, 1, 0, (-3.0, -1.0), True, "g", "c", "Q?", ("x", "y"))]
+    items = [
+        Item("a", {"bleu": 20.5, "f1": 0.5}, {"bleu": (1.0, 2.0)}, output="Ay", extracted="ay"),
+        Item("b", {"bleu": None, "f1": 0.0}, {"bleu": (0.0, 3.0)}, 1, 0, (-3.0, -1.0), True,
+             nll=4.0, size_bytes=7, tokens=2, group="g", cluster="c"),
+    ]  # fmt: skip
     first, again = write_items(blobs, items), write_items(blobs, items)
     assert first.sha256 == again.sha256
     assert read_items(blobs, first.sha256) == items
     assert items[1].margin == -2.0
-    assert (items[1].answer, items[1].choice(0)) == ("y", "x")
+    assert read_scores(blobs, first.sha256, "bleu") == scores_of(items, "bleu")
+    assert read_scores(blobs, first.sha256, "f1") == scores_of(items, "f1")
 
 
 def test_a_line_that_a_crash_tore_off_is_left_out(tmp_path):

@@ -18,7 +18,8 @@ from training.actions.gates import start_gate
 from training.actions.runs import run_again, submit_finetune
 from training.jobs.execute import execute
 from training.jobs.items import read_items
-from training.models import Evaluation, GateRecord, Run, RunStatus
+from training.jobs.questions import all_questions
+from training.models import Benchmark, Evaluation, GateRecord, Run, RunStatus
 
 pytestmark = pytest.mark.usefixtures("transactional_db")
 
@@ -84,7 +85,10 @@ def test_a_fine_tune_comes_back_as_a_pull_request_that_is_weighed_and_merged(mod
     stored = Evaluation.objects.get(pk=result["candidate_evaluation"])
     items = read_items(model.blobs(), stored.items_sha256)
     assert len(items) == 100
-    assert items[0].choices[0] and items[0].group and len(items[0].loglikelihoods) == 2
+    assert items[0].group and len(items[0].loglikelihoods) == 2
+    asked = all_questions(Benchmark.objects.get(pk=result["benchmark"]))
+    assert asked[items[0].id].choices == ("the", "of")
+    assert asked[items[0].id].prompt.endswith("And all of")
 
     merge_oid = merge_pull_request(pull_request, actor(owner))
     merged = parse_card(store.read(merge_oid, "README.md", limit_bytes=1 << 20), "model")

@@ -174,7 +174,7 @@ def test_the_gate_reads_its_rule_from_the_base_and_never_from_the_proposal(model
     assert run.spec["gate"]["text"].encode() == rule
     assert run.spec["gate"]["digest"] == hashlib.sha256(rule).hexdigest()
     (benchmark,) = run.spec["benchmarks"]
-    assert (benchmark["margin"], benchmark["key"]) == (0.2, "next-word")
+    assert (benchmark["metric"], benchmark["key"]) == ("acc", "next-word")
     assert {given["role"] for given in run.spec["inputs"]} == {
         "base",
         "candidate",

@@ -198,6 +198,7 @@ def _pin(
     spec["gate"] |= {
         "alpha": strict_alpha(level, attempt) if gate.strict else level,
         "attempt": attempt,
+        "strict": gate.strict,
         "undeclared": not declared and not unreadable,
         "unreadable_data": unreadable,
     }

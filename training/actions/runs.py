@@ -185,7 +185,9 @@ def run_again(run: Run, actor: Actor) -> Run:
 def _measure_again(run: Run, actor: Actor) -> Run:
     """The same measurement with the libraries of now: what is known is not computed anew."""
     user = require_same_evaluation(run, actor)
-    spec = run.spec | how_to_run(run.repository, files_of(run.inputs("model")[0]))
+    # Of a search every version is an input; the first one is its good end.
+    role = "model" if run.kind == RunKind.EVALUATE else run.spec["versions_between"][0]["role"]
+    spec = run.spec | how_to_run(run.repository, files_of(run.inputs(role)[0]))
     return submit(
         run.repository,
         kind=RunKind(run.kind),

@@ -8,7 +8,7 @@ from hub.policies import Actor
 from training.models import Run
 from training.policies import readable_repositories
 
-_ALWAYS = ("key", "label", "role", "margin", "seed", "digest")
+_ALWAYS = ("key", "label", "metric", "digest")
 
 
 def shown_spec(run: Run, actor: Actor) -> dict[str, Any]:
@@ -21,7 +21,7 @@ def shown_spec(run: Run, actor: Actor) -> dict[str, Any]:
     seen.add(run.repository_id)  # whoever sees the run sees its repository
     definitions = [given["repository_id"] for given in inputs if given["role"] == "benchmark"]
     benchmarks = run.spec.get("benchmarks", [])
-    shown = {
+    shown: dict[str, Any] = {
         "inputs": [g if g["repository_id"] in seen else {"role": g["role"]} for g in inputs],
         "benchmarks": [
             benchmark
@@ -30,6 +30,9 @@ def shown_spec(run: Run, actor: Actor) -> dict[str, Any]:
             for place, benchmark in zip(definitions, benchmarks, strict=True)
         ],
     }
+    blind = run.spec.get("blind")
+    if blind is not None and not {blind["repository_id"], blind["items_repository_id"]} <= seen:
+        shown["blind"] = {key: blind[key] for key in _ALWAYS}
     return run.spec | {key: value for key, value in shown.items() if key in run.spec}
 
 

@@ -13,10 +13,8 @@ from training.jobs.scoring import Asked
 from training.models import Run
 from training.specs.row_files import read_rows
 from training.specs.sampling import Row, read_sample, select_rows
+from training.statistics.contamination import ERROR_SHARE, WARNING_SHARE, Index
 
-# Above this share a benchmark says nothing about the proposal, above the other one is warned.
-UNUSABLE_SHARE = 0.05
-WARNING_SHARE = 0.01
 EXAMPLES = 20
 
 
@@ -30,7 +28,7 @@ class Contamination:
     sources: tuple[str, ...] = ()
     documents: int = 0
     unread: tuple[str, ...] = ()
-    limit: float = UNUSABLE_SHARE
+    limit: float = ERROR_SHARE
 
     @property
     def unusable(self) -> bool:
@@ -60,8 +58,6 @@ def look_for_contamination(run: Run, asked: Sequence[Asked]) -> Contamination | 
 
     Every text of an item is looked for by itself, in every text of a training row by itself.
     """
-    from training.statistics.contamination import Index
-
     declared = run.inputs("declared")
     if not declared:
         return None

@@ -13,7 +13,7 @@ from django.db import DatabaseError, transaction
 from django.utils.translation import override
 
 from hub.errors import HubError
-from training.jobs import evaluate, finetune, gate
+from training.jobs import bisect, evaluate, finetune, gate
 from training.jobs.environment import require_same_libraries
 from training.jobs.errors import LeaseLostError, RunCancelledError, RunFailedError
 from training.jobs.finishing import finish
@@ -32,6 +32,7 @@ JOBS: dict[str, Job] = {
     RunKind.FINETUNE: finetune.carry_out,
     RunKind.EVALUATE: evaluate.carry_out,
     RunKind.COMPARE: gate.carry_out,
+    RunKind.BISECT: bisect.carry_out,
 }
 
 

@@ -218,6 +218,7 @@ class Weighing:
 
 def _compared(result: Result, asked: Asked, scored: Scored, excluded: frozenset[str]) -> Compared:
     columns = question_columns(asked.row, ("id", "length"))
+    clean = [item.id for item in asked.order if item.id not in excluded]
     return Compared(
         key=asked.key,
         metric=asked.pinned.metric,
@@ -228,6 +229,7 @@ def _compared(result: Result, asked: Asked, scored: Scored, excluded: frozenset[
         candidate=list(scored.items["candidate", asked.key].values()),
         questions=dict(zip(columns["id"], enumerate(columns["length"]), strict=True)),
         excluded=excluded,
+        counted=frozenset(clean[: result["n"]]) if result.get("n") else None,
     )
 
 

@@ -46,10 +46,21 @@ def pin(store: GitStore, entry: Entry) -> PinnedFile:
     return PinnedFile(entry.path, sha256, entry.size, entry.oid, False)
 
 
-def model_files(store: GitStore, oid: str) -> list[PinnedFile]:
-    """The weights, configs and tokenizer files in the root of a commit or tree, adapter too."""
+def model_files(
+    store: GitStore, oid: str, known: dict[tuple[str, str], PinnedFile] | None = None
+) -> list[PinnedFile]:
+    """The weights, configs and tokenizer files in the root of a commit or tree, adapter too.
+
+    `known` holds files by path and blob oid between calls on the commits of one history, most of
+    whose files are the same: each is hashed once.
+    """
+    known = {} if known is None else known
     entries = store.tree(oid, "", recursive=False)
-    return [pin(store, e) for e in entries if e.kind == "file" and _matches(e.path, WEIGHED_FILES)]
+    weighed = [e for e in entries if e.kind == "file" and _matches(e.path, WEIGHED_FILES)]
+    for entry in weighed:
+        if (entry.path, entry.oid) not in known:
+            known[entry.path, entry.oid] = pin(store, entry)
+    return [known[entry.path, entry.oid] for entry in weighed]
 
 
 def model_size(store: GitStore, oid: str) -> tuple[int, int]:

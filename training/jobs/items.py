@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hub.blobstore import Blob, BlobStore
+from hub.errors import EntryNotFoundError
 from training.specs.items import Item as IssuedItem
 from training.statistics.metrics import METRICS, Kind
 from training.statistics.pairing import ItemScore
@@ -20,6 +21,9 @@ LINE_LIMIT_BYTES = 1 << 20
 TEXT_LIMIT = 4_000
 ROWS_A_GROUP = 1024
 SUMS_LIMIT = 4_096
+# Files never change under their name, so what was read of one stays true.
+FOOTERS_KEPT = 32
+_footers: dict[str, Any] = {}
 
 
 class ItemsError(Exception):
@@ -206,10 +210,21 @@ def put_table(blobs: BlobStore, table: Any, *, rows_a_group: int = ROWS_A_GROUP)
 
 
 def open_table(blobs: BlobStore, sha256: str) -> Any:
-    """A `pyarrow.parquet.ParquetFile` of a stored table, read piece by piece; close it."""
+    """A `pyarrow.parquet.ParquetFile` of a stored table, read piece by piece; close it.
+
+    Raises: EntryNotFoundError.
+    """
     import pyarrow.parquet as pq
 
-    return pq.ParquetFile(blobs.open(sha256))
+    path = blobs.path(sha256)
+    if path is None:
+        raise EntryNotFoundError(f"The results {sha256[:12]} are not in the store: measure again.")
+    # The footer of a large table takes longer to read than the rows of a page.
+    file = pq.ParquetFile(path, memory_map=True, metadata=_footers.get(sha256))
+    _footers[sha256] = file.metadata
+    while len(_footers) > FOOTERS_KEPT:
+        _footers.pop(next(iter(_footers)), None)
+    return file
 
 
 def read_items(blobs: BlobStore, sha256: str) -> list[Item]:

@@ -96,6 +96,7 @@ class Sequential:
         """This look for the record: everything its verdicts were made of."""
         return {
             "number": number,
+            "of": len(self.shares),
             "share": self.shares[number - 1],
             "critical": self.critical[number - 1],
             "alpha": looks.level(self.critical[number - 1]),

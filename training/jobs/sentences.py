@@ -8,6 +8,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from training.jobs.disclosure import for_everyone
+
 Result = dict[str, Any]
 # Why a benchmark gives no verdict at all: the codes of `items` and of `statistics.pairing`.
 _REASONS = {
@@ -56,8 +58,11 @@ def amount(value: float, unit: str = "share") -> str:
 def sentence_of(
     verdict: str, results: Sequence[Result], facts: Mapping[str, Any] | None = None
 ) -> str:
-    """What the gate found, in one sentence; `facts` are the record's own."""
-    facts = facts or {}
+    """What the gate found, in one sentence; `facts` are the record's own.
+
+    It stands where anybody reads it, so hidden benchmarks are told in coarse steps.
+    """
+    facts, results = facts or {}, for_everyone(results)
     if facts.get("reason") == "no_model_change":
         return _("No model file changed: there is nothing to weigh.")
     if facts.get("reason") == "not_weighable":
@@ -74,17 +79,25 @@ def sentence_of(
     return _passed(results)
 
 
-def detail_of(results: Sequence[Result]) -> str:
-    """How it was found out: items, level, method."""
+def detail_of(results: Sequence[Result], alpha: float | None = None) -> str:
+    """How it was found out: items and level. `alpha` is the rule's, over all looks together."""
     if not results:
         return ""
     counts = sum(result.get("n") or 0 for result in results)
-    levels = sorted({100 * (1 - result["alpha"]) for result in results})
+    levels = [alpha] if alpha else sorted({result["alpha"] for result in results})
     return ngettext(
         "Paired on %(count)d item, one-sided %(level)s %%",
         "Paired on %(count)d items, one-sided %(level)s %%",
         counts,
-    ) % {"count": counts, "level": ", ".join(f"{level:g}" for level in levels)}
+    ) % {"count": counts, "level": ", ".join(f"{100 * (1 - level):.4g}" for level in levels)}
+
+
+def look_of(looks: Sequence[Mapping[str, Any]]) -> str:
+    """At which look it was decided; empty where there was but one."""
+    count = max((look.get("of", look["number"]) for look in looks), default=1)
+    if count < 2:
+        return ""
+    return _("look %(number)d of %(count)d") % {"number": looks[-1]["number"], "count": count}
 
 
 def _passed(results: Sequence[Result]) -> str:
@@ -160,6 +173,8 @@ def _inconclusive(open_ones: Sequence[Result]) -> str:
 
 
 def _doubt(result: Result) -> str:
+    if result.get("is_coarse"):
+        return str(result["label_text"])
     unit, target = result.get("unit", "share"), result.get("target")
     bound = min(0.0, result["lower"]) if target is None else _drift(result)
     facts = {

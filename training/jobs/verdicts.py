@@ -10,6 +10,7 @@ from training.jobs.items import Item, ItemsError, scores_of
 from training.jobs.looks import Weighed
 from training.specs.gate import GateBenchmark
 from training.statistics.comparison import Rule
+from training.statistics.groups import by_group
 from training.statistics.multiplicity import holm
 from training.statistics.verdicts import Label, Verdict, gate_verdict
 
@@ -61,8 +62,6 @@ def _groups(
     base: Mapping[str, Item], candidate: Mapping[str, Item], metric: str, rule: Rule
 ) -> list[dict[str, Any]]:
     """The fairness table: every group of items by itself, corrected for looking at many."""
-    from training.statistics.groups import by_group
-
     groups = {item.id: item.group for item in base.values() if item.group is not None}
     if not groups or len(set(groups.values())) > GROUPS_LIMIT:
         return []
