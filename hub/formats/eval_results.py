@@ -1,7 +1,7 @@
 """`.eval_results/<benchmark>.yaml`: scores in the format that huggingface_hub reads and writes."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,8 @@ from hub.formats.bounded_yaml import dump_yaml, load_yaml
 from hub.formats.errors import YamlError
 
 FOLDER = ".eval_results"
+# One entry as it stands in a file, keys that we do not know included, to what stands in its place.
+Revise = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +19,7 @@ class EvalResultEntry:
 
     dataset_id: str
     task_id: str
-    value: float
+    value: Any
     dataset_revision: str | None = None
     date: str | None = None
     source_url: str | None = None
@@ -34,6 +36,48 @@ def eval_results_path(benchmark: str) -> str:
 def dump_eval_results(entries: Sequence[EvalResultEntry]) -> bytes:
     """The file's content."""
     return dump_yaml([to_dict(entry) for entry in entries]).encode()
+
+
+def with_eval_results(
+    content: bytes | None,
+    entries: Sequence[EvalResultEntry],
+    *,
+    revise: Revise = lambda entry: entry,
+) -> bytes | None:
+    """The file `content` (None: no file yet) with `entries`, or None where nothing changes.
+
+    Entries of the same task of the same data set are replaced; all others become what `revise`
+    makes of them. A file that cannot be read is replaced if there are entries, else left alone.
+    """
+    new = [to_dict(entry) for entry in entries]
+    present = _readable(content)
+    if present is None:
+        return dump_eval_results(entries) if entries else None
+    measured = {identity(entry) for entry in new}
+    kept = [revise(entry) for entry in present if identity(entry) not in measured]
+    found = new + kept
+    return None if found == present else dump_yaml(found).encode()
+
+
+def entries_of(content: bytes | None) -> list[dict[str, Any]]:
+    """The entries of a file as they stand there; none where it cannot be read."""
+    return _readable(content) or []
+
+
+def identity(entry: dict[str, Any]) -> tuple[str, str]:
+    """What an entry is a score of."""
+    return entry["dataset"]["id"], entry["dataset"]["task_id"]
+
+
+def _readable(content: bytes | None) -> list[dict[str, Any]] | None:
+    if content is None:
+        return None
+    try:
+        load_eval_results(content)
+        found: list[dict[str, Any]] = load_yaml(content)
+    except YamlError:
+        return None
+    return found
 
 
 def load_eval_results(content: bytes) -> list[EvalResultEntry]:

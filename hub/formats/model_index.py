@@ -1,6 +1,6 @@
 """Writing measured scores into a README: the `model-index` block alone, all else byte for byte."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,8 @@ from hub.formats.card import FrontMatter, model_index_errors, split_front_matter
 from hub.formats.errors import CardError, YamlError
 
 _KEY = "model-index"
+# One entry of `results` as it stands in a card, to the entries that stand in its place.
+Revise = Callable[[dict[str, Any]], list[dict[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,7 @@ class ModelIndexResult:
     dataset_type: str
     dataset_name: str
     metric_type: str
-    metric_value: float
+    metric_value: Any
     task_name: str | None = None
     dataset_config: str | None = None
     dataset_split: str | None = None
@@ -33,13 +35,18 @@ class ModelIndexResult:
 
 
 def with_model_index(
-    readme: bytes, results: Sequence[ModelIndexResult], *, model_name: str
+    readme: bytes,
+    results: Sequence[ModelIndexResult],
+    *,
+    model_name: str,
+    revise: Revise = lambda entry: [entry],
 ) -> bytes:
     """`readme` with `results` in the `model-index` of its front matter.
 
-    Entries that measure the same task, data set and metric are replaced, all others stay. The
-    block, or the whole front matter, is added where it is missing. Human text, other keys,
-    comments, line ends and a byte order mark stay byte for byte.
+    Entries that measure the same task, data set and metric are replaced; all others become what
+    `revise` makes of them, which is themselves by default. The block, or the whole front matter,
+    is added where it is missing. Human text, other keys, comments, line ends and a byte order mark
+    stay byte for byte, and the whole README does where no score changes.
 
     Raises:
         CardError: the README is not UTF-8, its front matter is broken or not in block style, or
@@ -51,18 +58,62 @@ def with_model_index(
         raise CardError("The README is not valid UTF-8; save it as UTF-8.") from error
     matter = split_front_matter(text)
     if matter is None:
-        return _with_new_front_matter(text, results, model_name).encode()
+        added = _with_new_front_matter(text, results, model_name) if results else text
+        return added.encode()
     before = _mapping(matter.yaml)
-    index = _merged(before.get(_KEY), results, model_name)
+    if not before.get(_KEY) and not results:
+        return readme
+    index = _merged(before.get(_KEY), results, model_name, revise)
+    if index == before.get(_KEY):
+        return readme
     changed = _spliced(matter, index)
     _require_only_index_changed(changed, before, index)
     return (text[: matter.start] + changed + text[matter.end :]).encode()
 
 
+def read_model_index(index: Any) -> list[ModelIndexResult]:
+    """Every score in a `model-index`, one a metric; none where clients could not read it."""
+    if not index or model_index_errors(index):
+        return []
+    return [found for model in index for entry in model["results"] for found in _scores(entry)]
+
+
+def identities(entry: dict[str, Any]) -> set[tuple[str, ...]]:
+    """What the scores of one entry of `results` are scores of."""
+    return {_identity(entry, metric) for metric in entry["metrics"]}
+
+
+def _scores(entry: dict[str, Any]) -> Iterator[ModelIndexResult]:
+    dataset, source = entry["dataset"], entry.get("source")
+    source = source if isinstance(source, dict) else {}
+    for metric in entry["metrics"]:
+        args = metric.get("args")
+        yield ModelIndexResult(
+            task_type=str(entry["task"]["type"]),
+            task_name=_text(entry["task"].get("name")),
+            dataset_type=str(dataset["type"]),
+            dataset_name=str(dataset["name"]),
+            dataset_config=_text(dataset.get("config")),
+            dataset_split=_text(dataset.get("split")),
+            dataset_revision=_text(dataset.get("revision")),
+            metric_type=str(metric["type"]),
+            metric_value=metric["value"],
+            metric_name=_text(metric.get("name")),
+            metric_args=args if isinstance(args, dict) else None,
+            source_name=_text(source.get("name")),
+            source_url=_text(source.get("url")),
+        )
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
 def _with_new_front_matter(text: str, results: Sequence[ModelIndexResult], model_name: str) -> str:
     mark = "\ufeff" if text.startswith("\ufeff") else ""
     line_break = "\r\n" if "\r\n" in text else "\n"
-    block = dump_yaml({_KEY: _merged(None, results, model_name)}, line_break=line_break)
+    index = [{"name": model_name, "results": _entries(results)}]
+    block = dump_yaml({_KEY: index}, line_break=line_break)
     return f"{mark}---{line_break}{block}---{line_break}{text.removeprefix(mark)}"
 
 
@@ -77,45 +128,69 @@ def _mapping(text: str) -> dict[str, Any]:
 
 
 def _merged(
-    present: Any, results: Sequence[ModelIndexResult], model_name: str
+    present: Any, results: Sequence[ModelIndexResult], model_name: str, revise: Revise
 ) -> list[dict[str, Any]]:
     """The model index with `results` in the place of entries that measure the same."""
-    new = [_entry(result) for result in results]
+    new = _entries(results)
     if not present:
         return [{"name": model_name, "results": new}]
     errors = model_index_errors(present)
     if errors:
         raise CardError(f"The model-index of the README cannot be read: {errors[0]}.")
-    measured = {_identity(entry, entry["metrics"][0]) for entry in new}
+    measured = {identity for entry in new for identity in identities(entry)}
     first, *others = present
     kept = [_without(entry, measured) for entry in first["results"]]
-    return [{**first, "results": [entry for entry in kept if entry["metrics"]] + new}, *others]
+    kept = [found for entry in kept if entry["metrics"] for found in revise(entry)]
+    return [
+        {**first, "results": kept + new},
+        *(
+            {**model, "results": [found for entry in model["results"] for found in revise(entry)]}
+            for model in others
+        ),
+    ]
+
+
+def _entries(results: Sequence[ModelIndexResult]) -> list[dict[str, Any]]:
+    """One entry for all that one benchmark and source say, as huggingface_hub writes them."""
+    entries: list[dict[str, Any]] = []
+    for result in results:
+        entry, metric = _entry(result), _metric(result)
+        same = (each for each in entries if {**each, "metrics": []} == {**entry, "metrics": []})
+        found = next(same, None)
+        if found is None:
+            entries.append({**entry, "metrics": [metric]})
+        else:
+            found["metrics"].append(metric)
+    return entries
 
 
 def _entry(result: ModelIndexResult) -> dict[str, Any]:
-    entry: dict[str, Any] = {
-        "task": {"type": result.task_type, "name": result.task_name},
-        "dataset": {
-            "name": result.dataset_name,
-            "type": result.dataset_type,
-            "config": result.dataset_config,
-            "split": result.dataset_split,
-            "revision": result.dataset_revision,
-        },
-        "metrics": [
-            _present(
-                {
-                    "type": result.metric_type,
-                    "value": result.metric_value,
-                    "name": result.metric_name,
-                    "args": result.metric_args,
-                }
-            )
-        ],
-        "source": {"name": result.source_name, "url": result.source_url},
+    entry = {
+        "task": _present({"type": result.task_type, "name": result.task_name}),
+        "dataset": _present(
+            {
+                "name": result.dataset_name,
+                "type": result.dataset_type,
+                "config": result.dataset_config,
+                "split": result.dataset_split,
+                "revision": result.dataset_revision,
+            }
+        ),
+        "metrics": [],
     }
-    filled = {key: _present(value) if key != "metrics" else value for key, value in entry.items()}
-    return {key: value for key, value in filled.items() if value}
+    source = _present({"name": result.source_name, "url": result.source_url})
+    return entry | ({"source": source} if source else {})
+
+
+def _metric(result: ModelIndexResult) -> dict[str, Any]:
+    return _present(
+        {
+            "type": result.metric_type,
+            "value": result.metric_value,
+            "name": result.metric_name,
+            "args": result.metric_args,
+        }
+    )
 
 
 def _present(values: dict[str, Any]) -> dict[str, Any]:
@@ -125,7 +200,7 @@ def _present(values: dict[str, Any]) -> dict[str, Any]:
 def _identity(entry: dict[str, Any], metric: dict[str, Any]) -> tuple[str, ...]:
     """What a score is a score of; the data set's revision is left out, so newer replaces older."""
     dataset = entry["dataset"]
-    parts = (dataset["type"], dataset.get("config"), dataset.get("split"))
+    parts = tuple(dataset.get(key) for key in ("type", "name", "config", "split"))
     return tuple(map(repr, (entry["task"]["type"], *parts, metric["type"], metric.get("name"))))
 
 

@@ -1,13 +1,17 @@
 import pytest
 import yaml
 from huggingface_hub import eval_result_entries_to_yaml, parse_eval_result_entries
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hub.formats.errors import YamlError
 from hub.formats.eval_results import (
     EvalResultEntry,
     dump_eval_results,
+    entries_of,
     eval_results_path,
     load_eval_results,
+    with_eval_results,
 )
 
 ENTRY = EvalResultEntry(
@@ -55,3 +59,40 @@ def test_a_benchmark_names_its_file(benchmark, path):
 def test_a_file_of_another_shape_is_refused(content):
     with pytest.raises(YamlError):
         load_eval_results(content)
+
+
+FOREIGN = b"""\
+- dataset: {id: demo/hle, task_id: default}
+  value: 20.9
+  verifyToken: a.b.c
+  source: {url: https://example.org, org: somebody}
+- dataset: {id: demo/sms_spam, task_id: spam}
+  value: 0.1
+"""
+
+
+def test_entries_of_others_keep_what_we_do_not_know():
+    written = with_eval_results(FOREIGN, [ENTRY])
+    new, kept = parse_eval_result_entries(yaml.safe_load(written))
+    assert (new.task_id, new.value) == ("spam", 0.955)
+    assert (kept.verify_token, kept.source_org, kept.value) == ("a.b.c", "somebody", 20.9)
+    assert with_eval_results(written, [ENTRY]) is None, "nothing changes any more"
+
+
+def test_a_file_that_says_nothing_new_is_left_alone():
+    assert with_eval_results(FOREIGN, []) is None
+    assert with_eval_results(None, []) is None
+    assert with_eval_results(b"[: broken", []) is None
+    assert with_eval_results(b"[: broken", [ENTRY]) == dump_eval_results([ENTRY])
+    assert with_eval_results(None, [ENTRY]) == dump_eval_results([ENTRY])
+
+
+def test_entries_that_are_not_measured_again_are_revised():
+    written = with_eval_results(FOREIGN, [ENTRY], revise=lambda entry: entry | {"notes": "old"})
+    assert [entry.get("notes") for entry in entries_of(written)] == [ENTRY.notes, "old"]
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_read_or_replaced(content):
+    written = with_eval_results(content, [ENTRY])
+    assert load_eval_results(written or content)[0] == ENTRY

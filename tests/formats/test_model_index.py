@@ -1,5 +1,7 @@
 """Scores land in the card where huggingface_hub reads them, and nothing else changes a byte."""
 
+from dataclasses import replace
+
 import pytest
 from huggingface_hub import ModelCard
 from huggingface_hub.repocard_data import EvalResult, eval_results_to_model_index
@@ -8,7 +10,12 @@ from hypothesis import strategies as st
 
 from hub.formats.card import parse_card, validate_card
 from hub.formats.errors import CardError
-from hub.formats.model_index import ModelIndexResult, with_model_index
+from hub.formats.model_index import (
+    ModelIndexResult,
+    identities,
+    read_model_index,
+    with_model_index,
+)
 
 SPAM = ModelIndexResult(
     task_type="text-classification",
@@ -99,6 +106,54 @@ def test_scores_of_others_stay_and_the_same_measurement_is_replaced():
     assert found["other/set", "f1"].metric_value == 0.5
     assert found["other/set", "f1"].verified is True
     assert len(found) == 3
+
+
+def test_the_metrics_of_one_benchmark_stand_together_as_the_client_writes_them():
+    more = replace(SPAM, metric_type="f1", metric_name="F1", metric_value=0.9)
+    written = parse_card(write("# Guard\n", SPAM, BLIMP, more), "model").data["model-index"]
+    values = [
+        EvalResult(**{name: getattr(each, name) for name in ModelIndexResult.__slots__})
+        for each in (SPAM, more, BLIMP)
+    ]
+    assert written == eval_results_to_model_index("guard", values)
+    assert [len(entry["metrics"]) for entry in written[0]["results"]] == [2, 1]
+
+
+def test_what_is_written_is_read_back():
+    index = parse_card(write("# Guard\n", SPAM, BLIMP), "model").data["model-index"]
+    assert read_model_index(index) == [SPAM, BLIMP]
+
+
+@pytest.mark.parametrize("index", [None, [], "text", [{}], [{"name": "a", "results": [{}]}]])
+def test_an_index_that_clients_cannot_read_has_no_scores(index):
+    assert read_model_index(index) == []
+
+
+def test_a_benchmark_of_another_name_on_the_same_data_is_another_measurement():
+    shots = replace(SPAM, dataset_name="SMS Spam Collection, 5 examples", metric_value=0.97)
+    written = parse_card(write(write("# Guard\n", SPAM), shots), "model").data["model-index"]
+    assert [score.metric_value for score in read_model_index(written)] == [0.955, 0.97]
+
+
+def test_what_is_not_measured_again_is_revised():
+    def revise(entry):
+        source = {"name": "somebody", "url": "https://example.org"}
+        return [] if len(identities(entry)) == 1 else [{**entry, "source": source}]
+
+    two = OLD.replace("verified: true", "verified: true\n    - type: recall\n      value: 1")
+    readme = README.replace(BLOCK_AT, two).encode()
+    written = with_model_index(readme, [SPAM], model_name="guard", revise=revise).decode()
+    found = read(written)
+    assert found["other/set", "recall"].source_name == "somebody"
+    assert found["demo/sms_spam", "acc"].source_name == "Weighbridge"
+    assert ("demo/sms_spam", "f1") not in found, "its entry lost a metric and was taken out"
+
+
+def test_nothing_to_write_leaves_every_byte():
+    for readme in (README.replace(BLOCK_AT, OLD), README.replace("BLOCK\n", ""), "# Guard\n", ""):
+        assert write(readme) == readme
+    odd = "---\nmodel-index: [ {name: 'x',   results: []} ]   # flow\n---\n"
+    assert write(odd) == odd
 
 
 def test_writing_twice_changes_nothing_more():
@@ -211,3 +266,31 @@ def test_other_keys_and_text_survive_any_card(front, body, position):
         }
         for line in lines:
             assert line in written
+
+
+# Bodies and keys that look like front matter, like our block, or like nothing at all.
+nasty = st.lists(
+    st.sampled_from(
+        ["---", "...", "model-index:", "- name: x", "\u2028", "\x85", "# a", "~~~", "<!-- -->",
+         "'", '"', "\t", "{{ x }}", "中文", "\ufeff", "  - results: []", "key: &a b", "e\u0301"]
+    ),
+    max_size=12,
+)  # fmt: skip
+
+
+@given(nasty, st.sampled_from(["\n", "\r\n"]), st.booleans(), st.booleans())
+def test_human_text_stays_byte_for_byte_in_nasty_cards(parts, line_break, has_mark, has_block):
+    body = line_break.join(parts)
+    block = OLD.replace("\n", line_break) if has_block else "tags: [a]"
+    mark = "\ufeff" if has_mark else ""
+    head = f"{mark}---{line_break}license: mit  # why{line_break}"
+    foot = f"{line_break}---{line_break}{body}"
+    readme = f"{head}{block}{foot}".encode()
+    written = with_model_index(readme, [SPAM, BLIMP], model_name="guard")
+    assert written.startswith(head.encode())
+    assert written.endswith(foot.encode())
+    assert with_model_index(written, [SPAM, BLIMP], model_name="guard") == written
+    again = with_model_index(written, [], model_name="guard")
+    assert again == written
+    found = read_model_index(parse_card(written, "model").data["model-index"])
+    assert {SPAM, BLIMP} <= {replace(each, metric_args=None) for each in found}
