@@ -1,8 +1,16 @@
 """Quantiles against published tables (NIST/SEMATECH e-Handbook 1.3.6.7.2, to their digits)."""
 
 import pytest
+from scipy import stats
 
-from training.statistics.quantiles import normal_quantile, t_cdf, t_quantile
+from training.statistics.quantiles import (
+    normal_quantile,
+    normal_tail,
+    normal_upper,
+    t_cdf,
+    t_quantile,
+    t_upper,
+)
 
 
 @pytest.mark.parametrize(
@@ -48,3 +56,26 @@ def test_t_comes_close_to_the_normal_with_many_degrees_of_freedom():
 def test_a_t_quantile_that_does_not_exist_is_refused(probability, degrees_of_freedom):
     with pytest.raises(ValueError, match="t quantile"):
         t_quantile(probability, degrees_of_freedom)
+
+
+@pytest.mark.parametrize("alpha", [0.4, 0.05, 1e-4, 1e-12, 1e-80])
+def test_small_levels_keep_all_their_digits(alpha):
+    assert normal_upper(alpha) == pytest.approx(stats.norm.isf(alpha), rel=1e-9)
+    assert normal_tail(normal_upper(alpha)) == pytest.approx(alpha, rel=1e-9)
+
+
+@pytest.mark.parametrize("alpha", [0.4, 0.05, 1e-4, 1e-12])
+@pytest.mark.parametrize("freedom", [1, 9, 99, 49_999])
+def test_the_upper_t_value_is_that_of_scipy(alpha, freedom):
+    assert t_upper(alpha, freedom) == pytest.approx(stats.t.isf(alpha, freedom), rel=1e-7)
+
+
+def test_no_degrees_of_freedom_mean_the_normal():
+    assert t_upper(0.05, None) == normal_upper(0.05)
+
+
+@pytest.mark.parametrize("value", [-30.0, -1.5, -1e-9, 0.0, 1e-9, 0.3, 1.0, 4.0])
+@pytest.mark.parametrize("freedom", [1, 7, 5000])
+def test_the_t_distribution_is_that_of_scipy(value, freedom):
+    expected = stats.t.cdf(value, freedom)
+    assert t_cdf(value, freedom) == pytest.approx(expected, rel=1e-9, abs=1e-14)

@@ -57,7 +57,9 @@ class Plan:
         """The probability that a candidate changed by `delta` passes, with n items at the end."""
         edges = self._edges(self.clusters or n, margin)
         drift = (self.delta + margin) * sqrt(n / self.design_effect / self.variance)
-        return sum(looks.crossing(self.shares, edges, [-edge for edge in edges], drift=drift))
+        return min(
+            1.0, sum(looks.crossing(self.shares, edges, [-edge for edge in edges], drift=drift))
+        )
 
     def least_margin(self, n: float) -> float:
         """The margin that n right/wrong items without any change prove at the last look."""
@@ -126,17 +128,12 @@ def needed(
     return _items(wanted, margin, power)
 
 
-def promised_power(n: int, margin: float, **expected: object) -> float:
-    """The chance that n items pass a candidate that changed by `delta`; fields as of `Plan`."""
-    return Plan(**expected).chance_of_passing(n, margin)  # type: ignore[arg-type]
-
-
 @lru_cache(maxsize=512)
 def _margin(wanted: Plan, n: int, power: float) -> float:
-    scale = sqrt(wanted.variance * wanted.design_effect / n)
-    low, high = max(0.0, -wanted.delta), max(0.0, -wanted.delta) + 20.0 * scale
+    low = max(0.0, -wanted.delta)
+    high = low + 100.0 * sqrt(wanted.variance * wanted.design_effect / n)
     if wanted.discordance is not None:
-        high = min(high, 1.0 - _PRECISION)
+        high = 1.0 - _PRECISION
     if wanted.chance_of_passing(n, high) < power:
         return inf
     found = _first(lambda m: wanted.chance_of_passing(n, m) >= power, low, high, _PRECISION)

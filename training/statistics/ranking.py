@@ -56,18 +56,23 @@ def rank_groups(
     Raises: ValueError for scores that are not finite.
     """
     models = sorted(scores_by_model)
-    board = _read(models, scores_by_model, metric_named(metric), clusters)
-    board = _oriented(board, direction, target)
-    better = _shown_better(board, alpha)
+    board = read_board(models, scores_by_model, metric_named(metric), clusters)
+    board = oriented(board, direction, target)
+    return groups_of(models, board.values, shown_better(list(_pairs(board)), alpha, len(models)))
+
+
+def groups_of(models: Sequence[str], values: Array, better: Flags) -> list[RankGroup]:
+    """Models in groups, best first. `values` [M] are oriented so that higher is better, `better`
+    [M, M] says of which pairs the row's model is shown to be better than the column's."""
     low, high = 1 + better.sum(axis=0), len(models) - better.sum(axis=1)
     return [
         RankGroup(tuple(models[m] for m in group), int(low[group].min()), int(high[group].max()))
-        for group in _grouped(board, better)
+        for group in _grouped(values, better)
     ]
 
 
 @dataclass(frozen=True, slots=True)
-class _Board:
+class Board:
     """Models' values [M] and their scores [M, n], whose means these are; 0 where `has` is false.
 
     The items are sorted by cluster; `starts` are the first places of the clusters, None without.
@@ -80,12 +85,13 @@ class _Board:
     binary: bool
 
 
-def _read(
+def read_board(
     models: list[str],
     given: Mapping[str, Mapping[str, Score]],
     metric: Metric,
     clusters: Mapping[str, Hashable] | None,
-) -> _Board:
+) -> Board:
+    """The scores of `models`, in their order. Raises: ValueError for ones that are not finite."""
     ids = sorted({item_id for model in models for item_id in given[model]})
     starts = None
     if clusters is not None:
@@ -106,10 +112,10 @@ def _read(
         scores[row, columns], has[row, columns] = own, True
         values[row] = own.mean() if columns else -inf
     binary = metric.kind is Kind.MEAN and bool(((scores == 0.0) | (scores == 1.0)).all())
-    return _Board(values, scores, has, starts, binary and starts is None)
+    return Board(values, scores, has, starts, binary and starts is None)
 
 
-def _oriented(board: _Board, direction: Direction, target: float | None) -> _Board:
+def oriented(board: Board, direction: Direction, target: float | None) -> Board:
     """The same board with higher for better: of a target, the negated distance, linearised."""
     if target is None:
         sign = sign_of(direction)
@@ -117,21 +123,22 @@ def _oriented(board: _Board, direction: Direction, target: float | None) -> _Boa
         shift = 1.0 if board.binary and sign < 0.0 else 0.0
         values = np.where(np.isfinite(board.values), shift + sign * board.values, -inf)
         scores = np.where(board.has, shift + sign * board.scores, 0.0)
-        return _Board(values, scores, board.has, board.starts, board.binary)
+        return Board(values, scores, board.has, board.starts, board.binary)
     side = np.where(board.values >= target, -1.0, 1.0)
     scores = np.where(board.has, side[:, np.newaxis] * (board.scores - target), 0.0)
     values = np.where(np.isfinite(board.values), side * (board.values - target), -inf)
-    return _Board(values, scores, board.has, board.starts, binary=False)
+    return Board(values, scores, board.has, board.starts, binary=False)
 
 
-def _shown_better(board: _Board, alpha: float) -> Flags:
-    """[M, M]: whether the row's model is shown to be better than the column's."""
-    count = len(board.values)
+def shown_better(rows: Sequence[tuple[Array, Array]], alpha: float, count: int) -> Flags:
+    """[M, M]: whether the row's model is shown to be better than the column's.
+
+    `rows` has for every model but the last its leads over the later ones, and their p-values.
+    """
     better = np.zeros((count, count), dtype=np.bool_)
     firsts, seconds = np.triu_indices(count, 1)
     if not len(firsts):
         return better
-    rows = list(_pairs(board))
     gaps = np.concatenate([gap for gap, _p in rows])
     shown = np.array(holm(np.concatenate([p for _gap, p in rows]))) <= alpha
     better[firsts, seconds] = shown & (gaps > 0.0)
@@ -139,7 +146,7 @@ def _shown_better(board: _Board, alpha: float) -> Flags:
     return better
 
 
-def _pairs(board: _Board) -> Iterator[tuple[Array, Array]]:
+def _pairs(board: Board) -> Iterator[tuple[Array, Array]]:
     """For each model, its mean lead over every later one, and the two-sided p-values."""
     for row in range(len(board.values) - 1):
         shared = board.has[row] & board.has[row + 1 :]
@@ -183,10 +190,10 @@ def _student(
     return np.array(found)
 
 
-def _grouped(board: _Board, better: Flags) -> list[list[int]]:
+def _grouped(values: Array, better: Flags) -> list[list[int]]:
     """Places of models, best first, cut before each that is told apart from one of its group."""
     groups: list[list[int]] = []
-    for place in sorted(range(len(board.values)), key=lambda m: (-board.values[m], m)):
+    for place in sorted(range(len(values)), key=lambda m: (-values[m], m)):
         together = groups and not (better[groups[-1], place] | better[place, groups[-1]]).any()
         if together:
             groups[-1].append(place)
