@@ -177,3 +177,12 @@ def test_swapping_models_at_random_shows_no_change_where_there_is_none():
     assert randomisation_p(F1, corpus(), corpus(), shuffles=99) == 1.0
     worse = randomisation_p(F1, corpus(skill=0.9), corpus(skill=0.4, seed=3), shuffles=999)
     assert worse == pytest.approx(1 / 1000)
+
+
+def test_the_lower_bound_holds_as_often_as_it_says():
+    held, tries = 0, 200
+    for seed in range(tries):
+        base, candidate = corpus(n=150, seed=2 * seed), corpus(n=150, seed=2 * seed + 1)
+        found = resample(F1, base, candidate, seed=seed, replicates=999)
+        held += found.interval(0.05).lower < 0.0
+    assert held / tries == pytest.approx(0.95, abs=4 * (0.05 * 0.95 / tries) ** 0.5)
