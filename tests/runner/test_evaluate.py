@@ -141,7 +141,7 @@ def test_both_models_stay_loaded_between_looks_when_memory_allows(
 ):
     loads = []
     load = Models._load
-    monkeypatch.setattr(Models, "_load", lambda self, side: loads.append(side) or load(self, side))
+    monkeypatch.setattr(Models, "_load", lambda *which: loads.append(which) or load(*which))
     sides = [Side(name=name, model=str(TINY)) for name in ("base", "candidate")]
     stages = [{"blimp": n} for n in (30, 60, 67)]
     evaluate.run(job(*sides, stages=stages, memory_bytes=memory_bytes), heard, stop)

@@ -34,6 +34,7 @@ class Question:
 
     `context` is the description and the examples before `prompt`. `targets` are the indices of
     the right choices, `expected` the right answers as text: the first one is the one shown.
+    `ending`: the choices stand in the prompt, and this text follows each of them.
     """
 
     id: str
@@ -44,6 +45,7 @@ class Question:
     expected: tuple[str, ...] = ()
     chunk: int = 0
     doc: dict[str, Any] | None = None
+    ending: str | None = None
 
     @property
     def target(self) -> int | None:
@@ -94,12 +96,34 @@ class Definition:
 
         Raises: BadBenchmarkError naming the item and the field that cannot be used.
         """
+        context, prompt = self._described(doc) + self.shots, self._text(doc)
         choices = self._choices(doc, item)
-        targets, expected = self._targets(doc, choices, item)
+        ending = None
+        if self._chooses_prompt(prompt, choices):
+            ending = str(self._answer(doc))
+            targets = (self._index(int(prompt), choices, item),)
+            expected, prompt = (choices[targets[0]],), ""
+        else:
+            targets, expected = self._targets(doc, choices, item)
         return Question(
-            id=item, prompt=self._text(doc), context=self._described(doc) + self.shots,
-            choices=choices, targets=targets, expected=expected, chunk=chunk, doc=doc,
+            id=item, prompt=prompt, context=context, choices=choices, targets=targets,
+            expected=expected, chunk=chunk, doc=doc, ending=ending,
         )  # fmt: skip
+
+    def _chooses_prompt(self, prompt: str, choices: tuple[str, ...]) -> bool:
+        """Whether the prompt is the index of a choice, and the choices are prompts.
+
+        So lm-evaluation-harness writes tasks such as Winogrande, which fill a gap in a prompt.
+        """
+        return self.output_type == "multiple_choice" and bool(choices) and prompt.isdigit()
+
+    def pairs(self, question: Question) -> list[tuple[str, str]]:
+        """Context and continuation of each choice."""
+        context = question.context + question.prompt
+        if question.ending is not None:
+            ending = self.delimiter + question.ending
+            return [(context + choice, ending) for choice in question.choices]
+        return [(context, self.delimiter + choice) for choice in question.choices]
 
     def _text(self, doc: dict[str, Any]) -> str:
         return self.text.render(doc) if isinstance(self.text, Template) else str(self.text)
@@ -111,12 +135,17 @@ class Definition:
 
     def _shot(self, doc: dict[str, Any]) -> str:
         """One example with its answer. Source: lm-evaluation-harness, build_qa_turn()."""
-        _, expected = self._targets(doc, self._choices(doc, "few-shot"), "few-shot")
-        answer = expected[0] if expected else ""
-        if not answer:
-            return self._text(doc)
+        prompt, choices = self._text(doc), self._choices(doc, "few-shot")
+        if self._chooses_prompt(prompt, choices):
+            prompt = choices[self._index(int(prompt), choices, "few-shot")]
+            answer = str(self._answer(doc))
+        else:
+            answer = (self._targets(doc, choices, "few-shot")[1] or ("",))[0]
         after = str(self.values.get("fewshot_delimiter", "\n\n"))
-        return self._text(doc) + self.delimiter + answer + after
+        return prompt + self.delimiter + answer + after if answer else prompt
+
+    def _answer(self, doc: dict[str, Any]) -> Any:
+        return self.answer.value(doc) if isinstance(self.answer, Template) else self.answer
 
     def _template(self, field: str, default: Any) -> Any:
         """A template where the field is text; what is no text stays as it is."""

@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from training.runner.answering import way_of
 from training.runner.benchmarks import Asked, read_benchmark
 from training.runner.definitions import Question
 from training.runner.errors import BadJobError, RunnerError
@@ -48,7 +47,6 @@ class Evaluation:
         everything = {name: len(each.questions) for name, each in asked.items()}
         self.stages = job.stages or [everything]
         self.models = Models(job)
-        self.ways: dict[tuple[str, str], Any] = {}
         self.done = {
             (side.name, name): _done_ids(Path(job.done) / side.name / f"{name}.jsonl")
             for side in job.sides
@@ -79,14 +77,14 @@ class Evaluation:
         return found
 
     def _chunk(self, side: Side, name: str, chunk: list[Question]) -> None:
-        """Answer the questions of one chunk that no earlier try has answered."""
+        """Answer the questions of a chunk that are wanted and that no earlier try has answered."""
         done = self.done[side.name, name]
-        if all(question.id in done for question in chunk):
+        settled = (Path(self.job.skip) / name).exists()
+        if settled or all(question.id in done for question in chunk):
             self._pass(len(chunk))
             return
-        loaded = self.models.get(side)
+        way = self.models.way(side, self.asked[name])
         started = time.monotonic()
-        way = way_of(self.job, self.asked[name], loaded)
         for batch in way.batches(chunk):
             self.stop.check()
             questions = [chunk[ask.number] for ask in batch]

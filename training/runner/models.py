@@ -11,6 +11,17 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
+KINDS = {
+    "causal": "AutoModelForCausalLM",
+    "labels": "AutoModelForSequenceClassification",
+    "encoder": "AutoModel",
+}
+
+
+def _is_pooler(name: str) -> bool:
+    return name.startswith("pooler.")
+
+
 def dtype_named(name: str) -> "torch.dtype":
     """The torch dtype called `name`: float32 or bfloat16."""
     import torch
@@ -21,14 +32,16 @@ def dtype_named(name: str) -> "torch.dtype":
     return known[name]
 
 
-def load_model(view: Path, dtype: "torch.dtype") -> "PreTrainedModel":
-    """The causal language model in `view`, with every tensor its config calls for.
+def load_model(view: Path, dtype: "torch.dtype", kind: str = "causal") -> "PreTrainedModel":
+    """The model in `view`, with every tensor its config calls for.
 
+    `kind` is one of KINDS: a causal language model, an encoder with a head of labels, or an
+    encoder alone.
     Raises: BadModelError when the architecture is unknown or tensors are missing or misshapen.
     """
-    from transformers import AutoModelForCausalLM
+    import transformers
 
-    loader: Any = AutoModelForCausalLM
+    loader: Any = getattr(transformers, KINDS[kind])
     try:
         model, info = loader.from_pretrained(
             view, dtype=dtype, use_safetensors=True, local_files_only=True,
@@ -39,8 +52,11 @@ def load_model(view: Path, dtype: "torch.dtype") -> "PreTrainedModel":
             f"The model cannot be loaded ({one_line(error)}); "
             "check that config.json belongs to these weights."
         ) from error
-    if info["missing_keys"]:
-        names = sorted(info["missing_keys"])
+    # Sentence encoders are saved without the pooler, which their embeddings do not use.
+    names = sorted(
+        name for name in info["missing_keys"] if kind != "encoder" or not _is_pooler(name)
+    )
+    if names:
         raise BadModelError(
             f"The weights lack {len(names)} tensors of the config, such as {names[0]}; "
             "upload all shards."
@@ -74,7 +90,12 @@ def attach_adapter(model: Any, view: Path, *, trainable: bool = False) -> Any:
 
 
 def load_side(
-    model: Path, adapters: list[str] | None, *, dtype: "torch.dtype", scratch: Path
+    model: Path,
+    adapters: list[str] | None,
+    *,
+    dtype: "torch.dtype",
+    scratch: Path,
+    kind: str = "causal",
 ) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"]:
     """A model for scoring, its adapters folded in, and its tokenizer.
 
@@ -86,7 +107,7 @@ def load_side(
     view = show_model(model, scratch / "model")
     if adapters is None:
         adapters = [str(model)] if has_adapter(model) else []
-    loaded: Any = load_model(view, torch.float32 if adapters else dtype)
+    loaded: Any = load_model(view, torch.float32 if adapters else dtype, kind)
     for number, folder in enumerate(adapters):
         adapter = show_adapter(Path(folder), scratch / f"adapter-{number}")
         loaded = attach_adapter(loaded, adapter).merge_and_unload()

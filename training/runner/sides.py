@@ -3,10 +3,12 @@
 import math
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from training.runner.answering.ways import KIND_OF, prepared, way_of
+from training.runner.benchmarks import Asked
 from training.runner.job import EvaluateJob, Side
 from training.runner.models import dtype_named, load_side
 
@@ -14,36 +16,44 @@ from training.runner.models import dtype_named, load_side
 SHARE_OF_MEMORY = 3
 
 
-@dataclass(frozen=True)
-class Loaded:
-    """A model in evaluation mode on its device, and its tokenizer."""
+@dataclass
+class Held:
+    """A model ready to answer, and its ways with the benchmarks it has met."""
 
-    model: Any
-    tokenizer: Any
+    ready: Any
+    ways: dict[str, Any] = field(default_factory=dict)
 
     @property
     def size_bytes(self) -> int:
-        return sum(p.numel() * p.element_size() for p in self.model.parameters())
+        return sum(p.numel() * p.element_size() for p in self.ready.model.parameters())
 
 
 class Models:
-    """Hands out the model of a side; `seconds` spent loading, by side."""
+    """Hands out the ways of sides with benchmarks; `seconds` spent loading, by side."""
 
     def __init__(self, job: EvaluateJob) -> None:
         self.job = job
-        self.kept: dict[str, Loaded] = {}
+        self.kept: dict[tuple[str, str], Held] = {}
         self.seconds: dict[str, float] = {}
 
-    def get(self, side: Side) -> Loaded:
+    def way(self, side: Side, asked: Asked) -> Any:
+        """How `side` answers `asked`; its model is loaded where it is not held."""
+        kind = KIND_OF.get(asked.definition.output_type, "causal")
+        started = time.monotonic()
+        held = self._held(side, kind)
+        if asked.name not in held.ways:
+            held.ways[asked.name] = way_of(asked, held.ready, self.job.batch_tokens)
+        spent = self.seconds.get(side.name, 0.0) + time.monotonic() - started
+        self.seconds[side.name] = round(spent, 3)
+        return held.ways[asked.name]
+
+    def _held(self, side: Side, kind: str) -> Held:
         """The model of `side`; another one makes room for it where both do not fit."""
-        if side.name not in self.kept:
+        if (side.name, kind) not in self.kept:
             if not self._fits(side):
                 self.kept.clear()
-            started = time.monotonic()
-            self.kept[side.name] = self._load(side)
-            spent = self.seconds.get(side.name, 0.0) + time.monotonic() - started
-            self.seconds[side.name] = round(spent, 3)
-        return self.kept[side.name]
+            self.kept[side.name, kind] = self._load(side, kind)
+        return self.kept[side.name, kind]
 
     def _fits(self, side: Side) -> bool:
         """Whether `side` may be held beside what is loaded: only where it comes up again."""
@@ -51,17 +61,17 @@ class Models:
             return not self.kept
         if self.job.memory_bytes is None:
             return True
-        held = sum(loaded.size_bytes for loaded in self.kept.values())
+        held = sum(held.size_bytes for held in self.kept.values())
         wanted = stored_bytes(Path(side.model), self.job.dtype)
         return held + wanted <= self.job.memory_bytes / SHARE_OF_MEMORY
 
-    def _load(self, side: Side) -> Loaded:
+    def _load(self, side: Side, kind: str) -> Held:
         with tempfile.TemporaryDirectory() as scratch:
             model, tokenizer = load_side(
-                Path(side.model), side.adapters,
+                Path(side.model), side.adapters, kind=kind,
                 dtype=dtype_named(self.job.dtype), scratch=Path(scratch),
             )  # fmt: skip
-        return Loaded(model.to(self.job.device), tokenizer)
+        return Held(prepared(model, tokenizer, kind, self.job.device))
 
 
 def stored_bytes(folder: Path, dtype: str) -> int:

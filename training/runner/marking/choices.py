@@ -1,22 +1,15 @@
-"""Marks of a question with choices, from the log-likelihood of each."""
+"""Marks of a question with choices, from a number for each: the greatest one is the answer."""
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from training.runner.definitions import Definition, Question
 from training.runner.errors import BadBenchmarkError
+from training.runner.marking.bias import Bias
+from training.runner.marking.marks import Marks
 
-Sums = list[float]
-
-
-@dataclass
-class Marks:
-    """Scores of one item by metric; vectors to sum by those metrics that are no mean."""
-
-    metrics: dict[str, float | None] = field(default_factory=dict)
-    sums: dict[str, Sums] = field(default_factory=dict)
+Mark = Callable[[str, Marks, Question, Sequence[float]], None]
 
 
 def best_of(numbers: Sequence[float]) -> tuple[int, bool]:
@@ -25,10 +18,10 @@ def best_of(numbers: Sequence[float]) -> tuple[int, bool]:
     return numbers.index(best), list(numbers).count(best) > 1
 
 
-def is_right(numbers: Sequence[float], question: Question) -> float:
-    """1 when a right choice is the greatest one alone: a tie is no answer."""
+def answer_of(numbers: Sequence[float]) -> int | None:
+    """The place of the greatest number; None at a tie, which is no answer."""
     place, tie = best_of(numbers)
-    return float(place in question.targets and not tie)
+    return None if tie else place
 
 
 class ChoiceMarker:
@@ -37,60 +30,84 @@ class ChoiceMarker:
     Raises: BadBenchmarkError when a metric does not fit such questions.
     """
 
-    def __init__(self, definition: Definition, questions: Sequence[Question]) -> None:
-        self.definition, self.name = definition, definition.name
-        self.classes = {len(question.choices) for question in questions}
-        self.marks: list[tuple[str, Callable[[str, Marks, Question, list[float]], None]]] = []
-        for metric in definition.metrics:
-            name = str(metric.get("name"))
-            if name not in MARKS:
-                raise BadBenchmarkError(
-                    f"The benchmark {self.name} has the metric {name}, which does not fit "
-                    f"{definition.output_type}; use one of {', '.join(MARKS)}."
-                )
-            self.marks.append((name, MARKS[name]))
+    def __init__(self, definition: Definition, classes: set[int]) -> None:
+        self.names = [str(metric.get("name")) for metric in definition.metrics]
+        self.marks = [(name, self._mark(name, definition, classes)) for name in self.names]
 
-    def __call__(self, question: Question, numbers: list[float]) -> Marks:
+    def __call__(self, question: Question, numbers: Sequence[float]) -> Marks:
         marks = Marks()
         for name, mark in self.marks:
             mark(name, marks, question, numbers)
         return marks
 
+    def _mark(self, name: str, definition: Definition, classes: set[int]) -> Mark:
+        if name in ("macro_f1", "mcc"):
+            if len(classes) > 1:
+                raise BadBenchmarkError(
+                    f"The items of {definition.name} differ in their number of choices, so that "
+                    f"{name} has no classes to count; use acc."
+                )
+            return _classes
+        if name in Bias.NAMES:
+            return Bias(definition)
+        if name not in MARKS:
+            raise BadBenchmarkError(
+                f"The benchmark {definition.name} has the metric {name}, which does not fit "
+                f"{definition.output_type}; use one of {', '.join(MARKS)}."
+            )
+        mark: Mark = MARKS[name]
+        return mark
 
-def _acc(name: str, marks: Marks, question: Question, numbers: list[float]) -> None:
-    marks.metrics[name] = is_right(numbers, question)
+
+def _right(numbers: Sequence[float], question: Question) -> float:
+    return float(answer_of(numbers) in question.targets)
 
 
-def _acc_norm(name: str, marks: Marks, question: Question, numbers: list[float]) -> None:
+def _acc(name: str, marks: Marks, question: Question, numbers: Sequence[float]) -> None:
+    marks.add(name, _right(numbers, question))
+
+
+def _acc_norm(name: str, marks: Marks, question: Question, numbers: Sequence[float]) -> None:
     """By character: longer choices are no less likely for being long."""
     shares = [n / len(choice) for n, choice in zip(numbers, question.choices, strict=True)]
-    marks.metrics[name] = is_right(shares, question)
+    marks.add(name, _right(shares, question))
 
 
-def _acc_bytes(name: str, marks: Marks, question: Question, numbers: list[float]) -> None:
+def _acc_bytes(name: str, marks: Marks, question: Question, numbers: Sequence[float]) -> None:
     lengths = [len(choice.encode()) for choice in question.choices]
     shares = [n / length for n, length in zip(numbers, lengths, strict=True)]
-    marks.metrics[name] = is_right(shares, question)
+    marks.add(name, _right(shares, question))
 
 
-def _brier(name: str, marks: Marks, question: Question, numbers: list[float]) -> None:
+def _brier(name: str, marks: Marks, question: Question, numbers: Sequence[float]) -> None:
     """Squared distance between the choices' probabilities and the truth, 0 to 2."""
     top = max(numbers)
     weights = [math.exp(number - top) for number in numbers]
     total = sum(weights)
-    marks.metrics[name] = sum(
+    distances = (
         (weight / total - (place == question.target)) ** 2 for place, weight in enumerate(weights)
     )
+    marks.add(name, sum(distances))
 
 
-def _stereotype(name: str, marks: Marks, question: Question, numbers: list[float]) -> None:
+def _stereotype(name: str, marks: Marks, question: Question, numbers: Sequence[float]) -> None:
     """1 when the target, the more stereotyping sentence, is likelier; 1/2 at a tie.
 
     Source: Nangia et al. 2020, CrowS-Pairs, arXiv:2010.00133.
     """
-    target = numbers[question.targets[0]]
-    rest = max(n for place, n in enumerate(numbers) if place != question.targets[0])
-    marks.metrics[name] = 0.5 if target == rest else float(target > rest)
+    target = question.targets[0]
+    rest = max(number for place, number in enumerate(numbers) if place != target)
+    marks.add(name, 0.5 if numbers[target] == rest else float(numbers[target] > rest))
+
+
+def _classes(name: str, marks: Marks, question: Question, numbers: Sequence[float]) -> None:
+    """For every class: right, answered, true. A tie answers no class."""
+    answer = answer_of(numbers)
+    sums: list[float] = []
+    for place in range(len(numbers)):
+        answered, true = place == answer, place == question.target
+        sums += [float(answered and true), float(answered), float(true)]
+    marks.add(name, _right(numbers, question), sums)
 
 
 MARKS: dict[str, Any] = {
