@@ -97,6 +97,7 @@ class PullRequestTab:
     template: str
     context: Callable[[Any, Change, Any], dict[str, Any]]  # (repository, change, request)
     count: Callable[[Any, Change], int | None] = lambda repository, change: None
+    is_shown: Callable[[Any, Change], bool] = lambda repository, change: True
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,12 @@ class Registries:
     proposer: Proposer | None = None
     # (repository, number) -> the undecided pull request as it stands now, merge tree included
     find_change: Callable[[Any, int], Change | None] = lambda repository, number: None
+    # (repository) -> number and title of each undecided pull request, the newest first
+    open_pull_requests: Callable[[Any], list[tuple[int, str]]] = lambda repository: []
+    # (repository, oids) -> the pull request whose merge made each of these commits
+    merged_by: Callable[[Any, Iterable[str]], dict[str, int]] = lambda repository, oids: {}
+    # (repository, number, by, text): say something there, within the caller's transaction
+    commenter: Callable[[Any, int, Any, str], None] = lambda repository, number, by, text: None
 
     # (user, visible repositories) -> how many discussions and pull requests they opened there
     count_discussions: Callable[[Any, Any], int] = lambda user, repositories: 0

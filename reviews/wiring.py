@@ -11,11 +11,15 @@ from django.utils.translation import gettext as _
 from hub import events
 from hub.extensions import Change, Finding, Tab, registries
 from hub.models import Repository, User
+from hub.policies import Actor
 from reviews.actions.pull_requests import open_pull_request
+from reviews.actions.timeline import add_comment
 from reviews.changes import change_of
 from reviews.jobs.pushes import record_push
 from reviews.models import Discussion, DiscussionStatus
 from reviews.policies import may_push
+
+PULL_REQUESTS_NAMED = 100
 
 
 def connect() -> None:
@@ -23,6 +27,9 @@ def connect() -> None:
     registries.proposer = open_pull_request
     registries.may_push_proposal = may_push
     registries.find_change = find_change
+    registries.open_pull_requests = open_pull_requests
+    registries.merged_by = merged_by
+    registries.commenter = say
     registries.count_discussions = count_discussions
     registries.integrity_checks.append(merged_stand)
     registries.repository_tabs.append(community_tab)
@@ -50,6 +57,27 @@ def find_change(repository: Repository, number: int) -> Change | None:
         return None
     row.repository = repository
     return change_of(row)
+
+
+def open_pull_requests(repository: Repository) -> list[tuple[int, str]]:
+    """Number and title of the undecided pull requests, the newest first."""
+    rows = Discussion.objects.pull_requests().open().filter(repository=repository)
+    return list(rows.order_by("-number").values_list("number", "title")[:PULL_REQUESTS_NAMED])
+
+
+def merged_by(repository: Repository, oids: Iterable[str]) -> dict[str, int]:
+    """The pull requests that made commits of a branch, by the oid of the merge."""
+    rows = Discussion.objects.filter(repository=repository, merge_oid__in=list(oids))
+    return dict(rows.values_list("merge_oid", "number"))
+
+
+def say(repository: Repository, number: int, by: User, text: str) -> None:
+    """A comment by `by`, who may read the repository; nothing where there is no such number."""
+    row = Discussion.objects.filter(repository=repository, number=number).first()
+    if row is None:
+        return
+    row.repository = repository
+    add_comment(row, Actor(by), text)
 
 
 def merged_stand(repository: Repository, deep: bool) -> Iterable[Finding]:
