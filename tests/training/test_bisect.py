@@ -1,0 +1,288 @@
+"""Which commit broke this? Found by halving, with every stored score used first."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from unittest.mock import patch
+
+import pytest
+from django.utils import timezone
+
+from hub.errors import (
+    BadInputError,
+    ForbiddenError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+    UnauthenticatedError,
+)
+from hub.gitstore import DeleteFile
+from hub.models import Access, CommitStatus, Event, Visibility
+from reviews.actions.merging import merge_pull_request
+from reviews.actions.pull_requests import open_pull_request
+from reviews.models import Comment, Discussion
+from tests.factories import actor, commit_files, make_member, make_user
+from tests.training.factories import commit
+from tests.training.measuring import Lab, make_lab
+from training.actions.bisecting import submit_bisect
+from training.actions.runs import cancel_run, run_again
+from training.jobs.bisect import Search
+from training.jobs.errors import LeaseLostError, RunFailedError
+from training.jobs.execute import execute
+from training.models import Evaluation, Run, RunStatus
+
+pytestmark = pytest.mark.usefixtures("transactional_db")
+GOOD, BAD = frozenset(range(3)), frozenset(range(40))
+
+
+def lab_with(count: int, broken_from: int) -> Lab:
+    """A model of `count` versions, worse from one on; each gets another item wrong, for noise."""
+    wrong = [(BAD if number >= broken_from else GOOD) | {50 + number} for number in range(count)]
+    return make_lab(*wrong)
+
+
+def ask(lab: Lab, good: int = 0, bad: int | None = None, **more) -> Run:
+    ends = {"good": lab.oids[good], "bad": "" if bad is None else lab.oids[bad]}
+    wanted = {"benchmark": lab.reference, **ends, **more}
+    return submit_bisect(lab.model, actor(lab.owner), **wanted)
+
+
+def found(lab: Lab, run: Run) -> int:
+    """The number of the version that a finished search names."""
+    assert run.status == RunStatus.SUCCEEDED, run.error
+    return lab.oids.index(run.result["culprit"]["oid"])
+
+
+@pytest.mark.parametrize("culprit", [1, 13, 16, 31])
+def test_a_regression_among_32_commits_is_found_in_five_new_evaluations(culprit):
+    lab = lab_with(32, culprit)
+    for number in (0, 31):  # a drop is seen because both ends have been measured
+        lab.measure(lab.oids[number])
+    before = Evaluation.objects.count()
+    run = lab.carry_out(ask(lab))
+    assert found(lab, run) == culprit
+    assert run.result["clear"] and run.result["suspects"] == [lab.oids[culprit]]
+    assert Evaluation.objects.count() - before == run.result["new"] <= 5
+
+
+def test_ends_that_nobody_has_measured_are_measured_first_and_together():
+    lab = lab_with(8, 5)
+    run = lab.carry_out(ask(lab))
+    assert found(lab, run) == 5
+    assert lab.asked[:2] == [0, 7]
+    assert run.result["new"] == len(lab.asked) <= 5
+
+
+def test_what_is_known_narrows_the_search_and_a_second_one_runs_nothing():
+    lab = lab_with(32, 20)
+    for number in (0, 18, 21, 31):
+        lab.measure(lab.oids[number])
+    run = lab.carry_out(ask(lab))
+    assert (found(lab, run), run.result["new"]) == (20, 2)
+    again = lab.carry_out(run_again(run, actor(lab.owner)))
+    assert (found(lab, again), again.result["new"]) == (20, 0)
+    assert again.cpu_seconds is None, "nothing ran in the sandbox"
+
+
+def test_commits_that_leave_the_model_alone_are_no_candidates():
+    lab = lab_with(2, 2)
+    commit_files(lab.model, {"README.md": b"# Words\n"})
+    lab.add_version(BAD)
+    bad = commit_files(lab.model, {"notes.txt": b"more\n"})
+    run = submit_bisect(
+        lab.model, actor(lab.owner), benchmark=lab.reference, good=lab.oids[0], bad=bad
+    )
+    assert [v["oid"] for v in run.spec["versions_between"]] == lab.oids
+    assert found(lab, lab.carry_out(run)) == 2
+
+
+def test_a_model_that_came_back_is_known_and_the_last_break_is_named():
+    lab = make_lab(GOOD, BAD, GOOD, {5}, BAD)
+    weights = lab.model.store().entry(lab.oids[0], "model.safetensors")
+    assert weights.lfs is not None
+    for number in (0, 1, 2, 4):
+        lab.measure(lab.oids[number])
+    run = lab.carry_out(ask(lab))
+    assert (found(lab, run), run.result["new"]) == (4, 1)
+
+
+def test_without_a_shown_loss_there_is_nothing_to_bisect():
+    lab = make_lab({1, 2}, {1, 3}, {2, 3, 4})
+    run = lab.carry_out(ask(lab))
+    assert run.status == RunStatus.SUCCEEDED
+    assert not run.result["found"] and lab.asked == [0, 2], "only the ends were measured"
+    assert run.result["sentence"].startswith("Not shown: words is not shown to be worse")
+    assert not CommitStatus.objects.exists()
+    assert not Event.objects.filter(kind="bisect.found").exists()
+
+
+def test_too_few_items_show_nothing_either():
+    lab = make_lab(set(), set(range(30)), items=40)
+    run = lab.carry_out(ask(lab))
+    assert not run.result["found"]
+    assert run.result["ends"]["reason"] == "too_few_items"
+
+
+def test_a_version_halfway_is_a_suspicion_and_told_as_one():
+    lab = make_lab(set(), {0, 1, 2, 3, 4}, set(range(9)))
+    run = lab.carry_out(ask(lab))
+    assert found(lab, run) == 1, "5 of 9 is nearer to the bad end"
+    middle = run.result["steps"][1]
+    assert middle["broken"] and middle["clear"]
+    # Six items net are lost, but ten lost and four gained may be chance.
+    good, ten = set(range(100, 106)), set(range(10))
+    lab = make_lab(good, ten | {100, 101}, good | ten)
+    run = lab.carry_out(ask(lab))
+    assert not run.result["clear"]
+    assert " probably with " in run.result["sentence"]
+
+
+def test_the_culprit_is_told_on_commit_activity_and_pull_request_once():
+    lab = make_lab(GOOD, GOOD | {60})
+    lab.model.access = Access.ADMIN
+    head = lab.add_version(BAD, ref="refs/heads/feature")
+    opened = open_pull_request(
+        lab.model, by=make_user(), title="Faster", description="", head_oid=head,
+        target_branch="main",
+    )  # fmt: skip
+    row = Discussion.objects.get(repository=lab.model, number=opened.number)
+    row.repository = lab.model
+    merge = merge_pull_request(row, actor(lab.owner))
+    lab.oids[2] = merge  # the version of the branch is the merge, not what it brought
+    lab.add_version(BAD | {61})
+    run = lab.carry_out(ask(lab))
+    assert run.result["culprit"]["oid"] == merge
+    assert run.result["culprit"]["pull_request"] == row.number
+    status = CommitStatus.objects.get(repository=lab.model, oid=merge)
+    assert (status.context, status.state) == ("bisect/words", "failure")
+    assert status.target_path == run.get_absolute_url()
+    event = Event.objects.get(repository=lab.model, kind="bisect.found")
+    assert event.path.endswith(f"/commit/{merge}")
+    comment = Comment.objects.get(event__discussion=row)
+    assert comment.body.startswith("**Bisect** · `words` went from 97.5 % to 65.8 % with ")
+    assert comment.event.actor == lab.owner
+    execute(run.pk)  # a late message
+    assert Comment.objects.count() == 1
+
+
+def test_a_search_that_loses_its_worker_goes_on_and_ends_as_if_undisturbed():
+    lab = lab_with(32, 11)
+    run = ask(lab)
+    measure, calls = Search._measure, []
+
+    def dies_at_the_third(self, places):
+        calls.append(places)
+        if len(calls) == 3:
+            raise LeaseLostError
+        measure(self, places)
+
+    with lab.acting(run), patch.object(Search, "_measure", dies_at_the_third):
+        execute(run.pk)
+    run.refresh_from_db()
+    assert run.status == RunStatus.RUNNING
+    assert run.progress["search"]["high"] < 31
+    Run.objects.filter(pk=run.pk).update(lease_ends_at=timezone.now() - timedelta(minutes=1))
+    lab.carry_out(run)
+    assert (found(lab, run), run.attempt) == (11, 2)
+    assert Evaluation.objects.count() == run.result["new"] == len(lab.asked) <= 7
+    assert all(step["new"] for step in run.result["steps"])
+
+
+def test_a_search_can_be_cancelled_between_two_versions():
+    lab = lab_with(16, 9)
+    run = ask(lab)
+    run.repository = lab.model
+    tell = Search._tell
+
+    def cancels(self, *facts):
+        tell(self, *facts)
+        self.lease.cancelled = True
+
+    with patch.object(Search, "_tell", cancels):
+        lab.carry_out(run)
+    assert run.status == RunStatus.CANCELLED
+    assert not Event.objects.filter(kind="bisect.found").exists()
+    assert Evaluation.objects.count() == 3, "what was measured stays"
+    waiting = ask(lab)
+    waiting.repository = lab.model
+    cancel_run(waiting, actor(lab.owner))
+    waiting.refresh_from_db()
+    assert waiting.status == RunStatus.CANCELLED
+
+
+def test_a_version_that_cannot_be_measured_is_left_out_and_named():
+    lab = lab_with(5, 3)
+    run = ask(lab)
+    measure = Search._measure
+
+    def refuses(self, places):
+        if 2 in places or 3 in places:
+            raise RunFailedError("The model has no config.json; add one.")
+        measure(self, places)
+
+    with patch.object(Search, "_measure", refuses):
+        lab.carry_out(run)
+    assert found(lab, run) == 4
+    assert run.result["suspects"] == lab.oids[2:5]
+    assert not run.result["clear"]
+    assert set(run.result["left_out"]) == {lab.oids[2], lab.oids[3]}
+    assert "or one of the 2 versions before it" in run.result["sentence"]
+
+
+def test_an_end_that_cannot_be_measured_fails_the_run_with_the_reason():
+    lab = lab_with(3, 1)
+    run = ask(lab)
+    lab.wrong[2] = set()
+    lab.answer = lambda oid, doc: {"metrics": {"acc": float("nan")}, "loglikelihoods": []}
+    lab.carry_out(run)
+    assert run.status == RunStatus.FAILED
+    assert "scores_not_finite" in run.error
+
+
+class TestWhatIsRefused:
+    def test_ends_that_are_not_of_one_branch(self):
+        lab = lab_with(3, 1)
+        side = lab.add_version(GOOD, ref="refs/heads/side")
+        with pytest.raises(BadInputError, match="earlier commit of the same branch"):
+            ask(lab, good=2, bad=0)
+        with pytest.raises(BadInputError, match="same branch"):
+            submit_bisect(lab.model, actor(lab.owner), benchmark=lab.reference, good=side)
+        with pytest.raises(RevisionNotFoundError):
+            submit_bisect(lab.model, actor(lab.owner), benchmark=lab.reference, good="nowhere")
+
+    def test_ends_with_the_same_model_or_none(self):
+        lab = lab_with(2, 1)
+        same = commit_files(lab.model, {"notes.txt": b"words"})
+        with pytest.raises(BadInputError, match="same model files"):
+            submit_bisect(
+                lab.model, actor(lab.owner), benchmark=lab.reference, good=lab.oids[1], bad=same
+            )
+        commit(lab.model, [DeleteFile("model.safetensors")])
+        with pytest.raises(BadInputError, match="no safetensors weights"):
+            ask(lab)
+
+    @pytest.mark.parametrize("alpha", [0.0, 0.5])
+    def test_a_level_that_says_nothing(self, alpha):
+        with pytest.raises(BadInputError, match="alpha must lie between"):
+            ask(lab_with(2, 1), alpha=alpha)
+
+    def test_people_who_may_not_measure(self):
+        lab = lab_with(2, 1)
+        wanted = {"benchmark": lab.reference, "good": lab.oids[0]}
+        with pytest.raises(UnauthenticatedError):
+            submit_bisect(lab.model, actor(), **wanted)
+        head = lab.add_version(BAD, ref="refs/pr/7")
+        lab.model.access = Access.READ
+        with pytest.raises(ForbiddenError, match="files of a proposal"):
+            submit_bisect(lab.model, actor(make_user()), **wanted, bad=head)
+        stranger = make_user()
+        assert submit_bisect(lab.model, actor(stranger), **wanted).created_by == stranger
+
+    def test_benchmarks_that_the_person_cannot_read(self):
+        lab = lab_with(2, 1)
+        lab.data.visibility = Visibility.PRIVATE
+        lab.data.save()
+        wanted = {"benchmark": lab.reference, "good": lab.oids[0]}
+        with pytest.raises(RepositoryNotFoundError):
+            submit_bisect(lab.model, actor(make_user()), **wanted)
+        insider = make_member(lab.model.namespace, access=Access.READ)
+        assert submit_bisect(lab.model, actor(insider), **wanted).number == 1
