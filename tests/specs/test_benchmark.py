@@ -70,9 +70,9 @@ def test_the_runner_fills_in_choices():
     assert (asked.prompt, asked.target) == ("", 0)
 
 
-def test_a_share_is_weighed_by_its_distance_from_the_target():
-    rule = parse_benchmark(BIAS).rule(margin=0.05, alpha=0.05)
-    assert (rule.direction, rule.target, rule.margin) == (Direction.TARGET, 0.5, 0.05)
+def test_a_share_may_have_a_target():
+    found = parse_benchmark(BIAS)
+    assert (found.direction, found.target) == (Direction.TARGET, 0.5)
 
 
 def test_a_metric_that_should_fall_says_so():
@@ -91,13 +91,6 @@ def test_a_metric_that_should_fall_says_so():
 def test_the_items_file_follows_the_split(extra, file, revision):
     found = parse_benchmark(BLIMP + extra)
     assert (found.file, found.revision) == (file, revision)
-
-
-def test_a_limit_only_ever_lowers():
-    found = parse_benchmark(SPAM)
-    assert found.limited(None) == found
-    assert found.limited(100).sample.limit == 100
-    assert found.limited(100).limited(200).sample.limit == 100
 
 
 @pytest.mark.parametrize(
@@ -158,6 +151,10 @@ def test_a_file_that_names_code_is_refused_with_the_reason(line):
         ({"weighbridge": {"group": "x"}}, "unknown key 'group'"),
         ({"weighbridge": {"margin": 0}}, "above 0"),
         ({"weighbridge": {"margin": "0%"}}, "such as 0.5%"),
+        (
+            {"weighbridge": {"margin": "1%", "direction": "target", "target": 0.5}},
+            "a margin around a target is in score units",
+        ),
         ({"weighbridge": {"language": "English"}}, "a language such as en or zh"),
         ({"weighbridge": {"words": "words.txt"}}, "belong together"),
         ({"weighbridge": {"roles": {"condition": "c"}}}, "is for bbq_bias_ambig"),

@@ -296,6 +296,14 @@ def _require_sense(definition: BenchmarkDefinition, values: dict[str, Any], plac
             raise BadInputError(
                 f"{place}: {name} counts the same classes in every item; make doc_to_choice a list."
             )
+    if (
+        definition.direction is Direction.TARGET
+        and definition.margin
+        and definition.margin.relative
+    ):
+        raise BadInputError(
+            f"{place}: a margin around a target is in score units; write a number such as 0.05."
+        )
     _require_one_chain(definition, place)
     _require_enough_answers(definition, place)
 

@@ -1,6 +1,6 @@
 """What a benchmark file says, read: how it asks its items, and what its scores mean."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from hub.errors import BadInputError
@@ -11,7 +11,6 @@ from training.specs.margins import Margin
 from training.specs.patterns import Chain
 from training.specs.sampling import Sample
 from training.specs.schema import digest_of
-from training.statistics.comparison import Rule
 from training.statistics.verdicts import Direction
 
 # Part of every digest: raise it when the same definition comes to be asked in another way.
@@ -195,19 +194,15 @@ class BenchmarkDefinition:
             "hidden": self.hidden,
         }
 
-    def rule(self, *, margin: float, alpha: float, metric: str | None = None) -> Rule:
-        """What the gate asks of a candidate on one metric, the primary one for None."""
-        asked = self.metric_named(metric)
-        return Rule(
-            margin=margin, alpha=alpha, direction=asked.direction, target=asked.target,
-        )  # fmt: skip
-
     def default_margin(self, metric: str | None = None) -> Margin:
         """The benchmark's own advice, else the usual one for such a score (gate-methods, 4)."""
         asked = self.metric_named(metric)
         if self.margin is not None and asked is self.primary:
             return self.margin
         return _USUAL_MARGINS.get(asked.unit, Margin(0.02))
+
+
+_USUAL_MARGINS.get(asked.unit, Margin(0.02))
 
     def limited(self, limit: int | None) -> "BenchmarkDefinition":
         """The same benchmark with at most `limit` items."""
