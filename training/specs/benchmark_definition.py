@@ -202,17 +202,6 @@ class BenchmarkDefinition:
         return _USUAL_MARGINS.get(asked.unit, Margin(0.02))
 
 
-_USUAL_MARGINS.get(asked.unit, Margin(0.02))
-
-    def limited(self, limit: int | None) -> "BenchmarkDefinition":
-        """The same benchmark with at most `limit` items."""
-        if limit is None:
-            return self
-        present = self.sample.limit
-        least = limit if present is None else min(limit, present)
-        return replace(self, sample=replace(self.sample, limit=least))
-
-
 _USUAL_MARGINS = {
     "share": Margin(0.02),
     "bits": Margin(0.005, relative=True),
