@@ -16,6 +16,7 @@ from hub.models import CommitStatus, Event, Repository, StatusState
 from training.jobs.benchmarks import PinnedBenchmark, benchmarks_of, pinned_of
 from training.jobs.comparisons import Compared, write_comparison
 from training.jobs.contamination import Contamination, look_for_contamination
+from training.jobs.disclosure import coarse_look
 from training.jobs.errors import LeaseLostError, RunFailedError
 from training.jobs.evaluations import Side
 from training.jobs.finishing import finish
@@ -113,11 +114,10 @@ class Weighing:
         scored = self._score(asked, sequential)
         pins = self._pins(asked, scored)
         results = [
-            told(each, *(self._counted(scored, side, each.asked, each.comparison.n, sequential)
-                         for side in SIDES))
+            told(each, *(_counted(scored, side, each.asked.key, sequential) for side in SIDES))
             | {f"{side}_evaluation": scored.evaluations[side, each.asked.key].pk for side in SIDES}
             for each in sequential.results()
-        ]  # fmt: skip
+        ]
         results = corrected(self._with_noise(results, asked))
         return Findings(
             results,
@@ -146,9 +146,17 @@ class Weighing:
 
         def decide(look: Look) -> Decision:
             decision = sequential.decide(look)
+            self._tell_looks(sequential)
             return Decision(decision.settled | {each.key for each in extra}, decision.is_final)
 
         return self._scoring([*asked, *extra], stages=stages, decide=decide).run()
+
+    def _tell_looks(self, sequential: Sequential) -> None:
+        """What every look so far has said, for the page of the run; of hidden benchmarks the
+        verdict alone."""
+        hidden = [p.key for p, wanted in self.pairs if wanted.hidden or p.definition.hidden]
+        told = [coarse_look(look, hidden) for look in sequential.history]
+        self.recorder.tell(looks=told, look_count=len(sequential.stages))
 
     def _scoring(self, asked: Sequence[Asked], **how: Any) -> Scoring:
         return Scoring(
@@ -171,15 +179,6 @@ class Weighing:
                 scored.items[pair] |= items
                 scored.evaluations[pair] = more.evaluations[pair]
         return told_pins(pins, asked, scored)
-
-    def _counted(
-        self, scored: Scored, side: str, asked: Asked, n: int, sequential: Sequential
-    ) -> dict[str, Item]:
-        """The items that a benchmark's verdict was made of."""
-        out = sequential.excluded.get(asked.key, frozenset())
-        clean = (item.id for item in asked.order if item.id not in out)
-        items = scored.items[side, asked.key]
-        return {item_id: items[item_id] for item_id, _ in zip(clean, range(n), strict=False)}
 
     def _with_noise(self, results: list[Result], asked: list[Asked]) -> list[Result]:
         """`results` with the noise floor of the base, where the rule asks for it."""
@@ -214,6 +213,12 @@ class Weighing:
         blob = write_comparison(self.run.repository.blobs(), compared)
         large_files.link(self.run.repository, blob)
         return blob.sha256
+
+
+def _counted(scored: Scored, side: str, key: str, sequential: Sequential) -> dict[str, Item]:
+    """The items that a benchmark's verdict was made of."""
+    items = scored.items[side, key]
+    return {item_id: items[item_id] for item_id in sequential.counted(key)}
 
 
 def _compared(result: Result, asked: Asked, scored: Scored, excluded: frozenset[str]) -> Compared:

@@ -5,7 +5,7 @@ A benchmark that has passed or failed at a look needs no more items; one failure
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +33,10 @@ class Weighed:
 
 
 class Sequential:
-    """The group-sequential test of a gate over all its benchmarks."""
+    """The group-sequential test of a gate over all its benchmarks.
+
+    Contaminated items are left out of both sides: a look counts the others, in the gate's order.
+    """
 
     def __init__(
         self,
@@ -41,21 +44,37 @@ class Sequential:
         asked: Sequence[Asked],
         *,
         alpha: float,
-        excluded: dict[str, frozenset[str]],
+        excluded: Mapping[str, frozenset[str]],
     ) -> None:
-        self.gate, self.asked = gate, {each.key: each for each in asked}
+        self.asked = {each.key: each for each in asked}
         self.wanted = {e.key: w for e, w in zip(asked, gate.benchmarks, strict=True)}
-        self.alpha, self.excluded = alpha, excluded
-        self.shares = _shares(gate.looks, [each.count for each in asked])
-        self.critical = looks.boundaries(self.shares, alpha, gate.spending)
+        self.excluded = dict(excluded)
+        self.clean = {each.key: self._clean(each) for each in asked}
+        shares = _shares(gate.looks, [len(places) for places in self.clean.values()])
+        self.plans = {
+            key: looks.plan(max(1, len(places)), shares, alpha=alpha, spending=gate.spending)
+            for key, places in self.clean.items()
+        }
         self.weighed: dict[str, Weighed] = {}
         self.history: list[dict[str, Any]] = []
 
+    def _clean(self, asked: Asked) -> list[int]:
+        """The places in the order whose items count."""
+        out = self.excluded.get(asked.key, frozenset())
+        return [n for n, item in enumerate(asked.order[: asked.count]) if item.id not in out]
+
     @property
     def stages(self) -> list[dict[str, int]]:
-        """By look, how many items of each benchmark's order it looks at."""
-        counts = {key: looks.counts(e.count, self.shares) for key, e in self.asked.items()}
-        return [{key: counts[key][number] for key in counts} for number in range(len(self.shares))]
+        """By look, how many items of each benchmark's order it needs."""
+        return [
+            {key: self._needs(key, number) for key in self.asked}
+            for number in range(max(map(len, self.plans.values())))
+        ]
+
+    def _needs(self, key: str, number: int) -> int:
+        plan, places = self.plans[key], self.clean[key]
+        count = plan[min(number, len(plan) - 1)].count
+        return places[count - 1] + 1 if places else 0
 
     def decide(self, look: Look) -> Decision:
         """Weigh what is still open at this look, and say what needs no more items."""
@@ -74,36 +93,43 @@ class Sequential:
         """What every benchmark said last, in the order of the rule."""
         return [self.weighed[key] for key in self.asked]
 
+    def counted(self, key: str) -> list[str]:
+        """The ids that a benchmark's last word was made of, in the gate's order."""
+        return self._ids(key, self.weighed[key].look)
+
+    def _ids(self, key: str, number: int) -> list[str]:
+        plan = self.plans[key]
+        count = plan[min(number, len(plan)) - 1].count
+        order = self.asked[key].order
+        return [order[place].id for place in self.clean[key][:count]]
+
     def _is_settled(self, key: str) -> bool:
         found = self.weighed.get(key)
         return found is not None and found.comparison.verdict is not Verdict.INCONCLUSIVE
 
     def _weigh(self, key: str, look: Look) -> Weighed:
-        asked, wanted = self.asked[key], self.wanted[key]
-        critical = self.critical[look.number - 1]
-        out = self.excluded.get(key, frozenset())
-        count = self.stages[look.number - 1][key]
-        ids = [item.id for item in asked.order[:count] if item.id not in out]
+        asked, wanted, plan = self.asked[key], self.wanted[key], self.plans[key]
+        planned = plan[min(look.number, len(plan)) - 1]
+        ids = self._ids(key, look.number)
         sides = [
             scores_of((look.items[side, key][item_id] for item_id in ids), asked.pinned.metric)
             for side in ("base", "candidate")
         ]
-        rule = asked.pinned.rule(wanted, alpha=looks.level(critical), final=look.last)
+        rule = asked.pinned.rule(wanted, alpha=planned.alpha, final=look.last)
+        excluded = self._needs(key, look.number - 1) - len(ids)
         comparison = compare(*sides, rule)
-        return Weighed(asked, wanted, comparison, look.number, critical, count - len(ids))
+        return Weighed(asked, wanted, comparison, look.number, planned.boundary, excluded)
 
     def _told(self, number: int) -> dict[str, Any]:
         """This look for the record: everything its verdicts were made of."""
         return {
             "number": number,
-            "of": len(self.shares),
-            "share": self.shares[number - 1],
-            "critical": self.critical[number - 1],
-            "alpha": looks.level(self.critical[number - 1]),
             "benchmarks": {
                 key: {
                     "verdict": each.comparison.verdict.value,
                     "n": each.comparison.n,
+                    "critical": each.critical,
+                    "alpha": each.comparison.alpha,
                     "delta": each.comparison.delta,
                     "lower": each.comparison.lower,
                     "upper": each.comparison.upper,

@@ -10,7 +10,7 @@ from training.jobs.lease import Lease
 from training.jobs.recorder import Recorder
 from training.jobs.scoring import Asked, Scoring
 from training.jobs.workspace import Workspace
-from training.statistics.agreement import noise_floor
+from training.statistics.agreement import noise_of
 from training.statistics.verdicts import Verdict
 
 Result = dict[str, Any]
@@ -38,9 +38,13 @@ def noise_floors(
     for result, each in zip(results, asked, strict=True):
         first, second = (scored.items[base.name, each.key] for scored in scorings)
         metric = each.pinned.metric
-        flips = sum(first[i].metrics.get(metric) != second[i].metrics.get(metric) for i in first)
-        floor = noise_floor(flips, len(first))
-        told = {"flips": flips, "n": len(first), "floor": floor}
+        shared = [item_id for item_id in first if item_id in second]
+        scores = [
+            [items[i].metrics.get(metric) or 0.0 for i in shared] for items in (first, second)
+        ]
+        flips = sum(a != b for a, b in zip(*scores, strict=True))
+        floor = noise_of(*scores)
+        told = {"flips": flips, "n": len(shared), "floor": floor}
         out.append(result | {"noise": told} | _judged(result, floor))
     return out
 

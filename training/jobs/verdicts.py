@@ -72,29 +72,21 @@ def _groups(
 
 
 def corrected(results: Sequence[Result]) -> list[Result]:
-    """`results` with labels that hold although several benchmarks were looked at (Holm).
+    """`results` whose label `regressed` holds although several benchmarks were looked at (Holm).
 
     What one of many benchmarks seems to show is claimed only if it stands the correction; the
     verdicts themselves need none, since all benchmarks must pass (gate-methods, section 6).
     """
-    weighed = [r for r in results if r.get("label") and r["label"] != Label.NO_SIGNIFICANT_CHANGE]
-    values = [_one_sided(result) for result in results]
-    known = [value for value in values if value is not None]
-    adjusted = iter(holm(known)) if known else iter(())
+    values = [(result.get("parameters") or {}).get("p_regressed") for result in results]
+    adjusted = iter(holm([value for value in values if value is not None]))
     out = []
     for result, value in zip(results, values, strict=True):
-        p_adjusted = next(adjusted) if value is not None else None
+        p_adjusted = None if value is None else next(adjusted)
         label = result.get("label")
-        if result in weighed and p_adjusted is not None and p_adjusted > result["alpha"]:
+        if label == Label.REGRESSED and p_adjusted is not None and p_adjusted > result["alpha"]:
             label = Label.NO_SIGNIFICANT_CHANGE.value
         out.append(result | {"label": label, "p_adjusted": p_adjusted})
     return out
-
-
-def _one_sided(result: Result) -> float | None:
-    """The chance of so large a change, in the direction it was seen, if there were none."""
-    value = (result.get("parameters") or {}).get("p_value")
-    return None if value is None else min(1.0, float(value) / 2)
 
 
 def broken(
