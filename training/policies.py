@@ -190,3 +190,54 @@ def require_evaluation(actor: Actor, repository: Repository, *, is_proposal: boo
 def running_of(user_id: int) -> int:
     """How many runs a person has at work."""
     return Run.objects.filter(created_by=user_id, status="running").count()
+
+
+def may_comment(actor: Actor, repository: Repository) -> bool:
+    """Anyone who reads the repository and is signed in may say something about an item."""
+    return actor.is_signed_in and actor.ceiling >= Access.WRITE and repository.may(Access.READ)
+
+
+def require_comment(actor: Actor, repository: Repository) -> User:
+    """The person who may comment. Raises: UnauthenticatedError, ForbiddenError."""
+    user: User = require_person(actor, scope=TokenScope.WRITE)
+    return user
+
+
+def require_maintainer(actor: Actor, repository: Repository, what: str) -> User:
+    """The person with write access who may do `what`.
+
+    Raises: UnauthenticatedError, ForbiddenError.
+    """
+    user: User = require_person(actor, scope=TokenScope.WRITE)
+    if not repository.may(Access.WRITE):
+        raise ForbiddenError(f"{what} needs write access to {repository.repo_id}.")
+    return user
+
+
+def may_override(actor: Actor, repository: Repository, author_id: int) -> bool:
+    """An administrator of the repository who is not the author of the proposal."""
+    return (
+        actor.person is not None
+        and repository.may(Access.ADMIN)
+        and actor.person.pk != author_id
+        and actor.ceiling >= Access.WRITE
+    )
+
+
+def require_override(actor: Actor, repository: Repository, author_id: int) -> User:
+    """The person who may let an inconclusive change through (gate-methods, section 1).
+
+    Raises: UnauthenticatedError, ForbiddenError.
+    """
+    user: User = require_person(actor, scope=TokenScope.WRITE)
+    if not repository.may(Access.ADMIN):
+        raise ForbiddenError(
+            f"Letting a change through without a verdict needs admin access to "
+            f"{repository.repo_id}."
+        )
+    if user.pk == author_id:
+        raise ForbiddenError(
+            "Nobody lets their own change through: ask another administrator of "
+            f"{repository.repo_id}."
+        )
+    return user

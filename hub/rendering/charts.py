@@ -12,12 +12,17 @@ EDGE = 1.5  # per cent kept free on both sides
 
 @dataclass(frozen=True)
 class Paired:
-    """One benchmark: candidate minus base with its interval, all in points; None: not measured."""
+    """One benchmark: candidate minus base with its interval, all in one unit; None: not measured.
+
+    `over` is a second strip that is still allowed, far on the better side: where a score that
+    should come close to a target overshoots it.
+    """
 
     delta: float | None
     lower: float | None
     upper: float | None
     margin: float
+    over: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,7 @@ class Marks:
     cut_left: bool
     cut_right: bool
     margin: tuple[float, float] | None
+    over: tuple[float, float] | None = None
 
     @property
     def off(self) -> str:
@@ -44,7 +50,11 @@ class Marks:
 
     @property
     def margin_width(self) -> float:
-        return self.margin[1] - self.margin[0] if self.margin else 0
+        return round(self.margin[1] - self.margin[0], 2) if self.margin else 0
+
+    @property
+    def over_width(self) -> float:
+        return round(self.over[1] - self.over[0], 2) if self.over else 0
 
 
 @dataclass(frozen=True)
@@ -90,12 +100,15 @@ def _marks(row: Paired, low: float, high: float) -> Marks:
 
     known = _known(row)
     edge = (held(-row.margin), _place(0, low, high)) if row.margin else None
+    # A strip that begins outside of what is drawn says nothing here.
+    over = (held(row.over[0]), held(row.over[1])) if row.over and row.over[0] < high else None
     return Marks(
         point=None if row.delta is None else held(row.delta),
         whisker=(held(min(known)), held(max(known))) if known else None,
         cut_left=bool(known) and min(known) < low,
         cut_right=bool(known) and max(known) > high,
         margin=edge,
+        over=over,
     )
 
 

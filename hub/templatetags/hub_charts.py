@@ -17,17 +17,35 @@ def _of(row: Any, name: str) -> Any:
 
 
 @register.inclusion_tag("components/forest_plot.html")
-def forest_plot(rows: Iterable[Any], unit: str = "") -> dict[str, Any]:
+def forest_plot(rows: Iterable[Any], unit: str = "", heading: str = "") -> dict[str, Any]:
     """Paired differences with their intervals and allowed margins.
 
-    A row has label, delta, lower, upper, margin (points), verdict, and may have verdict_label,
-    note, url. `unit` names the points on the axis.
+    A row has label, delta, lower, upper, margin and verdict, and may have verdict_label, note,
+    url; digits (decimals, 1 by default); axis, which names its unit: rows of different axes are
+    drawn on scales of their own; and over, a second allowed strip (see `charts.Paired`). `unit` is
+    the axis of the rows that name none, `heading` what the rows are.
     """
-    found = list(rows)
+    panels: dict[str, list[Any]] = {}
+    for row in rows:
+        panels.setdefault(str(_of(row, "axis") or unit), []).append(row)
+    return {
+        "panels": [_panel(axis, found) for axis, found in panels.items()],
+        "heading": heading,
+    }
+
+
+def _panel(axis: str, rows: list[Any]) -> dict[str, Any]:
+    """Rows on one scale."""
     drawn = charts.forest(
         [
-            charts.Paired(_of(r, "delta"), _of(r, "lower"), _of(r, "upper"), _of(r, "margin") or 0)
-            for r in found
+            charts.Paired(
+                _of(row, "delta"),
+                _of(row, "lower"),
+                _of(row, "upper"),
+                _of(row, "margin") or 0,
+                _of(row, "over"),
+            )
+            for row in rows
         ]
     )
     names = (
@@ -42,17 +60,24 @@ def forest_plot(rows: Iterable[Any], unit: str = "") -> dict[str, Any]:
         "url",
     )
     lines = [
-        {**{name: _of(row, name) for name in names}, "marks": marks}
-        for row, marks in zip(found, drawn.rows, strict=True)
+        {
+            **{name: _of(row, name) for name in names},
+            "digits": 1 if _of(row, "digits") is None else _of(row, "digits"),
+            "marks": marks,
+        }
+        for row, marks in zip(rows, drawn.rows, strict=True)
     ]
-    return {"rows": lines, "ticks": drawn.ticks, "zero": drawn.zero, "unit": unit}
+    return {"axis": axis, "rows": lines, "ticks": drawn.ticks, "zero": drawn.zero}
 
 
 @register.inclusion_tag("components/versions_chart.html")
-def versions_chart(rows: Iterable[Any], title: str = "", unit: str = "") -> dict[str, Any]:
+def versions_chart(
+    rows: Iterable[Any], title: str = "", unit: str = "", bare: bool = False
+) -> dict[str, Any]:
     """The score of every version with its interval, oldest first.
 
-    A row has label, score, lower, upper, and may have url. `unit` heads the score column.
+    A row has label, score, lower, upper, and may have url. `unit` heads the score column; a
+    `bare` chart has no table behind it, where the page gives a fuller one.
     """
     found = list(rows)
     drawn = charts.versions(
@@ -63,7 +88,7 @@ def versions_chart(rows: Iterable[Any], title: str = "", unit: str = "") -> dict
         {**{name: _of(row, name) for name in names}, "dot": dot}
         for row, dot in zip(found, drawn.dots, strict=True)
     ]
-    return {"rows": lines, "drawn": drawn, "title": title, "unit": unit}
+    return {"rows": lines, "drawn": drawn, "title": title, "unit": unit, "bare": bare}
 
 
 @register.inclusion_tag("components/heat_map.html")

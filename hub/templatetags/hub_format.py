@@ -49,6 +49,7 @@ STATES: dict[str, State] = {
     "inconclusive": State("wait", "dots", gettext_lazy("inconclusive")),
     "blocked": State("wait", "dots", gettext_lazy("inconclusive")),
     "error": State("fail", "warn", gettext_lazy("error")),
+    "overridden": State("wait", "shield", gettext_lazy("let through")),
     "not-run": State("plain", "dash", gettext_lazy("not run")),
     "wait": State("wait", "dots", gettext_lazy("waiting")),
     "pending": State("wait", "dots", gettext_lazy("pending")),
@@ -128,14 +129,20 @@ def count_short(number: float | None) -> str:
 
 
 @register.filter
+def signed(value: float | None, digits: int = 1) -> str:
+    """+1.5 or −0.012, in so many decimals; a dash where nothing was measured."""
+    if value is None:
+        return ABSENT
+    shown = f"{abs(value):.{digits}f}"
+    if not float(shown):
+        return shown
+    return ("+" if value > 0 else MINUS) + shown
+
+
+@register.filter
 def signed_points(points: float | None) -> str:
     """+1.5 or −1.0, in percentage points; a dash where nothing was measured."""
-    if points is None:
-        return ABSENT
-    shown = f"{abs(points):.1f}"
-    if shown == "0.0":
-        return shown
-    return ("+" if points > 0 else MINUS) + shown
+    return signed(points)
 
 
 @register.filter

@@ -1,40 +1,51 @@
 """Examples of a gate: what base and candidate made of each item, those that changed first.
 
-Filters look at a few small columns of the stored comparison; texts are read for one page alone,
-from the data sets that the reader may read.
+Filters look at a few small columns of the stored comparison; whole rows and texts are read for one
+page alone, the texts from the data sets that the reader may read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from hub.errors import EntryNotFoundError, NotFoundError
 from hub.models import Repository
 from hub.policies import Actor
-from training.jobs.comparisons import DIRECTIONS, FILTERS, ROWS_A_GROUP, open_comparison
+from training.actions.disclosure import Disclosed, disclose, readable_results
+from training.jobs.comparisons import DIRECTIONS, open_comparison
 from training.jobs.items import margin_of
 from training.jobs.questions import Question, questions_at
 from training.models import Benchmark, GateRecord
-from training.policies import readable_repositories
+
+__all__ = ["Example", "Found", "Query", "find_examples", "locate", "readable_results"]
 
 LENGTHS = {"short": (0, 100), "medium": (100, 500), "long": (500, 1 << 30)}
+# What the verdict was not made of: contaminated items, and those asked beyond its last look.
+OUT = "out"
+_ALWAYS = ("benchmark", "direction", "group", "counted")
+_NEVER_SHOWN = {"cluster", "length", "counted"}
 
 
 @dataclass(frozen=True)
 class Query:
-    """What a reader looks for; empty texts ask for nothing. `direction` empty: what changed."""
+    """What a reader looks for; empty texts ask for nothing. `direction` empty: what changed.
+
+    `item` is the beginning of an item's id. `items`, where given, are the only ones that count.
+    """
 
     benchmark: str = ""
     direction: str = ""
     group: str = ""
     length: str = ""
     item: str = ""
+    items: frozenset[str] | None = None
 
 
 @dataclass(frozen=True)
 class SideAnswer:
-    """One model's answer; `margin` is how far the right choice's log-likelihood is ahead."""
+    """One model's answer; `margin` is how far the right choice's log-likelihood is ahead (nats)."""
 
     answer: str
     score: float | None
@@ -42,15 +53,34 @@ class SideAnswer:
     loglikelihoods: tuple[float, ...] = ()
     output: str | None = None
     tie: bool = False
+    nll: float | None = None
+    tokens: int | None = None
 
     @property
     def is_correct(self) -> bool:
         return self.score is not None and self.score >= 1.0
 
+    @property
+    def nll_a_token(self) -> float | None:
+        """Nats a token of a text that was read."""
+        return None if self.nll is None or not self.tokens else self.nll / self.tokens
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One choice with both log-likelihoods (nats), and who picked it."""
+
+    text: str
+    base: float
+    candidate: float
+    is_expected: bool
+    base_picks: bool
+    candidate_picks: bool
+
 
 @dataclass(frozen=True)
 class Example:
-    """One item with both answers; `likelihoods` has (choice, base, candidate) rows.
+    """One item with both answers.
 
     `key` names the benchmark in the gate, `benchmark` for people; `item` is the whole id.
     """
@@ -68,44 +98,33 @@ class Example:
     change: float
     is_binary: bool
     is_excluded: bool = False
-    likelihoods: tuple[tuple[str, float, float], ...] = ()
+    size_bytes: int | None = None
+    choices: tuple[Choice, ...] = ()
 
     @property
     def item_id(self) -> str:
         """Short, for people."""
         return self.item[:8]
 
+    @property
+    def is_generated(self) -> bool:
+        return self.base.output is not None or self.candidate.output is not None
+
 
 @dataclass(frozen=True)
 class Found:
-    """One page of examples, and what there is in all."""
+    """One page of examples, and what there is in all.
+
+    `counts` are of the items that match all but the direction; `is_lost` says that the stored
+    results are gone.
+    """
 
     examples: list[Example] = field(default_factory=list)
     total: int = 0
     counts: Mapping[str, int] = field(default_factory=dict)
     groups: Sequence[str] = ()
     hidden: Sequence[str] = ()
-
-
-def readable_results(record: GateRecord, actor: Actor) -> tuple[list[dict[str, Any]], list[str]]:
-    """The results whose items `actor` may see, and the names of the others (threat M5).
-
-    The items of a hidden benchmark are for whoever may read its data set, and never for the
-    author of the proposal.
-    """
-    wanted = {r["items_repository_id"] for r in record.results}
-    wanted |= {r["repository_id"] for r in record.results}
-    readable = readable_repositories(actor, wanted)
-    author_id = record.run.spec["change"]["author_id"]
-    is_author = actor.person is not None and actor.person.pk == author_id
-    seen, hidden = [], []
-    for result in record.results:
-        needed = {result["items_repository_id"], result["repository_id"]}
-        if needed <= readable and not (result.get("hidden") and is_author):
-            seen.append(result)
-        else:
-            hidden.append(result["label_text"])
-    return seen, hidden
+    is_lost: bool = False
 
 
 def find_examples(
@@ -116,70 +135,119 @@ def find_examples(
     *,
     start: int = 0,
     count: int = 20,
+    told: Disclosed | None = None,
 ) -> Found:
-    """The examples that match, those of failing benchmarks first, then lost, gained, same."""
-    results, hidden = readable_results(record, actor)
-    if not record.comparison_sha256 or not results:
-        return Found(hidden=hidden)
-    with open_comparison(repository.blobs(), record.comparison_sha256) as file:
-        table = file.read(list(FILTERS))
-        rows, counts, groups = _matching(table, {r["key"] for r in results}, query)
-        page = _rows_at(file, rows[start : start + count])
+    """The examples that match, those of failing benchmarks first, then lost, gained, same.
+
+    `told` is what `disclose` said of the record, where that is known already.
+    """
+    told = told or disclose(record, actor)
+    if not record.comparison_sha256 or not told.readable:
+        return Found(hidden=told.hidden)
+    try:
+        with open_comparison(repository.blobs(), record.comparison_sha256) as file:
+            rows, counts, groups = _matching(_columns_for(file, query), told.keys, query)
+            page = _rows_at(file, rows[start : start + count].to_pylist())
+    except EntryNotFoundError:
+        return Found(hidden=told.hidden, is_lost=True)
     return Found(
-        examples=_with_texts(page, {result["key"]: result for result in results}),
+        examples=_with_texts(page, {result["key"]: result for result in told.readable}),
         total=len(rows),
         counts=counts,
         groups=groups,
-        hidden=hidden,
+        hidden=told.hidden,
     )
 
 
-def _matching(
-    table: Any, keys: set[str], query: Query
-) -> tuple[list[int], dict[str, int], list[str]]:
+def locate(
+    repository: Repository, record: GateRecord | None, actor: Actor, key: str, item: str
+) -> dict[str, Any]:
+    """The result of the benchmark `key` whose item is `item`, both of which `actor` may see.
+
+    Raises: NotFoundError, alike for what is not there and for what may not be known.
+    """
+    missing = NotFoundError("There is no such item in what the gate has weighed here.")
+    if record is None or not record.comparison_sha256:
+        raise missing
+    readable, _hidden = readable_results(record, actor)
+    result = next((each for each in readable if each["key"] == key), None)
+    if result is None:
+        raise missing
+    with open_comparison(repository.blobs(), record.comparison_sha256) as file:
+        table = _columns_for(file, Query(item=item))
+        rows, _counts, _groups = _matching(table, {key}, Query(items=frozenset([item])))
+    if not len(rows):
+        raise missing
+    return result
+
+
+def _columns_for(file: Any, query: Query) -> Any:
+    """The columns that a query looks at, as a table."""
+    wanted = [*_ALWAYS]
+    wanted += ["length"] if query.length in LENGTHS else []
+    wanted += ["item"] if query.item or query.items is not None else []
+    return file.read(wanted)
+
+
+def _matching(table: Any, keys: set[str], query: Query) -> tuple[Any, dict[str, int], list[str]]:
     """The numbers of the rows that match, how many lie in each direction, and all groups."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    wanted = [query.benchmark] if query.benchmark in keys else sorted(keys)
-    mask = pc.is_in(_plain(table, "benchmark"), pa.array(wanted))
-    groups = sorted(set(pc.unique(_plain(table, "group").filter(mask)).to_pylist()) - {"", None})
-    if query.item:
-        mask = pc.and_(mask, pc.starts_with(table.column("item"), query.item))
+    wanted = {query.benchmark} if query.benchmark in keys else keys
+    mask = _among(table, "benchmark", wanted)
+    groups = sorted(set(pc.unique(table.column("group").filter(mask)).to_pylist()) - {"", None})
     if query.group:
-        mask = pc.and_(mask, pc.equal(_plain(table, "group"), query.group))
+        mask = pc.and_(mask, _among(table, "group", {query.group}))
     if query.length in LENGTHS:
         low, high = LENGTHS[query.length]
         length = table.column("length")
-        inside = pc.and_(pc.greater_equal(length, low), pc.less(length, high))
-        mask = pc.and_(mask, inside)
-    directions = _plain(table, "direction")
-    told = pc.value_counts(directions.filter(mask)).to_pylist()
-    counts = {row["values"]: row["counts"] for row in told}
-    shown = [query.direction] if query.direction in DIRECTIONS else list(DIRECTIONS[:2])
+        mask = pc.and_(mask, pc.and_(pc.greater_equal(length, low), pc.less(length, high)))
     if query.item:
-        shown = list(DIRECTIONS)
-    mask = pc.and_(mask, pc.is_in(directions, pa.array(shown)))
-    return pc.indices_nonzero(mask).to_pylist(), counts, groups
+        mask = pc.and_(mask, pc.starts_with(table.column("item"), query.item))
+    if query.items is not None:
+        some = pa.array(sorted(query.items), pa.string())
+        mask = pc.and_(mask, pc.is_in(table.column("item"), value_set=some))
+    counted = table.column("counted")
+    inside = pc.and_(mask, counted)
+    counts = dict.fromkeys((*DIRECTIONS, OUT), 0)
+    for row in pc.value_counts(table.column("direction").filter(inside)).to_pylist():
+        counts[row["values"]] = row["counts"]
+    counts[OUT] = pc.sum(mask).as_py() - sum(counts.values()) if len(mask) else 0
+    if query.direction == OUT:
+        mask = pc.and_(mask, pc.invert(counted))
+    elif query.direction in DIRECTIONS:
+        mask = pc.and_(inside, _among(table, "direction", {query.direction}))
+    elif not query.item and query.items is None:
+        mask = pc.and_(inside, _among(table, "direction", set(DIRECTIONS[:2])))
+    return pc.indices_nonzero(mask), counts, groups
 
 
-def _plain(table: Any, name: str) -> Any:
-    """A dictionary column as its texts."""
+def _among(table: Any, name: str, wanted: Iterable[str]) -> Any:
+    """Which rows of a dictionary column have one of some values: its few words are compared."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
-    return table.column(name).cast(pa.string())
+    column = table.column(name).unify_dictionaries()
+    words = column.chunk(0).dictionary.to_pylist() if column.num_chunks else []
+    places = [place for place, word in enumerate(words) if word in set(wanted)]
+    codes = pa.chunked_array([chunk.indices for chunk in column.chunks], column.type.index_type)
+    return pc.is_in(codes, value_set=pa.array(places, codes.type))
 
 
 def _rows_at(file: Any, rows: Sequence[int]) -> list[dict[str, Any]]:
-    """Whole rows by number; only the parts of the file that hold them are read."""
-    parts: dict[int, list[int]] = {}
-    for row in rows:
-        parts.setdefault(row // ROWS_A_GROUP, []).append(row)
-    found: dict[int, dict[str, Any]] = {}
-    for part, inside in parts.items():
-        taken = file.read_row_group(part).take([row % ROWS_A_GROUP for row in inside])
-        found |= dict(zip(inside, taken.to_pylist(), strict=True))
-    return [found[row] for row in rows]
+    """Whole rows by number, in that order; only the parts of the file that hold them are read."""
+    if not rows:
+        return []
+    size = file.metadata.row_group(0).num_rows
+    parts = sorted({row // size for row in rows})
+    names = [name for name in file.schema_arrow.names if name not in _NEVER_SHOWN]
+    table = file.read_row_groups(parts, columns=names)
+    place = {part: number * size for number, part in enumerate(parts)}
+    taken: list[dict[str, Any]] = table.take(
+        [place[row // size] + row % size for row in rows]
+    ).to_pylist()
+    return taken
 
 
 def _with_texts(
@@ -203,9 +271,6 @@ def _with_texts(
 def _example(row: dict[str, Any], result: dict[str, Any], asked: Question | None) -> Example:
     asked = asked or Question(row["item"])
     base, candidate = (_side(row, name, asked) for name in ("base", "candidate"))
-    names = asked.choices or tuple(f"#{i + 1}" for i in range(len(base.loglikelihoods)))
-    pairs = zip(names, base.loglikelihoods, candidate.loglikelihoods, strict=False)
-    scores = {base.score, candidate.score}
     return Example(
         key=row["benchmark"],
         benchmark=result["label_text"],
@@ -214,13 +279,32 @@ def _example(row: dict[str, Any], result: dict[str, Any], asked: Question | None
         group=row["group"] or "",
         direction=row["direction"],
         expected=asked.expected or asked.choice(row["target"]),
-        prompt=asked.prompt or " / ".join(asked.choices),
+        prompt=asked.prompt,
         base=base,
         candidate=candidate,
         change=row["change"],
-        is_binary=scores <= {0.0, 1.0},
+        is_binary={base.score, candidate.score} <= {0.0, 1.0},
         is_excluded=row["excluded"],
-        likelihoods=tuple(pairs),
+        size_bytes=row["size_bytes"],
+        choices=_choices(row, asked, base, candidate),
+    )
+
+
+def _choices(
+    row: dict[str, Any], asked: Question, base: SideAnswer, candidate: SideAnswer
+) -> tuple[Choice, ...]:
+    pairs = list(zip(base.loglikelihoods, candidate.loglikelihoods, strict=False))
+    names = asked.choices or tuple(f"#{number + 1}" for number in range(len(pairs)))
+    return tuple(
+        Choice(
+            text=name,
+            base=before,
+            candidate=after,
+            is_expected=number == row["target"],
+            base_picks=number == row["base_prediction"],
+            candidate_picks=number == row["candidate_prediction"],
+        )
+        for number, (name, (before, after)) in enumerate(zip(names, pairs, strict=False))
     )
 
 
@@ -234,4 +318,6 @@ def _side(row: dict[str, Any], name: str, asked: Question) -> SideAnswer:
         loglikelihoods=likelihoods,
         output=row[f"{name}_output"],
         tie=bool(row[f"{name}_tie"]),
+        nll=row[f"{name}_nll"],
+        tokens=row[f"{name}_tokens"],
     )

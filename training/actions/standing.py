@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import F, QuerySet
 from django.utils.translation import gettext as _
 
 from hub.extensions import Change, Requirement, RequirementState
 from hub.models import BranchProtection, Repository
 from training.actions.gates import rule_at, rule_digest
-from training.jobs.sentences import detail_of, sentence_of
+from training.jobs.sentences import detail_of, look_of, sentence_of
 from training.models import GateRecord, Run, RunKind, RunStatus
 from training.specs.gate import GATE_PATH
 
@@ -33,6 +34,24 @@ class Standing:
     def is_live(self) -> bool:
         return self.run is not None and self.run.is_live
 
+    @property
+    def shown(self) -> GateRecord | None:
+        """The verdict to show: on these heads, else the newest earlier one."""
+        return self.record or self.earlier
+
+    @property
+    def is_stale(self) -> bool:
+        return self.record is None and self.earlier is not None
+
+
+def records_of(repository: Repository, number: int) -> QuerySet[GateRecord]:
+    """The records of a pull request, the newest first, with the few facts of their specs that
+    pages show: `author_id` and `gate_facts` (level, attempt, strict, what data were declared)."""
+    rows = GateRecord.objects.of(repository.pk, number).select_related("run", "overridden_by")
+    return rows.defer("run__spec").annotate(
+        author_id=F("run__spec__change__author_id"), gate_facts=F("run__spec__gate")
+    )
+
 
 def standing_of(repository: Repository, change: Change) -> Standing | None:
     """How the gate stands; None where the target branch has no rule."""
@@ -40,10 +59,16 @@ def standing_of(repository: Repository, change: Change) -> Standing | None:
     if rule is None:
         return None
     digest = rule_digest(rule)
-    rows = GateRecord.objects.of(repository.pk, change.number)
-    records = list(rows.select_related("run", "overridden_by"))
-    exact = [record for record in records if is_exact(record, change, digest)]
-    others = [record for record in records if record not in exact]
+    # Of the verdicts on anything else only the newest is shown: the large ones stay unread.
+    rows = records_of(repository, change.number)
+    exact = rows.filter(
+        head_oid=change.head_oid,
+        base_oid=change.base_oid,
+        merge_tree=change.merge_tree or "",
+        config_digest=digest,
+    )
+    record = exact.first()
+    earlier = None if record is not None else rows.first()
     runs = Run.objects.filter(
         repository=repository,
         pull_request_number=change.number,
@@ -52,20 +77,10 @@ def standing_of(repository: Repository, change: Change) -> Standing | None:
         spec__change__base_oid=change.base_oid,
     )
     run = runs.defer("spec").order_by("-number").first()
-    for held in [run, *(record.run for record in records)]:
+    for held in [run, *(each.run for each in (record, earlier) if each is not None)]:
         if held is not None:
             held.repository = repository
-    return Standing(change, next(iter(exact), None), next(iter(others), None), run)
-
-
-def is_exact(record: GateRecord, change: Change, digest: str) -> bool:
-    """Whether a merge of `change` under the rule `digest` may rely on `record` (threat M2)."""
-    return (record.head_oid, record.base_oid, record.merge_tree, record.config_digest) == (
-        change.head_oid,
-        change.base_oid,
-        change.merge_tree,
-        digest,
-    )
+    return Standing(change, record, earlier, run)
 
 
 def requirements(repository: Repository, change: Change) -> Iterable[Requirement]:
@@ -105,11 +120,8 @@ def requirement_of(standing: Standing) -> Requirement:
     if record is not None:
         state = RequirementState.MET if record.allows_merge else RequirementState.FAILED
         told = sentence_of(record.verdict, record.results, record.sentence)
-        if record.is_overridden and record.overridden_by is not None:
-            told += " " + _("Let through by %(name)s: %(reason)s") % {
-                "name": record.overridden_by.username,
-                "reason": record.override_reason,
-            }
+        if record.is_overridden:
+            told += " " + override_of(record)
         see = {"action_label": _("See"), "action_path": f"{change.path}/benchmarks"}
         return _line(state, told, **see)
     if run is not None and run.status == RunStatus.FAILED:
@@ -120,6 +132,13 @@ def requirement_of(standing: Standing) -> Requirement:
         return _line(RequirementState.STALE, told, **_start(change, _("Run again")))
     told = _("Not run. A maintainer starts it for exactly this version.")
     return _line(RequirementState.UNMET, told, **_start(change, _("Start the gate")))
+
+
+def override_of(record: GateRecord) -> str:
+    """Who let an inconclusive change through, and why."""
+    name = record.overridden_by.username if record.overridden_by else "ghost"
+    told = {"name": name, "reason": record.override_reason}
+    return _("Let through by %(name)s: %(reason)s") % told
 
 
 def _line(state: RequirementState, detail: str, **action: Any) -> Requirement:
@@ -160,9 +179,18 @@ def verdict(repository: Repository, change: Change) -> dict[str, Any] | None:
     return {"sentence": told, "state": "not-run", "detail": ""}
 
 
+def how_of(record: GateRecord) -> str:
+    """How the verdict was reached: items, level, look."""
+    facts = getattr(record, "gate_facts", None) or {}
+    parts = (detail_of(record.results, facts.get("alpha")), look_of(record.looks))
+    return ", ".join(filter(None, parts))
+
+
 def _banner(record: GateRecord, state: str, *, is_mergeable: bool = True) -> dict[str, Any]:
     told = sentence_of(record.verdict, record.results, record.sentence)
-    details = [detail_of(record.results)]
+    details = [how_of(record)]
+    if record.attempt > 1:
+        details.append(_("weighed %(count)d times") % {"count": record.attempt})
     if state == "stale":
         details.append(
             _("on an earlier version or base: run the gate again")
@@ -174,9 +202,13 @@ def _banner(record: GateRecord, state: str, *, is_mergeable: bool = True) -> dic
     if record.sentence.get("unweighed"):
         paths = ", ".join(record.sentence["unweighed"][:3])
         details.append(_("not weighed: %(paths)s") % {"paths": paths})
+    label = _("Gate: %(verdict)s") % {"verdict": record.get_verdict_display()}
+    if record.is_overridden and state != "stale":
+        details.append(override_of(record))
+        label, state = _("Gate: let through"), "overridden"
     return {
         "sentence": told,
         "state": str(state),
         "detail": " · ".join(filter(None, details)),
-        "label": _("Gate: %(verdict)s") % {"verdict": record.get_verdict_display()},
+        "label": label,
     }

@@ -109,8 +109,9 @@ def _columns() -> dict[str, Any]:
         "change": pa.float64(),
         "target": pa.int32(),
         "size_bytes": pa.int64(),
-        **{f"{name}_{trait}": kind for name in ("base", "candidate") for trait, kind in side.items()},
-    }  # fmt: skip
+        **{f"base_{trait}": kind for trait, kind in side.items()},
+        **{f"candidate_{trait}": kind for trait, kind in side.items()},
+    }
 
 
 def _values(rows: Sequence[_Row]) -> dict[str, list[Any]]:

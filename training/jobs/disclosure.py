@@ -2,7 +2,7 @@
 
 Whoever proposes again and again could else climb the hidden set by its last digits. Steps of half
 the margin are what the Ladder mechanism allows (Blum & Hardt 2015, arXiv:1502.04585;
-gate-methods, section 7). This is the one place that decides it, for pages, API, sentence and status.
+gate-methods, section 7). This is the one place that decides it: for pages, API, sentence, status.
 """
 
 from __future__ import annotations

@@ -124,6 +124,7 @@ class Sequential:
         """This look for the record: everything its verdicts were made of."""
         return {
             "number": number,
+            "of": len(self.stages),
             "benchmarks": {
                 key: {
                     "verdict": each.comparison.verdict.value,

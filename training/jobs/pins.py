@@ -17,21 +17,19 @@ def pinned_items(repository_id: int, asked: Sequence[Asked]) -> dict[str, list[P
     benchmark still asks that item.
     """
     found: dict[str, list[Pin]] = {}
-    places = {each.key: _place(each.pinned.reference) for each in asked}
+    # By key, not by name: a data set that is renamed must not lose its pins.
+    places = {each.key: (each.pinned.repository_id, each.pinned.path) for each in asked}
     issued = {each.key: {item.id for item in each.issued} for each in asked}
-    for pin in Pin.objects.filter(repository=repository_id):
+    for pin in Pin.objects.filter(repository=repository_id).select_related("benchmark"):
         for key, place in places.items():
-            if pin.reference == place and pin.item_id in issued[key]:
+            pinned_at = (pin.benchmark.repository_id, pin.benchmark.path)
+            if pinned_at == place and pin.item_id in issued[key]:
                 found.setdefault(key, []).append(pin)
     return found
 
 
 def place_of(reference: str) -> str:
     """`namespace/name:path`, whatever revision a reference names."""
-    return _place(reference)
-
-
-def _place(reference: str) -> str:
     parsed = parse_reference(reference)
     return f"{parsed.repo_id}:{parsed.path}"
 

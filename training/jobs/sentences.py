@@ -205,11 +205,12 @@ def _drift(result: Result) -> float:
 def _error(broken: Sequence[Result]) -> str:
     if not broken:
         return _("No verdict: the gate names no benchmark.")
-    told = [f"{r['label_text']}: {_reason(r['reason'])}" for r in broken]
+    told = [f"{r['label_text']}: {reason_text(r['reason'])}" for r in broken]
     return _("No verdict. %(benchmarks)s.") % {"benchmarks": _listed(told)}
 
 
-def _reason(code: str) -> str:
+def reason_text(code: str) -> str:
+    """Why there is no verdict, in words."""
     known = _REASONS.get(code)
     return known() if known else code.replace("_", " ")
 

@@ -1,0 +1,230 @@
+"""The results of a verdict as the rows of plots and tables, in words and in people's units."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from hub.templatetags.hub_format import plain_number, signed
+from training.jobs.sentences import reason_text
+from training.web.units import Scale, scale_of
+
+Result = dict[str, Any]
+METHODS = {
+    "tango": gettext_lazy("score interval for paired right/wrong items (Tango 1998)"),
+    "paired_t": gettext_lazy("paired t interval"),
+    "clustered_t": gettext_lazy("t interval over groups of items"),
+    "ratio_t": gettext_lazy("t interval of a ratio"),
+    "bootstrap": gettext_lazy("paired bootstrap"),
+}
+LABELS = {
+    "improved": gettext_lazy("improved"),
+    "regressed": gettext_lazy("regressed"),
+    "no_significant_change": gettext_lazy("no significant change"),
+}
+DIRECTIONS = {
+    "higher": gettext_lazy("higher is better"),
+    "lower": gettext_lazy("lower is better"),
+    "target": gettext_lazy("closest to target"),
+}
+ROLES = {"target": gettext_lazy("target"), "guard": gettext_lazy("guard")}
+FEW_ITEMS = 30
+GROUPS_DRAWN = 20
+
+
+def benchmark_row(result: Result, path: str, *, may_read: bool) -> dict[str, Any]:
+    """One benchmark, its differences in its scale and oriented so that right is better.
+
+    `path` is the pull request's; `may_read`: whether the reader may see its items.
+    """
+    scale = scale_of(result.get("unit"))
+    delta, lower, upper = map(scale.shown, oriented(result))
+    margin = scale.shown(result.get("margin"))
+    return result | {
+        "label": result["label_text"],
+        "note": _note(result, scale),
+        "delta": delta,
+        "lower": lower,
+        "upper": upper,
+        "margin": margin,
+        "margin_text": margin_text(result, scale),
+        "margin_share": str(result.get("margin_written", "")).rstrip("%").strip()
+        if "%" in str(result.get("margin_written", ""))
+        else "",
+        "over": _over(result, scale),
+        "digits": scale.digits(result.get("margin")),
+        "axis": _axis(scale),
+        "base_text": scale.score(result.get("base_score")),
+        "candidate_text": scale.score(result.get("candidate_score")),
+        "label_word": LABELS.get(str(result.get("label"))),
+        "verdict_label": verdict_words(result),
+        "method_text": METHODS.get(str(result.get("method")), result.get("method") or ""),
+        "reason_words": reason_text(result["reason"]) if result["verdict"] == "error" else "",
+        "noise_text": noise_text(result, scale),
+        "items_needed": (result.get("parameters") or {}).get("items_needed"),
+        "url": f"{path}/examples?benchmark={result['key']}" if may_read else "",
+        "may_read": may_read,
+    }
+
+
+def oriented(result: Result) -> tuple[float | None, float | None, float | None]:
+    """Change and bounds with right as better: towards its target, where a score has one."""
+    delta, lower, upper = (result.get(key) for key in ("delta", "lower", "upper"))
+    target, base = result.get("target"), result.get("base_score")
+    if target is None or base is None or base < target:
+        return delta, lower, upper
+    return _minus(delta), _minus(upper), _minus(lower)
+
+
+def verdict_words(result: Result) -> str:
+    """What the pill in the plot says: the verdict, and the label where it tells more."""
+    verdict, label = result["verdict"], result.get("label")
+    if verdict == "pass" and label == "regressed":
+        return _("fell, within the margin")
+    if verdict == "pass":
+        return str(LABELS[label]) if label in LABELS else _("pass")
+    if verdict == "fail":
+        return _("worse than allowed")
+    return _("no verdict") if verdict == "error" else _("inconclusive")
+
+
+def margin_text(result: Result, scale: Scale) -> str:
+    """How much worse is allowed: −2.0 points, ±5.0 points, +0.005 bits per byte."""
+    margin = result.get("margin")
+    if margin is None:
+        return ""
+    size = signed(scale.shown(margin), scale.digits(margin)).lstrip("+")
+    sign = {"target": "±", "lower": "+"}.get(str(result.get("direction")), "\N{MINUS SIGN}")
+    return f"{sign}{size}"
+
+
+def noise_text(result: Result, scale: Scale) -> str:
+    """What the base differs from itself by, with other batches."""
+    noise = result.get("noise")
+    if not noise:
+        return ""
+    told = {
+        "size": signed(scale.shown(noise["floor"]), scale.digits(result.get("margin"))).lstrip("+"),
+        "flips": noise["flips"],
+        "items": noise["n"],
+    }
+    return _("noise alone: ±%(size)s (%(flips)s of %(items)s items differ)") % told
+
+
+def _note(result: Result, scale: Scale) -> str:
+    """Below the name: role, metric, direction; or why there is no verdict."""
+    direction = DIRECTIONS.get(str(result.get("direction")), "")
+    if result.get("target") is not None:
+        ideal = scale.score(result["target"])
+        direction = _("ideal %(target)s") % {"target": ideal}
+    parts = [ROLES.get(result["role"], result["role"]), _metric(result), direction]
+    if result.get("hidden"):
+        parts.append(_("hidden items"))
+    return " · ".join(str(part) for part in parts if part)
+
+
+def _metric(result: Result) -> str:
+    return str(result.get("metric_label") or result.get("metric") or "")
+
+
+def _axis(scale: Scale) -> str:
+    return _("change for the better, %(unit)s (right is better)") % {"unit": scale.word}
+
+
+def _over(result: Result, scale: Scale) -> tuple[float, float] | None:
+    """Where a score that comes close to its target is past it, and how far that is allowed."""
+    target, base, margin = (result.get(key) for key in ("target", "base_score", "margin"))
+    if target is None or base is None or margin is None or result.get("is_coarse"):
+        return None
+    start = 2 * abs(base - target)
+    return scale.factor * start, scale.factor * (start + margin)
+
+
+def _minus(value: float | None) -> float | None:
+    return None if value is None else -value
+
+
+def group_rows(result: Result) -> list[dict[str, Any]]:
+    """The fairness table of one benchmark: groups that got worse first, then by p."""
+    scale = scale_of(result.get("unit"))
+    flips = result.get("target") is not None and (result.get("base_score") or 0) >= result["target"]
+    found = sorted(result.get("groups") or (), key=_by_harm)
+    return [_group(row, scale, flips=flips) for row in found]
+
+
+def _by_harm(row: dict[str, Any]) -> tuple[bool, float, str]:
+    p = row.get("p_adjusted")
+    return (not row["flagged"], 2.0 if p is None else p, row["group"])
+
+
+def _group(row: dict[str, Any], scale: Scale, *, flips: bool) -> dict[str, Any]:
+    delta, lower, upper = (scale.shown(row.get(key)) for key in ("delta", "lower", "upper"))
+    if flips:
+        delta, lower, upper = _minus(delta), _minus(upper), _minus(lower)
+    items = ngettext("%(count)d item", "%(count)d items", row["n"]) % {"count": row["n"]}
+    scores = f"{scale.score(row['base'])} → {scale.score(row['candidate'])}"
+    state, word = _group_words(row)
+    return {
+        "label": row["group"],
+        "note": f"{items} · {scores}",
+        "n": row["n"],
+        "base_text": scale.score(row["base"]),
+        "candidate_text": scale.score(row["candidate"]),
+        "delta": delta,
+        "lower": lower,
+        "upper": upper,
+        "margin": 0,
+        "digits": scale.digits(0.01 if scale.factor == 1.0 else None),
+        "axis": _axis(scale),
+        "verdict": state,
+        "verdict_label": word,
+        "is_flagged": row["flagged"],
+    }
+
+
+def _group_words(row: dict[str, Any]) -> tuple[str, str]:
+    """A state and a word: nothing is said of a group that is too small to have a spread."""
+    if row.get("lower") is None:
+        return "not-run", _("too few items")
+    if row["flagged"]:
+        return "fail", _("worse, p %(p)s") % {"p": p_text(row["p_adjusted"])}
+    if row["n"] < FEW_ITEMS:
+        return "plain", _("few items: says little")
+    return "plain", _("no sign of harm")
+
+
+def p_text(value: float | None) -> str:
+    """A p-value as people write it."""
+    if value is None:
+        return "\N{EM DASH}"
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def look_rows(looks: Sequence[dict[str, Any]], results: Sequence[Result]) -> list[dict[str, Any]]:
+    """Every benchmark with what it said at each look; None where it was settled before."""
+    return [
+        {"label": result["label_text"], "cells": [_look_cell(look, result) for look in looks]}
+        for result in results
+    ]
+
+
+def _look_cell(look: dict[str, Any], result: Result) -> dict[str, Any] | None:
+    said = look["benchmarks"].get(result["key"])
+    if said is None:
+        return None
+    scale = scale_of(result.get("unit"))
+    digits = scale.digits(result.get("margin"))
+    told = result | {"lower": None, "upper": None, "delta": None} | said
+    _delta, lower, upper = map(scale.shown, oriented(told))
+    alpha, critical = said.get("alpha"), said.get("critical")
+    return {
+        "verdict": said["verdict"],
+        "n": said["n"],
+        "lower": None if lower is None else signed(lower, digits),
+        "upper": None if upper is None else signed(upper, digits),
+        "alpha": None if alpha is None else p_text(alpha),
+        "critical": None if critical is None else plain_number(critical),
+    }
