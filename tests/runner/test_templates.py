@@ -21,6 +21,17 @@ def template(source: str) -> Template:
         ("{{ [text, label] }}", "['Hello', 'ham']"),
         ("{{ '-' * 3 }}{{ n * 2 }}", "---6"),
         ("<{{ text }}>", "<Hello>"),
+        ("{{ text.strip() | trim | replace('l', 'L') | upper }}", "HELLO"),
+        ("{{ [text, label] | join(', ') }}", "Hello, ham"),
+        ("{% for i in range(n) %}{{ 'ABC'[i] }}{% endfor %}", "ABC"),
+        ("{{ text.split('e')[-1] }}{{ text[1:3] }}", "lloel"),
+        ("{{ text | regex_replace('l+', 'L') }}", "HeLo"),
+        (r"{{ text | regex_replace('(e)(.)', '\\2\\1', 1) }}", "Hlelo"),
+        (
+            "{% set ns = namespace(c=0) %}{% for a in text %}{% set ns.c = ns.c + 1 %}{% endfor %}"
+            "{{ ns.c }}",
+            "5",
+        ),
     ],
 )
 def test_columns_fill_a_template(source, text):
@@ -41,6 +52,12 @@ def test_columns_fill_a_template(source, text):
         "{{ '%1000000000d' % 1 }}",
         "{{ '{:>1000000000}'.format(1) }}",
         "{{ range(1000000000) | list }}",
+        "{{ 'x'.ljust(1000000000) }}",
+        "{{ 'x'.zfill(1000000000) }}",
+        "{{ ('x' * 10000) | regex_replace('(x+x+)+y', '') }}",
+        "{{ text | regex_replace('(', '') }}",
+        "{{ text | regex_replace('l', '\\\\9') }}",
+        "{{ [][1] }}",
         "{{ text | center(1000000000) }}",
         "{% include '/etc/passwd' %}",
         "{% for a in 'x' * 9999 %}{% for b in 'x' * 9999 %}.{% endfor %}{% endfor %}",
@@ -60,3 +77,8 @@ def test_a_broken_template_is_refused_before_any_row(source):
 def test_an_unknown_column_is_named_with_those_there_are():
     with pytest.raises(BadDataError, match=r"'body' is undefined.*text, label"):
         template("{{ body }}").render(ROW)
+
+
+def test_what_every_row_begins_with_is_known():
+    assert template("Message: {{ text }}\nAnswer:").opening == "Message: "
+    assert template("{{ text }} there").opening == template("").opening == ""

@@ -86,10 +86,11 @@ class Definition:
 
     @property
     def fixed_context(self) -> str:
-        """What stands before every prompt alike."""
+        """What every prompt begins with alike."""
         if isinstance(self.description, Template) and self.description.columns:
             return ""
-        return self._described({}) + self.shots
+        opening = self.text.opening if isinstance(self.text, Template) else ""
+        return self._described({}) + self.shots + opening
 
     def question(self, item: str, doc: dict[str, Any], chunk: int) -> Question:
         """The question in one document.

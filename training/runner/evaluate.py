@@ -46,7 +46,7 @@ class Evaluation:
         self.job, self.asked, self.events, self.stop = job, asked, events, stop
         everything = {name: len(each.questions) for name, each in asked.items()}
         self.stages = job.stages or [everything]
-        self.models = Models(job)
+        self.models = Models(job, stop)
         self.done = {
             (side.name, name): _done_ids(Path(job.done) / side.name / f"{name}.jsonl")
             for side in job.sides

@@ -11,6 +11,7 @@ from training.runner.answering.ways import KIND_OF, prepared, way_of
 from training.runner.benchmarks import Asked
 from training.runner.job import EvaluateJob, Side
 from training.runner.models import dtype_named, load_side
+from training.runner.stopping import Stop
 
 # A model that is scoring needs about as much again for what passes through it.
 SHARE_OF_MEMORY = 3
@@ -31,8 +32,8 @@ class Held:
 class Models:
     """Hands out the ways of sides with benchmarks; `seconds` spent loading, by side."""
 
-    def __init__(self, job: EvaluateJob) -> None:
-        self.job = job
+    def __init__(self, job: EvaluateJob, stop: Stop) -> None:
+        self.job, self.stop = job, stop
         self.kept: dict[tuple[str, str], Held] = {}
         self.seconds: dict[str, float] = {}
 
@@ -42,7 +43,7 @@ class Models:
         started = time.monotonic()
         held = self._held(side, kind)
         if asked.name not in held.ways:
-            held.ways[asked.name] = way_of(asked, held.ready, self.job.batch_tokens)
+            held.ways[asked.name] = way_of(asked, held.ready, self.job.batch_tokens, self.stop)
         spent = self.seconds.get(side.name, 0.0) + time.monotonic() - started
         self.seconds[side.name] = round(spent, 3)
         return held.ways[asked.name]

@@ -1,16 +1,23 @@
 """Prompt templates from users: Jinja in a sandbox, with bounded operations and output."""
 
 from collections.abc import Mapping
+from functools import lru_cache
+from types import BuiltinMethodType
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError, meta
+from jinja2 import StrictUndefined, TemplateError, meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
 
 from training.runner.errors import RunnerError
+from training.runner.marking.patterns import Pattern
 
 SOURCE_LIMIT = 16 * 1024
 OUTPUT_LIMIT = 256 * 1024
 REPEAT_LIMIT = 10_000
+# What a template's own expressions may raise.
+FAULTS = (RunnerError, TypeError, ValueError, LookupError, ArithmeticError, RecursionError)
+# Methods of texts that make long ones out of a number.
+PADDING = frozenset(["center", "ljust", "rjust", "zfill", "expandtabs", "format", "format_map"])
 
 
 class BoundedEnvironment(ImmutableSandboxedEnvironment):
@@ -29,14 +36,40 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
             raise SecurityError(f"a repetition exceeds {REPEAT_LIMIT} characters")
         return super().call_binop(context, operator, left, right)
 
+    def is_safe_callable(self, obj: Any) -> bool:
+        pads = isinstance(obj, BuiltinMethodType) and obj.__name__ in PADDING
+        return not pads and super().is_safe_callable(obj)
+
 
 ENVIRONMENT = BoundedEnvironment(
     undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False
 )
 for _name in ("center", "indent", "format", "pprint", "wordwrap", "random", "xmlattr"):
     ENVIRONMENT.filters.pop(_name, None)
-for _name in ("range", "lipsum", "cycler", "joiner", "namespace"):
+for _name in ("lipsum", "cycler", "joiner"):
     ENVIRONMENT.globals.pop(_name, None)
+
+
+def _range(*bounds: int) -> range:
+    """range(), as long as texts may be repeated."""
+    found = range(*bounds)
+    if len(found) > REPEAT_LIMIT:
+        raise SecurityError(f"a range exceeds {REPEAT_LIMIT} numbers")
+    return found
+
+
+@lru_cache(maxsize=256)
+def _pattern(source: str) -> Pattern:
+    return Pattern(source, place="The pattern of regex_replace")
+
+
+def _regex_replace(text: str, pattern: str, repl: str, count: int = 0) -> str:
+    """re.sub, as lm-evaluation-harness offers it to templates."""
+    return _pattern(pattern).replace(repl, str(text), count)
+
+
+ENVIRONMENT.globals["range"] = _range
+ENVIRONMENT.filters["regex_replace"] = _regex_replace
 
 
 class Template:
@@ -63,7 +96,7 @@ class Template:
                 size += len(part)
                 if size > OUTPUT_LIMIT:
                     raise SecurityError(f"its text exceeds {OUTPUT_LIMIT} characters")
-        except (TemplateError, TypeError, ValueError, ArithmeticError, RecursionError) as fault:
+        except (TemplateError, *FAULTS) as fault:
             columns = ", ".join(list(map(str, row))[:20])
             raise self.error(
                 f"{self.field} cannot be filled in ({fault}); the columns are {columns}."
@@ -73,6 +106,15 @@ class Template:
     def value(self, row: Mapping[str, Any]) -> Any:
         """The column itself, of whatever type, when the template is its name; else the text."""
         return row[self.source] if self.source in row else self.render(row)
+
+    @property
+    def opening(self) -> str:
+        """The text that every row's begins with, whatever its columns."""
+        body = ENVIRONMENT.parse(self.source).body
+        first = body[0] if body else None
+        if isinstance(first, nodes.Output) and isinstance(first.nodes[0], nodes.TemplateData):
+            return str(first.nodes[0].data)
+        return ""
 
     def missing_from(self, columns: Any) -> list[str]:
         """Names the template uses that are not among `columns`."""

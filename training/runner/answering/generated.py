@@ -11,6 +11,7 @@ from training.runner.answering.pieces import Ids
 from training.runner.benchmarks import Asked
 from training.runner.definitions import Question
 from training.runner.marking.generated import TextMarker
+from training.runner.stopping import Stop
 
 ANSWERS_A_BATCH = 64
 # What the keys and values of a batch may take.
@@ -33,10 +34,10 @@ class Prompt:
 class Generated:
     """One model on one benchmark of generated answers. `scorer` lends the prefix of all prompts."""
 
-    def __init__(self, asked: Asked, scorer: Scorer, batch_tokens: int) -> None:
+    def __init__(self, asked: Asked, scorer: Scorer, batch_tokens: int, stop: Stop) -> None:
         self.scorer, self.batch_tokens = scorer, batch_tokens
         values = asked.definition.values
-        self.generator = Generator(scorer.backbone, values.get("generation_kwargs") or {})
+        self.generator = Generator(scorer.backbone, values.get("generation_kwargs") or {}, stop)
         self.mark = TextMarker(asked.definition, asked.questions)
         self.seed, self.repeats = asked.definition.seed, self.mark.repeats
 

@@ -13,6 +13,7 @@ from training.runner.answering.caches import RoomyLayer, SharedLayer, cache_of
 from training.runner.answering.pieces import Ids
 from training.runner.answering.stops import Stops
 from training.runner.errors import BadBenchmarkError
+from training.runner.stopping import Stop
 
 DEFAULT_NEW_TOKENS = 256  # lm-evaluation-harness's
 # A batch goes on without the rows that have ended once they are this part of it.
@@ -34,8 +35,8 @@ class Generator:
     Raises: BadBenchmarkError when the model reads no more than it is to write.
     """
 
-    def __init__(self, backbone: Backbone, kwargs: dict[str, Any]) -> None:
-        self.backbone = backbone
+    def __init__(self, backbone: Backbone, kwargs: dict[str, Any], stop: Stop) -> None:
+        self.backbone, self.stop = backbone, stop
         self.new_tokens = int(kwargs.get("max_gen_toks") or DEFAULT_NEW_TOKENS)
         self.temperature = float(kwargs.get("temperature") or 0.0)
         sampled = bool(kwargs.get("do_sample", self.temperature > 0))
@@ -71,6 +72,7 @@ class Generator:
                 batch.keep(rows)
                 logits = logits[rows]
             while True:
+                self.stop.check()
                 tokens = self._choose(logits, live)
                 self._take(live, tokens)
                 if all(answer.ended for answer in live):

@@ -9,13 +9,13 @@ from training.runner.answering.generated import Generated
 from training.runner.answering.likelihoods import Scorer
 from training.runner.answering.texts import Continuing, Rolling
 from training.runner.benchmarks import Asked
+from training.runner.stopping import Stop
 
 KIND_OF = {"classification": "labels", "embedding": "encoder"}  # all others: causal
-CAUSAL: dict[str, Any] = {
+SCORED: dict[str, Any] = {
     "multiple_choice": Choices,
     "loglikelihood": Continuing,
     "loglikelihood_rolling": Rolling,
-    "generate_until": Generated,
 }
 
 
@@ -26,7 +26,7 @@ def prepared(model: Any, tokenizer: Any, kind: str, device: str) -> Any:
     return EncoderModel(model, tokenizer, device)
 
 
-def way_of(asked: Asked, ready: Any, batch_tokens: int) -> Any:
+def way_of(asked: Asked, ready: Any, batch_tokens: int, stop: Stop) -> Any:
     """An object with `batches(chunk)`, and `answers(chunk, batch)`: fields of item events.
 
     Raises: BadBenchmarkError when the definition does not fit the model or its own output type.
@@ -38,4 +38,6 @@ def way_of(asked: Asked, ready: Any, batch_tokens: int) -> Any:
         return Embedded(asked, ready, batch_tokens)
     rolling = definition.output_type == "loglikelihood_rolling"
     scorer = Scorer(ready, "" if rolling else definition.fixed_context)
-    return CAUSAL[definition.output_type](asked, scorer, batch_tokens)
+    if definition.output_type == "generate_until":
+        return Generated(asked, scorer, batch_tokens, stop)
+    return SCORED[definition.output_type](asked, scorer, batch_tokens)
