@@ -33,7 +33,10 @@ def share_interval(hits: float, n: int, *, level: float = 0.95) -> Estimate:
     share, denominator = hits / n, 1 + z * z / n
     middle = (share + z * z / (2 * n)) / denominator
     reach = z * sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / denominator
-    return Estimate(share, max(0.0, middle - reach), min(1.0, middle + reach))
+    # Rounding must not put an end on the wrong side of the share itself.
+    return Estimate(
+        share, max(0.0, min(share, middle - reach)), min(1.0, max(share, middle + reach))
+    )
 
 
 def mean_interval(
