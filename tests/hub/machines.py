@@ -21,6 +21,20 @@ from tests.server import HubServer
 MIB = 1024**2
 
 
+def hf(endpoint: str, token: str, home: Path, *arguments: str) -> str:
+    """What the command line `hf` prints for the person of `token`."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
+    done = subprocess.run(
+        [Path(sys.executable).parent / "hf", *arguments],
+        env=clean | {"HF_ENDPOINT": endpoint, "HF_TOKEN": token, "HF_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 @dataclass
 class Machine:
     """One person at one computer: `home` holds their caches, `token` is theirs."""

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.test import Client
 
 from hub.models import Access, AccessRequest, AuditEntry, Repository, User
 from tests.factories import make_member, make_organization, make_repository, make_token, make_user
 from tests.hub.wire import send_json
+from tests.races import at_once
 
 pytestmark = pytest.mark.django_db
 CARD = b"""---
@@ -227,25 +226,10 @@ def test_who_decided_what_is_kept(repository, owners, writer, api_for):
 
 @pytest.mark.django_db(transaction=True)
 class TestRaces:
-    def at_once(self, *acts: Any) -> list[Any]:
-        barrier, answers = threading.Barrier(len(acts)), [None] * len(acts)
-
-        def run(number: int) -> None:
-            barrier.wait(30)
-            answers[number] = acts[number]()
-            connection.close()
-
-        threads = [threading.Thread(target=run, args=(number,)) for number in range(len(acts))]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(60)
-        return answers
-
     def test_asking_six_times_at_once_is_asking_once(self, repository):
         secret = make_token(make_user())
         clients = [Client(headers={"authorization": f"Bearer {secret}"}) for _ in range(6)]
-        answers = self.at_once(*[lambda c=c: ask(c, repository) for c in clients])
+        answers = at_once(*[lambda c=c: ask(c, repository) for c in clients])
         assert {answer.status_code for answer in answers} == {200}
         assert len({answer.json()["requestId"] for answer in answers}) == 1
         assert AuditEntry.objects.filter(action="access.ask").count() == 1
@@ -256,6 +240,6 @@ class TestRaces:
         secret = make_token(writer)
         clients = [Client(headers={"authorization": f"Bearer {secret}"}) for _ in range(6)]
         body = {"user": user.username, "status": "accepted"}
-        answers = self.at_once(*[lambda c=c: handle(c, repository, **body) for c in clients])
+        answers = at_once(*[lambda c=c: handle(c, repository, **body) for c in clients])
         assert sorted(answer.status_code for answer in answers) == [200, *[404] * 5]
         assert AuditEntry.objects.filter(action="access.decide").count() == 1

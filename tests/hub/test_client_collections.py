@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError
 
+from tests.hub.machines import hf
 from tests.server import HubServer
 
 pytestmark = pytest.mark.stack
@@ -77,26 +76,12 @@ def test_lists_of_more_than_a_page_are_read_to_their_end(api: HfApi):
 
 
 def test_the_command_line_keeps_a_collection(api: HfApi, tmp_path: Path):
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("HF_")}
-    environment |= {"HF_ENDPOINT": api.endpoint, "HF_HOME": str(tmp_path)}
-    environment |= {"HF_TOKEN": str(api.token)}
+    run = partial(hf, api.endpoint, str(api.token), tmp_path, "collections")
 
-    def hf(*arguments: str) -> str:
-        program = Path(sys.executable).parent / "hf"
-        done = subprocess.run(
-            [program, "collections", *arguments],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    said = hf("create", "By hand")
+    said = run("create", "By hand")
     slug = next(word for word in said.replace("=", " ").split() if word.startswith("collector/"))
-    hf("add-item", slug, "collector/tiny", "model", "--note", "Good")
-    hf("update", slug, "--title", "By hand again", "--theme", "pink")
-    assert "collector/tiny" in hf("info", slug)
-    hf("delete", slug)
-    hf("delete", slug, "--missing-ok")
+    run("add-item", slug, "collector/tiny", "model", "--note", "Good")
+    run("update", slug, "--title", "By hand again", "--theme", "pink")
+    assert "collector/tiny" in run("info", slug)
+    run("delete", slug)
+    run("delete", slug, "--missing-ok")

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-import threading
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.test import Client
 
 from hub.actions import collections
@@ -16,6 +14,7 @@ from hub.models import Access, Collection, CollectionItem, Namespace, User, Visi
 from hub.policies import Actor
 from tests.factories import make_member, make_organization, make_repository, make_token, make_user
 from tests.hub.wire import send_json
+from tests.races import at_once
 
 pytestmark = pytest.mark.django_db
 URL = "/api/collections"
@@ -314,10 +313,8 @@ def test_order_and_uniqueness_hold_when_many_write_at_once():
     user = make_user()
     collection = make_collection(user)
     things = [make_repository() for _each in range(4)]
-    together = threading.Barrier(8)
 
     def work(number: int) -> str:
-        together.wait()
         try:
             if number < 4:  # every thing is added by two at once
                 collections.add_item(collection, Actor(user), things[number])
@@ -328,11 +325,8 @@ def test_order_and_uniqueness_hold_when_many_write_at_once():
             return "added"
         except collections.ConflictError:
             return "there"
-        finally:
-            connection.close()
 
-    with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(work, range(8)))
+    answers = at_once(*(partial(work, number) for number in range(8)))
     assert sorted(answers) == ["added"] * 4 + ["there"] * 4
     positions = list(collection.items.values_list("position", flat=True))
     assert len(set(positions)) == len(positions) == 4

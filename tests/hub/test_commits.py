@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import threading
+from functools import partial
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.test import Client
 
 from hub import events
@@ -21,6 +20,7 @@ from tests.factories import (
     make_user,
 )
 from tests.hub.wire import commit, deleted, file, large_file, send, send_json, stored
+from tests.races import at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -292,22 +292,13 @@ class TestRaces:
     def run(self, repository: Repository, headers: list[dict[str, Any]]) -> list[Any]:
         user = make_member(repository.namespace, access=Access.WRITE)
         secrets = [make_token(user) for _ in headers]
-        barrier = threading.Barrier(len(headers))
-        answers: list[Any] = [None] * len(headers)
 
-        def write(number: int) -> None:
+        def write(number: int) -> Any:
             client = Client(headers={"authorization": f"Bearer {secrets[number]}"})
-            barrier.wait(30)
             line = file(f"{number}.txt", str(number).encode())
-            answers[number] = commit(client, repository, line, **headers[number])
-            connection.close()
+            return commit(client, repository, line, **headers[number])
 
-        threads = [threading.Thread(target=write, args=(number,)) for number in range(len(headers))]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(60)
-        return answers
+        return at_once(*(partial(write, number) for number in range(len(headers))))
 
     def test_of_six_commits_on_one_parent_exactly_one_lands(self):
         repository = make_repository(make_organization())

@@ -6,8 +6,6 @@ import os
 import re
 import subprocess
 import sys
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -24,6 +22,7 @@ from hub.actions import devices
 from hub.errors import OAuthError
 from hub.models import AccessToken, DeviceLogin, DeviceSession, RefreshToken
 from tests.factories import make_user
+from tests.races import at_once
 from tests.server import HubServer
 
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
@@ -231,19 +230,14 @@ def test_json_is_taken_too_and_nonsense_refused_in_the_words_of_oauth():
 def test_of_two_polls_at_once_one_gets_the_tokens(client_for):
     asked = ask()
     decide(client_for(make_user()), asked)
-    together = threading.Barrier(4)
 
-    def collect(_number: int) -> str:
-        together.wait()
+    def collect() -> str:
         try:
             return devices.collect(asked["device_code"]).access_token
         except OAuthError as error:
             return error.code
-        finally:
-            connection.close()
 
-    with ThreadPoolExecutor(4) as pool:
-        answers = sorted(pool.map(collect, range(4)))
+    answers = sorted(at_once(*[collect] * 4))
     assert answers[:3] == ["invalid_grant"] * 3
     assert answers[3].startswith("wb_")
     assert (AccessToken.objects.count(), DeviceSession.objects.count()) == (1, 1)

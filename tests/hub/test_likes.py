@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-import threading
+from functools import partial
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.test import Client
 
 from hub.jobs.integrity import check
 from hub.models import Access, Follow, Like, Membership, Repository, Visibility
 from tests.factories import make_member, make_organization, make_repository, make_token, make_user
 from tests.hub.wire import send_json
+from tests.races import at_once
 from tests.reviews.factories import make_pull_request
 
 pytestmark = pytest.mark.django_db
@@ -89,20 +89,13 @@ def test_the_count_is_right_after_a_race():
     repository = make_repository()
     people = [make_user() for _ in range(4)]
     headers = [{"authorization": f"Bearer {make_token(one)}"} for one in people for _ in range(2)]
-    barrier, statuses = threading.Barrier(len(headers)), []
+    clients, statuses = [Client(headers=one) for one in headers], []
 
-    def play(number: int) -> None:
-        client = Client(headers=headers[number])
-        barrier.wait(30)
+    def play(client: Client) -> None:
         for method in ("POST", "DELETE", "POST", "DELETE", "POST"):
             statuses.append(like(client, repository, method).status_code)
-        connection.close()
 
-    threads = [threading.Thread(target=play, args=(number,)) for number in range(len(headers))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
+    at_once(*(partial(play, client) for client in clients))
     assert set(statuses) == {200} and len(statuses) == 40
     repository.refresh_from_db()
     assert repository.likes == Like.objects.filter(repository=repository).count() <= 4

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from django.db import connection
 from django.test import Client
 
 from hub import events
@@ -38,6 +36,7 @@ from tests.factories import (
 )
 from tests.gitstore.conftest import Client as Git
 from tests.hub.wire import body_of, commit, file, send, send_json, stored
+from tests.races import at_once
 
 MOVE = "/api/repos/move"
 
@@ -288,27 +287,6 @@ def mover(repository: Repository, by: Actor, name: str) -> Callable[[], Reposito
 
 def creator(by: Actor, repo: RepoId) -> Callable[[], Repository]:
     return partial(repositories.create_repository, by, repo)
-
-
-def at_once(*acts: Callable[[], Any]) -> list[Any]:
-    """What each act returned or which refusal it met, when all begin together."""
-    barrier, found = threading.Barrier(len(acts)), [None] * len(acts)
-
-    def run(number: int) -> None:
-        barrier.wait(30)
-        try:
-            found[number] = acts[number]()
-        except HubError as error:
-            found[number] = error
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(len(acts))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    return found
 
 
 @pytest.mark.django_db(transaction=True)

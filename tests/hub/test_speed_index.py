@@ -61,5 +61,9 @@ def test_a_long_history_gets_a_commit_graph_now_and_then(repository, monkeypatch
 
 
 def test_what_is_gone_by_then_is_no_fault(repository):
+    derived = repository.store().path / "derived"
+    before = sorted(derived.rglob("*"))
     indexing.index(repository.pk, "nope")
     indexing.index(repository.pk + 1000)
+    assert sorted(derived.rglob("*")) == before
+    assert not Repository(pk=repository.pk + 1000).store().path.exists()

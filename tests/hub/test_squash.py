@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import threading
+from functools import partial
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.test import Client
 
 from hub import events
 from hub.models import Access, AuditEntry, BranchProtection, Repository
 from tests.factories import commit_files, make_member, make_repository, make_token, make_user
 from tests.hub.wire import commit, file, send_json
+from tests.races import at_once
 from tests.reviews.factories import make_pull_request
 
 pytestmark = pytest.mark.django_db
@@ -123,23 +123,14 @@ def test_no_commit_is_lost_to_a_squash_that_races_it():
     repository = make_repository()
     user = make_member(repository.namespace, access=Access.WRITE)
     secrets = [make_token(user) for _ in range(6)]
-    barrier = threading.Barrier(len(secrets))
-    answers: list[Any] = [None] * len(secrets)
 
-    def act(number: int) -> None:
+    def act(number: int) -> Any:
         client = Client(headers={"authorization": f"Bearer {secrets[number]}"})
-        barrier.wait(30)
         if number % 2:
-            answers[number] = squash(client, repository, message=f"Squash {number}")
-        else:
-            answers[number] = commit(client, repository, file(f"{number}.txt", b"x"))
-        connection.close()
+            return squash(client, repository, message=f"Squash {number}")
+        return commit(client, repository, file(f"{number}.txt", b"x"))
 
-    threads = [threading.Thread(target=act, args=(number,)) for number in range(len(secrets))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
+    answers = at_once(*(partial(act, number) for number in range(len(secrets))))
     assert {answer.status_code for answer in answers} <= {200, 412}
     assert any(answer.status_code == 200 for answer in answers)
     store = repository.store()

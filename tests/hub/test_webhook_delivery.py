@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
 from hub import tasks
@@ -28,6 +27,7 @@ from tests.factories import (
 )
 from tests.hub.webhook_making import SECRET, watching
 from tests.outgoing.receiver import answer
+from tests.races import at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -211,14 +211,7 @@ def test_a_delivery_whose_worker_was_killed_is_sent_by_another(owed, receiver):
 
 @pytest.mark.django_db(transaction=True)
 def test_workers_at_once_send_a_delivery_once(owed, receiver):
-    def work(_number):
-        try:
-            jobs.deliver(owed.pk)
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(6) as workers:
-        list(workers.map(work, range(6)))
+    at_once(*[partial(jobs.deliver, owed.pk)] * 6)
     assert len(receiver.requests) == 1
     assert (only(owed).state, only(owed).attempts) == (DeliveryState.DELIVERED, 1)
 

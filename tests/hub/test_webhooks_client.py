@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 from huggingface_hub import WebhookPayload
 
-from tests.hub.machines import Machine
+from tests.hub.machines import Machine, hf
 from tests.outgoing.receiver import Receiver, answer, receiving
 from tests.server import HubServer
 
@@ -33,20 +29,10 @@ def receiver() -> Iterator[Receiver]:
         yield server
 
 
-def hf(machine: Machine, *arguments: str) -> Any:
+def said(machine: Machine, *arguments: str) -> Any:
     """What `hf … --format json` prints."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
-    own = {"HF_ENDPOINT": machine.server.url, "HF_TOKEN": machine.token, "HOME": str(machine.home)}
-    program = Path(sys.executable).parent / "hf"
-    done = subprocess.run(
-        [program, *arguments, "--format", "json"],
-        env=clean | own,
-        capture_output=True,
-        text=True,
-        timeout=100,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    url, home = machine.server.url, machine.home / "hf"
+    return json.loads(hf(url, machine.token, home, *arguments, "--format", "json"))
 
 
 LIFE = """
@@ -91,15 +77,15 @@ def test_the_client_manages_webhooks(wim, receiver):
 
 
 def test_the_command_line_manages_webhooks(wim, receiver):
-    made = hf(wim, "webhooks", "create", "--url", receiver.url, "--watch", "model:wim/new")["id"]
-    assert hf(wim, "webhooks", "info", made)["watched"] == [{"type": "model", "name": "wim/new"}]
-    hf(wim, "webhooks", "update", made, "--domain", "repo")
-    hf(wim, "webhooks", "disable", made)
-    (listed,) = [one for one in hf(wim, "webhooks", "ls") if one["id"] == made]
+    made = said(wim, "webhooks", "create", "--url", receiver.url, "--watch", "model:wim/new")["id"]
+    assert said(wim, "webhooks", "info", made)["watched"] == [{"type": "model", "name": "wim/new"}]
+    said(wim, "webhooks", "update", made, "--domain", "repo")
+    said(wim, "webhooks", "disable", made)
+    (listed,) = [one for one in said(wim, "webhooks", "ls") if one["id"] == made]
     assert (listed["domains"], listed["disabled"]) == (["repo"], True)
-    hf(wim, "webhooks", "enable", made)
-    hf(wim, "webhooks", "delete", made, "--yes")
-    assert made not in [one["id"] for one in hf(wim, "webhooks", "ls")]
+    said(wim, "webhooks", "enable", made)
+    said(wim, "webhooks", "delete", made, "--yes")
+    assert made not in [one["id"] for one in said(wim, "webhooks", "ls")]
 
 
 STORY = """

@@ -49,8 +49,8 @@ from tests.factories import (
     make_user,
 )
 from tests.gitstore.conftest import Client as Git
-from tests.hub.test_moving import at_once
 from tests.hub.wire import commit, file, send, stored
+from tests.races import at_once
 
 MIB = 1024**2
 

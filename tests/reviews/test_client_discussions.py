@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,6 +10,7 @@ from huggingface_hub import CommitOperationAdd, HfApi
 from huggingface_hub.community import DiscussionComment, DiscussionStatusChange
 from huggingface_hub.errors import BadRequestError, HfHubHTTPError, RepositoryNotFoundError
 
+from tests.hub.machines import hf
 from tests.server import HubServer
 
 pytestmark = pytest.mark.stack
@@ -165,32 +164,18 @@ def test_a_gated_repository_is_discussed_without_its_files(owner: HfApi, other: 
 
 
 def test_the_command_line_reads_and_settles(owner: HfApi, tmp_path: Path):
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("HF_")}
-    environment |= {"HF_ENDPOINT": owner.endpoint, "HF_HOME": str(tmp_path)}
-    environment |= {"HF_TOKEN": str(owner.token)}
-
-    def hf(*arguments: str) -> str:
-        program = Path(sys.executable).parent / "hf"
-        done = subprocess.run(
-            [program, "discussions", *arguments],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+    run = partial(hf, owner.endpoint, str(owner.token), tmp_path, "discussions")
 
     proposal = owner.upload_file(
         path_or_fileobj=b"line\n", path_in_repo="cli.txt", repo_id=REPO, create_pr=True
     )
     number = str(proposal.pr_num)
-    assert number in hf("list", REPO, "--kind", "pull_request")
-    assert "+line" in hf("diff", REPO, number)
-    hf("comment", REPO, number, "--body", "Fine.")
-    hf("rename", REPO, number, "A line")
-    hf("close", REPO, number, "--yes", "--comment", "Later")
-    hf("reopen", REPO, number, "--yes")
-    assert "A line" in hf("info", REPO, number)
-    hf("merge", REPO, number, "--yes")
-    assert "merged" in hf("info", REPO, number)
+    assert number in run("list", REPO, "--kind", "pull_request")
+    assert "+line" in run("diff", REPO, number)
+    run("comment", REPO, number, "--body", "Fine.")
+    run("rename", REPO, number, "A line")
+    run("close", REPO, number, "--yes", "--comment", "Later")
+    run("reopen", REPO, number, "--yes")
+    assert "A line" in run("info", REPO, number)
+    run("merge", REPO, number, "--yes")
+    assert "merged" in run("info", REPO, number)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
 from hub.errors import (
@@ -15,7 +13,6 @@ from hub.errors import (
     BranchMovedError,
     ConflictError,
     ForbiddenError,
-    HubError,
     MergeConflictError,
 )
 from hub.models import AuditEntry, BranchProtection, Event
@@ -27,6 +24,7 @@ from reviews.actions.verdicts import submit_review
 from reviews.jobs.reconcile import reconcile_heads, reconcile_merges
 from reviews.models import Discussion, DiscussionStatus, Merge, MergeState
 from tests.factories import commit_files, make_repository
+from tests.races import at_once
 from tests.reviews.factories import make_maintainer, make_pull_request, push
 
 pytestmark = pytest.mark.django_db
@@ -160,26 +158,14 @@ def test_requested_changes_block_until_withdrawn():
 def test_six_parallel_merges_give_one_commit():
     pull_request = make_pull_request()
     actor = Actor(make_maintainer(pull_request.repository))
-    outcomes: list[str] = []
-    barrier = threading.Barrier(6)
 
-    def merge() -> None:
+    def merge() -> str:
         row = Discussion.objects.select_related("repository__namespace").get(pk=pull_request.pk)
         row.repository.access = 40
-        barrier.wait()
-        try:
-            outcomes.append(merge_pull_request(row, actor))
-        except HubError as error:
-            outcomes.append(error.code)
-        finally:
-            connection.close()
+        return merge_pull_request(row, actor)
 
-    threads = [threading.Thread(target=merge) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    merged = [outcome for outcome in outcomes if len(outcome) == 40]
+    outcomes = at_once(*[merge] * 6)
+    merged = [outcome for outcome in outcomes if isinstance(outcome, str)]
     assert len(outcomes) == 6
     assert len(merged) == 1
     store = pull_request.repository.store()
