@@ -167,7 +167,7 @@ def test_files_may_be_uploaded_with_what_they_include():
         {
             "do": "look",
             "upload": SimpleUploadedFile("task.yaml", files["mgsm_direct_en.yaml"]),
-            "files": [SimpleUploadedFile("direct_yaml", files["direct_yaml"])],
+            "includes": [SimpleUploadedFile("direct_yaml", files["direct_yaml"])],
         },
     )
     assert answer.status_code == 200

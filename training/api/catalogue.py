@@ -73,7 +73,7 @@ class TaskShape(serializers.Serializer[Any]):
 class ShippedBenchmarkShape(serializers.Serializer[Any]):
     path = serializers.CharField()
     task = serializers.CharField()
-    label = serializers.CharField()
+    title = serializers.CharField()
     summary = serializers.CharField()
     language = serializers.CharField(allow_null=True)
     outputType = serializers.CharField()
@@ -89,7 +89,7 @@ class ShippedBenchmarkShape(serializers.Serializer[Any]):
 class ShippedSuiteShape(serializers.Serializer[Any]):
     path = serializers.CharField()
     name = serializers.CharField()
-    label = serializers.CharField()
+    title = serializers.CharField()
     benchmarks = serializers.ListField(child=serializers.CharField())
 
 
@@ -197,7 +197,7 @@ def dataset_shape(dataset: ShippedDataset) -> dict[str, Any]:
             {
                 "path": each.path,
                 "name": each.suite.name,
-                "label": each.suite.label,
+                "title": each.suite.label,
                 "benchmarks": [
                     f"{member.repo_id.partition('/')[2]}:{member.path}"
                     for member in each.suite.members
@@ -213,7 +213,7 @@ def _benchmark(shipped: ShippedBenchmark) -> dict[str, Any]:
     return {
         "path": shipped.path,
         "task": definition.task,
-        "label": definition.label,
+        "title": definition.label,
         "summary": definition.labels.summary,
         "language": definition.labels.language,
         "outputType": definition.output_type,

@@ -111,7 +111,7 @@ class TaskForm(forms.Form):
         help_text=gettext_lazy("The YAML of one task of lm-evaluation-harness."),
     )
     upload = forms.FileField(label=gettext_lazy("or as a file"), required=False)
-    files = ManyFilesField(
+    includes = ManyFilesField(
         label=gettext_lazy("Files it includes"),
         required=False,
         help_text=gettext_lazy("Those that its “include” names, if it does."),
@@ -190,7 +190,7 @@ def _look(actor: Actor, form: TaskForm) -> TaskImport | None:
         return read_task(
             actor,
             _bytes(data["upload"]) if data["upload"] else data["content"],
-            files={upload.name or "": _bytes(upload) for upload in data["files"]},
+            files={upload.name or "": _bytes(upload) for upload in data["includes"]},
             dataset=data["dataset"].strip(),
             data_file=data["data_file"].strip(),
         )
