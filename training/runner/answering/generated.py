@@ -11,6 +11,7 @@ from training.runner.answering.pieces import Ids
 from training.runner.benchmarks import Asked
 from training.runner.definitions import Question
 from training.runner.marking.generated import TextMarker
+from training.runner.marking.marks import Marks
 from training.runner.stopping import Stop
 
 ANSWERS_A_BATCH = 64
@@ -67,6 +68,10 @@ class Generated:
         prefix = (self.scorer.prefix, self.scorer.layers) if batch[0].shared else ((), None)
         self.generator.generate([prompt.ids for prompt in batch], answers, *prefix)
         for prompt, each in zip(batch, answers, strict=True):
+            if any(answer.broken for answer in each):
+                marks = Marks.unknown(self.mark.names)
+                yield {"metrics": marks.metrics, "truncated": prompt.truncated}
+                continue
             outputs = [self.generator.stops.text(answer.ids) for answer in each]
             marks, extracted = self.mark(chunk[prompt.number], outputs)
             yield {

@@ -22,11 +22,15 @@ ENDED_SHARE = 0.25
 
 @dataclass
 class Answer:
-    """One row being generated: the draws of its own, and the tokens so far."""
+    """One row being generated: the draws of its own, and the tokens so far.
+
+    `broken`: the model gave numbers that are not finite, from which no token follows.
+    """
 
     draws: random.Random
     ids: list[int] = field(default_factory=list)
     ended: bool = False
+    broken: bool = False
 
 
 class Generator:
@@ -82,8 +86,12 @@ class Generator:
 
     def _choose(self, logits: torch.Tensor, live: Sequence[Answer]) -> list[int]:
         """The next token of each row, from logits [rows, vocabulary]."""
+        best, first = logits.max(dim=1)
+        for answer, sound in zip(live, best.isfinite().tolist(), strict=True):
+            answer.broken = answer.broken or not sound
+            answer.ended = answer.ended or answer.broken
         if not self.temperature:
-            return logits.argmax(dim=1).tolist()
+            return first.tolist()
         shares = torch.softmax(logits.double() / self.temperature, dim=1)
         order = None
         if self.top_p < 1:
