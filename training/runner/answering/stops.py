@@ -26,7 +26,7 @@ class Stops:
 
     def reached(self, answers: Sequence[Sequence[int]]) -> list[bool]:
         """Whether each answer ends one token after, or at, a stop string."""
-        if not self.checked:
+        if not self.checked or not answers:
             return [False] * len(answers)
         tails = self.tokenizer.batch_decode([list(ids[-self.window :]) for ids in answers])
         return [any(stop in tail for stop in self.checked) for tail in tails]
