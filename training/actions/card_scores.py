@@ -1,0 +1,206 @@
+"""The scores of a gate as a card tells them: every metric of every benchmark that it measured.
+
+Of a hidden benchmark only the metric of the gate is told, rounded to half its margin: repeated
+proposals learn no more of its items than that (gate-methods, section 7).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils import timezone
+
+from hub.formats.eval_results import EvalResultEntry
+from hub.formats.model_index import ModelIndexResult
+from hub.models import Repository
+from training.jobs.evaluations import items_of
+from training.jobs.items import open_table
+from training.jobs.summaries import scores_with_intervals
+from training.models import Evaluation, GateRecord
+
+SOURCE = "Weighbridge gate"
+DIGITS = 6
+# What huggingface_hub and the libraries behind it call our metrics; the others keep their names.
+METRIC_TYPES = {
+    **dict.fromkeys(("acc", "acc_norm", "acc_bytes"), "accuracy"),
+    **dict.fromkeys(("f1", "macro_f1"), "f1"),
+    **dict.fromkeys(("rouge1", "rouge2", "rougeL"), "rouge"),
+    **dict.fromkeys(("byte_perplexity", "word_perplexity"), "perplexity"),
+    "mcc": "matthews_correlation",
+    "brier": "brier_score",
+    "pass_at_k": "pass@k",
+}
+TASK_TYPES = {"classification": "text-classification", "embedding": "sentence-similarity"}
+Result = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class CardScore:
+    """One metric of one benchmark. `value` is in the metric's own unit, a share as a fraction.
+
+    `n` of `total` items were measured. `lower` and `upper` bound it two-sidedly at 95 %.
+    """
+
+    dataset: str
+    label: str
+    reference: str
+    output_type: str
+    metric: str
+    metric_label: str
+    is_primary: bool
+    value: float
+    n: int
+    total: int
+    lower: float | None = None
+    upper: float | None = None
+    split: str = ""
+    revision: str = ""
+    is_hidden: bool = False
+    model_digest: str = ""
+
+
+def card_scores(record: GateRecord) -> list[CardScore]:
+    """What `record` measured of the candidate, the gate's own metric of each benchmark first."""
+    measured = [result for result in record.results if result.get("candidate_score") is not None]
+    names = _data_sets(measured)
+    rows = Evaluation.objects.select_related("benchmark", "repository").in_bulk(
+        {result["candidate_evaluation"] for result in measured if "candidate_evaluation" in result}
+    )
+    found = []
+    for result in measured:
+        row = rows.get(result.get("candidate_evaluation"))
+        primary = _primary(result, row, names)
+        found.append(primary)
+        if row is not None and not primary.is_hidden:
+            found += _others(record, result, row, primary)
+    return found
+
+
+def rounded(value: float, margin: float) -> float:
+    """`value` to half of `margin`: what may be told of hidden items."""
+    step = margin / 2
+    return round(round(value / step) * step, DIGITS)
+
+
+def _data_sets(results: Sequence[Result]) -> dict[int, str]:
+    """The data sets that hold the items, by key."""
+    rows = Repository.objects.filter(pk__in={r["items_repository_id"] for r in results})
+    return {row.pk: row.repo_id for row in rows.select_related("namespace")}
+
+
+def _primary(result: Result, row: Evaluation | None, names: dict[int, str]) -> CardScore:
+    """The gate's own metric, over the items that its verdict was made of."""
+    hidden = bool(result.get("hidden"))
+    value = float(result["candidate_score"])
+    # The data set of hidden items is named as the rule names it, which is there for all to read.
+    dataset = str(result["reference"]).partition(":")[0]
+    if not hidden:
+        dataset = names.get(result["items_repository_id"], dataset)
+    told = {} if row is None or hidden else row.score_of(result["metric"])
+    whole = row is not None and row.item_count == result["n"]
+    return CardScore(
+        dataset=dataset,
+        label=result["label_text"],
+        reference=str(result["reference"]),
+        output_type=row.benchmark.output_type if row else "",
+        metric=result["metric"],
+        metric_label=result.get("metric_label") or result["metric"],
+        is_primary=True,
+        value=rounded(value, result["margin"]) if hidden else round(value, DIGITS),
+        n=result["n"],
+        total=row.benchmark.item_count if row else result["n"],
+        lower=told.get("lower") if whole else None,
+        upper=told.get("upper") if whole else None,
+        split="" if hidden else _split(result),
+        revision="" if hidden else result["items_commit"],
+        is_hidden=hidden,
+        model_digest=row.model_digest if row else "",
+    )
+
+
+def _split(result: Result) -> str:
+    return str(result["split"]).rpartition("/")[2].partition(".")[0]
+
+
+def _others(
+    record: GateRecord, result: Result, row: Evaluation, primary: CardScore
+) -> Iterator[CardScore]:
+    """The benchmark's other metrics, over the items at hand that no training data holds."""
+    scores, n = row.scores, row.item_count
+    if result.get("excluded"):
+        out = _excluded(record, result)
+        clean = [item for item in items_of(row) if item.id not in out]
+        scores, n = scores_with_intervals(clean, row.benchmark), len(clean)
+    for metric in row.benchmark.metrics:
+        told = scores.get(metric["name"]) or {}
+        if metric["name"] == result["metric"] or told.get("value") is None:
+            continue
+        yield CardScore(
+            dataset=primary.dataset,
+            label=primary.label,
+            reference=primary.reference,
+            output_type=primary.output_type,
+            metric=metric["name"],
+            metric_label=metric.get("label") or metric["name"],
+            is_primary=False,
+            value=round(told["value"], DIGITS),
+            n=n,
+            total=row.benchmark.item_count,
+            lower=told.get("lower"),
+            upper=told.get("upper"),
+            split=primary.split,
+            revision=primary.revision,
+            model_digest=primary.model_digest,
+        )
+
+
+def _excluded(record: GateRecord, result: Result) -> set[str]:
+    """The items of one benchmark that stand in the proposal's training data."""
+    blobs = record.repository.blobs()
+    with open_table(blobs, record.comparison_sha256) as file:
+        rows = file.read(["benchmark", "item", "excluded"]).to_pylist()
+    return {row["item"] for row in rows if row["excluded"] and row["benchmark"] == result["key"]}
+
+
+def model_index_result(score: CardScore, *, url: str) -> ModelIndexResult:
+    """The score as `model-index` has it."""
+    return ModelIndexResult(
+        task_type=TASK_TYPES.get(score.output_type, "text-generation"),
+        dataset_type=score.dataset,
+        dataset_name=score.label,
+        dataset_split=score.split,
+        dataset_revision=score.revision or None,
+        metric_type=METRIC_TYPES.get(score.metric, score.metric),
+        metric_name=score.metric_label,
+        metric_value=score.value,
+        metric_args={"rounded": True} if score.is_hidden else None,
+        source_name=SOURCE,
+        source_url=url,
+    )
+
+
+def eval_result_entry(score: CardScore, record: GateRecord, *, url: str) -> EvalResultEntry:
+    """The score as `.eval_results` has it: the benchmark's task, further metrics beside it."""
+    return EvalResultEntry(
+        dataset_id=score.dataset,
+        task_id=score.label if score.is_primary else f"{score.label}/{score.metric_label}",
+        value=score.value,
+        dataset_revision=score.revision or None,
+        date=timezone.localdate(record.created_at).isoformat(),
+        source_url=url,
+        source_name=SOURCE,
+        notes=_notes(score, record),
+    )
+
+
+def _notes(score: CardScore, record: GateRecord) -> str:
+    """How it was measured, for people and in one line."""
+    items = f"n={score.n}" if score.n == score.total else f"n={score.n} of {score.total}"
+    parts = [score.metric_label, items]
+    if score.lower is not None and score.upper is not None:
+        parts.append(f"95% interval {score.lower:.4g} to {score.upper:.4g}")
+    if score.is_hidden:
+        parts.append("hidden items, rounded to half the margin")
+    return ", ".join([*parts, f"pull request {record.pull_request_number}"])
