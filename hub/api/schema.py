@@ -50,7 +50,8 @@ PATH_PARAMETERS: dict[str, tuple[Facts, str]] = {
     "hash": ({"type": "string", "pattern": _HEX}, "A Xet hash."),
     "version": ({"type": "string", "enum": ["v1", "v2"]}, ""),
 }
-# Where in the document an operation stands, by the module of its view, in the order of reading.
+# Where in the document an operation stands, by the app, the module or both of its view, in the
+# order of reading.
 _MODULES = {
     _("Repositories"): "listing repositories info moving duplicating storage tags",
     _("Files and history"): "trees resolve branches preupload commits cards safetensors",
@@ -58,6 +59,13 @@ _MODULES = {
     _("Large files by Xet"): "xet xet_cas",
     _("Discussions and pull requests"): "reviews",
     _("Runs and the gate"): "training",
+    _("Examples, notes and blind review"): (
+        "training.examples training.notes training.pins training.blind"
+    ),
+    _("Measurements and searches"): "training.evaluations training.bisects",
+    _("Benchmarks and leaderboards"): (
+        "training.catalogue training.leaderboards training.compare training.reports"
+    ),
     _("Collections"): "collections",
     _("People and organisations"): "accounts people likes follows social",
     _("Gated access"): "access gated",
@@ -91,8 +99,8 @@ class HubSchema(AutoSchema):
 
     def get_tags(self) -> list[str]:
         app, *_rest, module = type(self.view).__module__.split(".")
-        title = SECTIONS.get(app) or SECTIONS.get(module) or module.replace("_", " ").capitalize()
-        return [title]
+        title = SECTIONS.get(f"{app}.{module}") or SECTIONS.get(app) or SECTIONS.get(module)
+        return [title or module.replace("_", " ").capitalize()]
 
     def get_operation_id(self) -> str:
         name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(self.view).__name__.removesuffix("View"))
