@@ -81,6 +81,7 @@ def environment(folder: Path, *, threads: int = 1) -> dict[str, str]:
         "PATH": os.environ["PATH"], "HOME": str(folder), "HF_DATASETS_CACHE": str(folder / "cache"),
         "HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "OMP_NUM_THREADS": str(threads),
         "TOKENIZERS_PARALLELISM": "false", "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        "GOMP_SPINCOUNT": "0",
     }  # fmt: skip
 
 

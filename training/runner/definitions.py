@@ -101,9 +101,10 @@ class Definition:
         choices = self._choices(doc, item)
         ending = None
         if self._chooses_prompt(prompt, choices):
-            ending = str(self._answer(doc))
-            targets = (self._index(int(prompt), choices, item),)
-            expected, prompt = (choices[targets[0]],), ""
+            right = self._index(int(prompt), choices, item)
+            ending, prompt = str(self._answer(doc)), ""
+            targets: tuple[int, ...] = (right,)
+            expected: tuple[str, ...] = (choices[right],)
         else:
             targets, expected = self._targets(doc, choices, item)
         return Question(

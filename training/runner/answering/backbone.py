@@ -12,11 +12,13 @@ from training.runner.answering.pieces import pieces_of
 from training.runner.encoding import Encoder, Request, length_of
 
 # Logits are computed for so many places at a time: they stay in the processor's caches.
-PLACES = 64
+PLACES = 256
 PROBE = tuple(range(2, 14))
 # By how much of their size probed numbers may differ: float32 and the rest.
 ROUNDING = {torch.float32: 1e-3}
 ROUGH = 0.1
+# What architectures raise that take no mask, no positions or no cache of ours.
+ODDITIES = (RuntimeError, ValueError, TypeError, AttributeError, LookupError)
 
 
 class Backbone:
@@ -36,9 +38,9 @@ class Backbone:
         self.places: tuple[torch.Tensor, torch.Tensor] | None = None
         self.layer_count = 0
         self.bytes_a_token = 0
+        self.plain = self.branching = False
         with torch.inference_mode():
-            self.plain = self._is_plain()
-            self.branching = self._branches()
+            self._find_out()
 
     def logits(
         self, ids: torch.Tensor, places: tuple[torch.Tensor, torch.Tensor], **inputs: Any
@@ -87,29 +89,35 @@ class Backbone:
         """Let the output layer see the wanted places only."""
         return (given[0][self.places].unsqueeze(0),)
 
-    def _is_plain(self) -> bool:
-        """Whether logits are the output layer's and nothing is done to them after."""
-        ids = torch.tensor([PROBE], device=self.device) % self.model.config.vocab_size
-        whole = self.model(input_ids=ids, use_cache=False).logits
-        states = getattr(self.body(input_ids=ids, use_cache=False), "last_hidden_state", None)
-        if self.body is self.model or self.head is None or states is None:
-            return False
-        return self._alike(self.head(states).float(), whole.float())
+    def _find_out(self) -> None:
+        """Settle `plain` and `branching`: the quick ways, where they give what the plain one does.
 
-    def _branches(self) -> bool:
-        """Whether a prefix, a stem and two branches give what two texts give."""
-        vocabulary = self.model.config.vocab_size
-        ids = tuple(token % vocabulary for token in PROBE)
+        Raises nothing: an architecture that takes no such inputs is read text by text.
+        """
+        ids = tuple(token % self.model.config.vocab_size for token in PROBE)
         texts = [Request(ids, 5), Request((*ids[:8], *ids[4:8]), 4)]
+        wanted = self._whole(texts)
+        for plain in (True, False):
+            self.plain = plain and self.body is not self.model
+            try:
+                layers = self.prefix(ids[:4])
+                found = self._probe(texts, branching=True, prefix=ids[:4], layers=layers)
+            except ODDITIES:
+                continue
+            if layers is not None and self._alike(found, wanted):
+                self.branching = True
+                return
+        self.plain = self.body is not self.model
         try:
-            apart = self._probe(texts, branching=False)
-            layers = self.prefix(ids[:4])
-            if layers is None:
-                return False
-            together = self._probe(texts, branching=True, prefix=ids[:4], layers=layers)
-        except (RuntimeError, ValueError, TypeError, AttributeError, IndexError, KeyError):
-            return False  # of an architecture that takes no such inputs
-        return self._alike(together, apart)
+            self.plain = self._alike(self._probe(texts, branching=False), wanted)
+        except ODDITIES:
+            self.plain = False
+
+    def _whole(self, texts: list[Request]) -> torch.Tensor:
+        """The logits that score `texts`, of equal length, by the model as it is."""
+        ids = torch.tensor([text.ids[:-1] for text in texts], device=self.device)
+        logits = self.model(input_ids=ids, use_cache=False).logits.float()
+        return torch.cat([row[-text.scored :] for row, text in zip(logits, texts, strict=True)])
 
     def _probe(
         self,
