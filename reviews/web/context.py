@@ -12,7 +12,7 @@ from hub.errors import RevisionNotFoundError
 from hub.extensions import Change, RequirementState, Tab, registries
 from hub.gitstore import FileDiff
 from hub.http.pages import frame
-from hub.models import Access
+from hub.models import Access, Event
 from hub.rendering import render_markdown
 from reviews.actions.requirements import Checklist, checklist
 from reviews.changes import change_of
@@ -33,7 +33,7 @@ MARKS = {
 class TimelineRow:
     """One line of the conversation, ready to show."""
 
-    pk: int
+    pk: int | str
     kind: str
     actor: str
     at: Any
@@ -43,7 +43,7 @@ class TimelineRow:
 
 def timeline_rows(row: Discussion) -> list[TimelineRow]:
     """The conversation in order; hidden comments keep their place without their text."""
-    rows = []
+    rows = gate_lines(row)
     for event in row.timeline.select_related("actor", "comment"):
         body = ""
         if event.kind == TimelineKind.COMMENT and not event.comment.hidden_at:
@@ -60,7 +60,29 @@ def timeline_rows(row: Discussion) -> list[TimelineRow]:
                 data=event.data,
             )
         )
-    return rows
+    return sorted(rows, key=lambda each: each.at)
+
+
+def gate_lines(row: Discussion) -> list[TimelineRow]:
+    """What the activity says of this pull request's gate: verdicts, overrides, remarks."""
+    if not row.is_pull_request:
+        return []
+    found = Event.objects.filter(
+        repository=row.repository_id,
+        created_at__gte=row.created_at,
+        kind__startswith="gate.",
+        data__number=row.number,
+    )
+    return [
+        TimelineRow(
+            pk=f"gate-{event.pk}",
+            kind=event.kind.replace(".", "-"),
+            actor=event.actor.username if event.actor else "ghost",
+            at=event.created_at,
+            data=event.data,
+        )
+        for event in found.select_related("actor")
+    ]
 
 
 def pull_request_context(request: HttpRequest, row: Discussion, tab: str) -> dict[str, Any]:

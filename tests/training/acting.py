@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
 
+import numpy as np
+
 from hub.models import Access, Kind, Repository, User
 from reviews.models import Discussion
 from tests.factories import actor, commit_files, make_member, make_organization, make_repository
@@ -23,6 +25,7 @@ from training.jobs.execute import execute
 from training.jobs.items import read_lines
 from training.jobs.sandboxed import RunnerJob
 from training.models import GateRecord
+from training.statistics.metrics import METRICS
 
 Doc = dict[str, Any]
 # (side, row) -> fields of the runner's item event
@@ -131,9 +134,10 @@ def translates(says: Callable[[str, Doc], str]) -> Answer:
 
     def answer(side: str, doc: Doc) -> dict[str, Any]:
         said = says(side, doc)
+        sums = bleu_sums(said.split(), doc["answer"].split())
         return {
-            "metrics": {"bleu": None},
-            "sums": {"bleu": bleu_sums(said.split(), doc["answer"].split())},
+            "metrics": {"bleu": METRICS["bleu"].value(np.array(sums))},
+            "sums": {"bleu": sums},
             "output": said,
             "extracted": said,
         }
@@ -168,7 +172,7 @@ class Stage:
 
     @property
     def api(self) -> str:
-        return f"/api/{self.model.api_path}/discussions/{self.pull_request.number}"
+        return f"/api/models/{self.model.repo_id}/discussions/{self.pull_request.number}"
 
     def play(self) -> GateRecord:
         """Weigh the pull request as it is now; the record. A run that fails is an error here."""
@@ -199,9 +203,11 @@ def set_stage(
         commit_files(place, act.files())
         listed.append(f'  - {{benchmark: "{place.repo_id}:{act.name}.yaml", {act.rule}}}\n')
     rule = f"{gate}benchmarks:\n{''.join(listed)}"
-    base = {".weighbridge/gate.yaml": rule.encode(), "config.json": b"{}"}
+    # Of no other stage: scores are found again by the digest of a model, whoever's it is.
+    name = namespace.slug
+    base = {".weighbridge/gate.yaml": rule.encode(), "config.json": b'{"of": "%s"}' % name.encode()}
     model = make_repository(namespace, files=base, **repository)
-    proposed = {"config.json": b'{"more": 1}'} if files is None else files
+    proposed = {"config.json": b'{"better": "%s"}' % name.encode()} if files is None else files
     pull_request = make_pull_request(model, author=author, files=proposed)
     maintainer = make_member(namespace, access=Access.WRITE)
     model.access = Access.WRITE

@@ -11,6 +11,7 @@ from tests.factories import commit_files, make_user
 from tests.reviews.factories import make_pull_request
 from tests.role_matrix import Need, Route, World
 from tests.training.factories import GATE, commit, make_run
+from tests.training.verdict_routes import VERDICTS
 from training.models import RunStatus
 
 NUMBER = {"number": 1}
@@ -51,6 +52,7 @@ def _recipe(world: World) -> dict[str, str]:
 
 
 TRAINING: dict[tuple[str, str], Route] = {
+    **VERDICTS,
     ("training:all-runs", "GET"): _page(Need.OPEN, of_repository=False),
     ("training:api-run-list", "GET"): Route(Need.READ),
     ("training:api-run-list", "POST"): Route(Need.PROPOSE, body=_recipe),

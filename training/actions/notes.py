@@ -119,7 +119,7 @@ def comment_on_item(
         body=_body(body),
         author=user,
     )
-    _announce(repository, number, actor, "gate.item_commented", result["label_text"])
+    announce_remark(repository, number, actor, "gate.item_commented", result["label_text"])
     return note
 
 
@@ -143,7 +143,7 @@ def accept_item(
         defaults={"author": user, "body": _body(body) if body.strip() else ""},
     )
     if is_new:
-        _announce(repository, number, actor, "gate.item_accepted", result["label_text"])
+        announce_remark(repository, number, actor, "gate.item_accepted", result["label_text"])
     return note
 
 
@@ -187,7 +187,7 @@ def _body(text: str) -> str:
     return text
 
 
-def _announce(
+def announce_remark(
     repository: Repository, number: int, actor: Actor, kind: str, benchmark: object
 ) -> None:
     """A line in the activity: it names the benchmark, never the item, which not all may know."""

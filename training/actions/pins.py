@@ -14,7 +14,7 @@ from hub.errors import BadInputError, NotFoundError
 from hub.models import Repository
 from hub.policies import Actor
 from training.actions.examples import locate
-from training.actions.notes import newest_record
+from training.actions.notes import announce_remark, newest_record
 from training.jobs.pins import place_of
 from training.jobs.questions import Question, question_columns, questions_at
 from training.models import Benchmark, GateRecord, Pin
@@ -70,7 +70,8 @@ def pin_item(
         repository=repository, reference=place, item_id=item, defaults=values
     )
     if is_new:
-        _record(repository, actor, "pin", pin)
+        _audit(repository, actor, "pin", pin)
+        announce_remark(repository, number, actor, "gate.item_pinned", result["label_text"])
     return pin
 
 
@@ -87,7 +88,11 @@ def unpin(repository: Repository, actor: Actor, pk: int) -> None:
     pin = rows.first()
     if pin is None or not _may_see(actor, pin):
         raise NotFoundError("There is no such pinned example here.")
-    _record(repository, actor, "unpin", pin)
+    _audit(repository, actor, "unpin", pin)
+    path = f"{repository.get_absolute_url()}/runs/pins"
+    audit.announce(
+        repository, actor, "gate.item_unpinned", path=path, benchmark=pin.benchmark.label
+    )
     pin.delete()
 
 
@@ -150,10 +155,7 @@ def _may_see(actor: Actor, pin: Pin) -> bool:
     return _places(pin) <= readable_repositories(actor, _places(pin))
 
 
-def _record(repository: Repository, actor: Actor, verb: str, pin: Pin) -> None:
-    """What later proposals are judged by has changed: for the audit, and for people."""
+def _audit(repository: Repository, actor: Actor, verb: str, pin: Pin) -> None:
+    """What later proposals are judged by has changed."""
     subject = f"{repository.path}: {pin.item_id} of {pin.reference}"
     audit.record(actor, f"gate.{verb}", subject)
-    path = f"{repository.get_absolute_url()}/runs/pins"
-    name = pin.benchmark.label
-    audit.announce(repository, actor, f"gate.item_{verb}ned", path=path, benchmark=name)

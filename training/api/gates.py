@@ -1,8 +1,7 @@
-"""The gate of one pull request: read its verdict, start it."""
+"""The gate of one pull request: read its verdict, start it, let through what it left undecided."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -14,18 +13,26 @@ from hub.api.parsers import AnyJSONParser
 from hub.api.views import RepositoryView
 from hub.models import Repository
 from hub.policies import Actor
+from training.actions.disclosure import disclose
 from training.actions.examples import Query, find_examples
 from training.actions.gates import start_gate
-from training.actions.standing import progress_of
-from training.api.serializers import GateSerializer, GateShape, RunShape, run_shape
+from training.actions.notes import talk_of
+from training.actions.overriding import override_gate
+from training.actions.standing import progress_of, records_of
+from training.api.serializers import GateSerializer, RunShape, run_shape
+from training.api.verdict_shapes import (
+    OverrideSerializer,
+    VerdictShape,
+    attempts_shape,
+    contamination_shape,
+    example_shape,
+    override_shape,
+    result_shape,
+)
 from training.jobs.sentences import sentence_of
-from training.models import GateRecord, Run, RunKind, RunStatus
+from training.models import Run, RunKind, RunStatus
 
 FLIPPED_SHOWN = 20
-RESULT_KEYS = (
-    "benchmark", "role", "metric", "n", "base_score", "candidate_score", "delta", "lower", "upper",
-    "margin", "alpha", "method", "gains", "losses", "verdict", "label",
-)  # fmt: skip
 
 
 class GateView(RepositoryView):
@@ -33,7 +40,7 @@ class GateView(RepositoryView):
 
     parser_classes = [AnyJSONParser]
 
-    @extend_schema(summary=_("The gate's verdict"), responses=GateShape)
+    @extend_schema(summary=_("The gate's verdict"), responses=VerdictShape)
     def get(self, request: Request, number: int, **path: Any) -> Response:
         """The newest verdict with its numbers and flipped items, or how far the gate is."""
         return Response(gate_shape(self.repository, number, self.actor))
@@ -50,8 +57,34 @@ class GateView(RepositoryView):
         return Response(run_shape(run), status=201)
 
 
+class GateOverrideView(RepositoryView):
+    """POST /api/{kind}s/{namespace}/{name}/discussions/{number}/gate/override"""
+
+    parser_classes = [AnyJSONParser]
+
+    @extend_schema(
+        summary=_("Let an inconclusive change through"),
+        request=OverrideSerializer,
+        responses=VerdictShape,
+    )
+    def post(self, request: Request, number: int, **path: Any) -> Response:
+        """For administrators other than the author; the reason stays in the record."""
+        form = OverrideSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        given = form.validated_data
+        override_gate(
+            self.repository,
+            number,
+            self.actor,
+            reason=given["reason"],
+            expected_head=given["head"],
+            expected_base=given["base"],
+        )
+        return Response(gate_shape(self.repository, number, self.actor))
+
+
 def gate_shape(repository: Repository, number: int, actor: Actor) -> dict[str, Any]:
-    """`verdict` is pass, fail, inconclusive, error, running or not-run: absence is never 0."""
+    """`verdict` is pass, fail, blocked, error, running or not-run: absence is never 0."""
     runs = Run.objects.filter(
         repository=repository, pull_request_number=number, kind=RunKind.COMPARE
     )
@@ -60,10 +93,14 @@ def gate_shape(repository: Repository, number: int, actor: Actor) -> dict[str, A
         return {"verdict": "running", "run": run.number, "progress": progress_of(run)}
     if run is not None and run.status == RunStatus.FAILED:
         return {"verdict": "error", "run": run.number, "sentence": run.error}
-    record = GateRecord.objects.of(repository.pk, number).select_related("run").first()
+    record = records_of(repository, number).first()
     if record is None:
         return {"verdict": "not-run"}
-    found = find_examples(repository, record, actor, Query(), count=FLIPPED_SHOWN)
+    record.repository = repository
+    told = disclose(record, actor)
+    talk = talk_of(repository, number, told)
+    found = find_examples(repository, record, actor, Query(), count=FLIPPED_SHOWN, told=told)
+    facts = record.gate_facts or {}
     return {
         "verdict": record.verdict,
         "run": record.run.number,
@@ -73,11 +110,15 @@ def gate_shape(repository: Repository, number: int, actor: Actor) -> dict[str, A
         "mergeTree": record.merge_tree,
         "ruleDigest": record.config_digest,
         "sentence": sentence_of(record.verdict, record.results, record.sentence),
-        "results": [_result(result) for result in record.results],
-        "flipped": [asdict(example) for example in found.examples],
+        "alpha": facts.get("alpha"),
+        "strict": bool(facts.get("strict")),
+        "results": [result_shape(result) for result in told.results],
+        "looks": told.looks,
+        "contamination": contamination_shape(told),
+        "pins": told.pins,
+        "unseenPins": told.unseen_pins,
+        "attempts": attempts_shape(record),
+        "override": override_shape(record),
+        "hidden": told.hidden,
+        "flipped": [example_shape(each, talk.on(each.key, each.item)) for each in found.examples],
     }
-
-
-def _result(result: dict[str, Any]) -> dict[str, Any]:
-    named = {"benchmark": result["label_text"]}
-    return named | {key: result[key] for key in RESULT_KEYS[1:] if key in result}

@@ -77,22 +77,6 @@ class CurvesShape(serializers.Serializer[Any]):
     live = serializers.BooleanField()
 
 
-class GateShape(serializers.Serializer[Any]):
-    verdict = serializers.ChoiceField(
-        choices=("pass", "fail", "blocked", "error", "running", "not-run")
-    )
-    run = serializers.IntegerField(required=False)
-    attempt = serializers.IntegerField(required=False)
-    head = serializers.CharField(required=False)
-    base = serializers.CharField(required=False)
-    mergeTree = serializers.CharField(required=False)
-    ruleDigest = serializers.CharField(required=False)
-    sentence = serializers.CharField(required=False)
-    progress = serializers.JSONField(required=False)
-    results = serializers.ListField(child=serializers.DictField(), required=False)
-    flipped = serializers.ListField(child=serializers.DictField(), required=False)
-
-
 def run_shape(run: Run, *, spec: dict[str, Any] | None = None) -> dict[str, Any]:
     """A run as the API tells it; with `spec`, as its reader may see it, all that there is."""
     shape: dict[str, Any] = {

@@ -6,7 +6,7 @@ from django.urls import URLPattern, URLResolver
 
 from hub.http.routing import api
 from training.api import views
-from training.api.gates import GateView
+from training.api.verdict_urls import VERDICTS
 
 _ONE = "/runs/<int:number>"
 
@@ -17,5 +17,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     api(f"{_ONE}/log", views.RunLogView.as_view(), "api-run-log"),
     api(f"{_ONE}/cancel", views.RunCancelView.as_view(), "api-run-cancel"),
     api(f"{_ONE}/again", views.RunAgainView.as_view(), "api-run-again"),
-    api("/discussions/<int:number>/gate", GateView.as_view(), "api-gate"),
+    *VERDICTS,
 ]

@@ -68,5 +68,13 @@ def _joined(pieces: Sequence[str], start: int, end: int, marks: Iterable[bool]) 
 
 
 def _runs(marked: Iterable[tuple[str, bool]]) -> Iterator[Piece]:
+    """Runs of pieces that are alike; the space behind a marked run stays unmarked."""
+    space = ""
     for differs, run in groupby(marked, key=lambda each: each[1]):
-        yield Piece("".join(text for text, _ in run), differs)
+        text = space + "".join(piece for piece, _ in run)
+        kept = text.rstrip() if differs else text
+        space = text[len(kept) :]
+        if kept:
+            yield Piece(kept, differs)
+    if space:
+        yield Piece(space, False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,15 @@ from hub.http.pages import repository_page
 from hub.models import Access, Repository
 from training.actions import notes, pins
 from training.actions.disclosure import disclose
-from training.actions.examples import LENGTHS, OUT, Choice, Example, Query, find_examples
+from training.actions.examples import (
+    LENGTHS,
+    OUT,
+    Choice,
+    Example,
+    Query,
+    SideAnswer,
+    find_examples,
+)
 from training.actions.notes import REMARKS, Thread, talk_of
 from training.actions.standing import standing_of
 from training.jobs.comparisons import DIRECTIONS
@@ -34,6 +43,7 @@ FILTERS = ("benchmark", "direction", "group", "length", "item", "remark")
 GROUPS_LISTED = 200
 # On a page with many, texts are cut; alone, an example is shown whole.
 TEXT_SHOWN, CHOICE_SHOWN, CHOICES_SHOWN = 1_200, 300, 8
+LONG_CHOICE = 40
 DIRECTION_WORDS = {
     "lost": gettext_lazy("lost"),
     "gained": gettext_lazy("gained"),
@@ -66,6 +76,8 @@ class Shown:
     candidate_text: list[Piece]
     base_score: str
     candidate_score: str
+    base_answer: str
+    candidate_answer: str
     is_pinnable: bool
 
     @property
@@ -169,8 +181,16 @@ def _shown(each: Example, thread: Thread, result: dict[str, Any], *, whole: bool
         candidate_score=""
         if each.is_binary or each.candidate.score is None
         else scale.score(each.candidate.score),
+        base_answer=_answer(each.base, choices),
+        candidate_answer=_answer(each.candidate, choices),
         is_pinnable=pins.is_pinnable(result),
     )
+
+
+def _answer(side: SideAnswer, choices: Sequence[Choice]) -> str:
+    """What a side answered, unless it stands in full below: as its output, or as a long choice."""
+    long = any(len(choice.text) > LONG_CHOICE for choice in choices)
+    return "" if long or side.answer == side.output else side.answer
 
 
 def _cut(choice: Choice, length: int | None) -> Choice:

@@ -13,11 +13,15 @@ from hub.templatetags.hub_format import ABSENT, MINUS
 
 @dataclass(frozen=True)
 class Scale:
-    """`factor` takes a metric's own units to those shown; `word` names them on an axis."""
+    """`factor` takes a metric's own units to those shown; `word` names them on an axis.
+
+    `decimals` of a score; None: by its size.
+    """
 
     word: Any
     factor: float = 1.0
     suffix: str = ""
+    decimals: int | None = None
 
     def shown(self, value: float | None) -> float | None:
         return None if value is None else self.factor * value
@@ -33,15 +37,16 @@ class Scale:
         """A score: 95.5 %, 27.3, 1.0109."""
         if value is None:
             return ABSENT
-        if self.suffix or self.factor != 1.0:
-            return f"{self.factor * value:.1f}{self.suffix}".replace("-", MINUS)
-        digits = 1 if abs(value) >= 20 else 4 if abs(value) < 10 else 2
-        return f"{value:.{digits}f}".replace("-", MINUS)
+        size = abs(self.factor * value)
+        digits = self.decimals
+        if digits is None:
+            digits = 1 if size >= 20 else 2 if size >= 10 else 4
+        return f"{self.factor * value:.{digits}f}{self.suffix}".replace("-", MINUS)
 
 
 SCALES = {
-    "share": Scale(_("points"), 100.0, "\N{NO-BREAK SPACE}%"),
-    "score100": Scale(_("points of 100")),
+    "share": Scale(_("points"), 100.0, "\N{NO-BREAK SPACE}%", decimals=1),
+    "score100": Scale(_("points of 100"), decimals=1),
     "bits": Scale(_("bits per byte")),
     "nats": Scale(_("nats")),
     "perplexity": Scale(_("perplexity")),

@@ -14,9 +14,9 @@ from training.web.units import Scale, scale_of
 
 Result = dict[str, Any]
 METHODS = {
-    "tango": gettext_lazy("score interval for paired right/wrong items (Tango 1998)"),
+    "tango": gettext_lazy("score interval (Tango 1998)"),
     "paired_t": gettext_lazy("paired t interval"),
-    "clustered_t": gettext_lazy("t interval over groups of items"),
+    "clustered_t": gettext_lazy("clustered t interval"),
     "ratio_t": gettext_lazy("t interval of a ratio"),
     "bootstrap": gettext_lazy("paired bootstrap"),
 }
@@ -35,10 +35,11 @@ FEW_ITEMS = 30
 GROUPS_DRAWN = 20
 
 
-def benchmark_row(result: Result, path: str, *, may_read: bool) -> dict[str, Any]:
+def benchmark_row(result: Result, path: str, *, may_read: bool, looks: int = 1) -> dict[str, Any]:
     """One benchmark, its differences in its scale and oriented so that right is better.
 
-    `path` is the pull request's; `may_read`: whether the reader may see its items.
+    `path` is the pull request's; `may_read`: whether the reader may see its items; `looks`: how
+    many were planned.
     """
     scale = scale_of(result.get("unit"))
     delta, lower, upper = map(scale.shown, oriented(result))
@@ -57,14 +58,18 @@ def benchmark_row(result: Result, path: str, *, may_read: bool) -> dict[str, Any
         "over": _over(result, scale),
         "digits": scale.digits(result.get("margin")),
         "axis": _axis(scale),
+        "unit_word": scale.word,
         "base_text": scale.score(result.get("base_score")),
         "candidate_text": scale.score(result.get("candidate_score")),
-        "label_word": LABELS.get(str(result.get("label"))),
+        "label_word": LABELS.get(str(result.get("label")), ""),
         "verdict_label": verdict_words(result),
         "method_text": METHODS.get(str(result.get("method")), result.get("method") or ""),
-        "reason_words": reason_text(result["reason"]) if result["verdict"] == "error" else "",
+        "reason_words": _reason(result),
         "noise_text": noise_text(result, scale),
         "items_needed": (result.get("parameters") or {}).get("items_needed"),
+        "look_text": _("look %(number)d of %(count)d") % {"number": result["look"], "count": looks}
+        if looks > 1 and result.get("look")
+        else "",
         "url": f"{path}/examples?benchmark={result['key']}" if may_read else "",
         "may_read": may_read,
     }
@@ -89,6 +94,15 @@ def verdict_words(result: Result) -> str:
     if verdict == "fail":
         return _("worse than allowed")
     return _("no verdict") if verdict == "error" else _("inconclusive")
+
+
+def _reason(result: Result) -> str:
+    """Why there is no verdict, or none yet: another benchmark had decided before."""
+    if result["verdict"] == "error" or result.get("reason") == "not_asked":
+        return reason_text(result["reason"])
+    if result["verdict"] == "inconclusive" and result.get("delta") is None:
+        return _("too few items by then")
+    return ""
 
 
 def margin_text(result: Result, scale: Scale) -> str:
@@ -166,7 +180,7 @@ def _group(row: dict[str, Any], scale: Scale, *, flips: bool) -> dict[str, Any]:
         delta, lower, upper = _minus(delta), _minus(upper), _minus(lower)
     items = ngettext("%(count)d item", "%(count)d items", row["n"]) % {"count": row["n"]}
     scores = f"{scale.score(row['base'])} → {scale.score(row['candidate'])}"
-    state, word = _group_words(row)
+    state, word = _group_words(row, fell=upper is not None and upper < 0)
     return {
         "label": row["group"],
         "note": f"{items} · {scores}",
@@ -185,12 +199,17 @@ def _group(row: dict[str, Any], scale: Scale, *, flips: bool) -> dict[str, Any]:
     }
 
 
-def _group_words(row: dict[str, Any]) -> tuple[str, str]:
-    """A state and a word: nothing is said of a group that is too small to have a spread."""
+def _group_words(row: dict[str, Any], *, fell: bool) -> tuple[str, str]:
+    """A state and a word: nothing is said of a group that is too small to have a spread.
+
+    `fell`: by its own interval it got worse, which among many groups may be chance.
+    """
     if row.get("lower") is None:
         return "not-run", _("too few items")
     if row["flagged"]:
         return "fail", _("worse, p %(p)s") % {"p": p_text(row["p_adjusted"])}
+    if fell:
+        return "inconclusive", _("down, may be chance")
     if row["n"] < FEW_ITEMS:
         return "plain", _("few items: says little")
     return "plain", _("no sign of harm")

@@ -33,11 +33,11 @@ def benchmarks(repository: Repository, change: Change, request: HttpRequest) -> 
         return context
     actor = actor_of(request)
     told = disclose(record, actor)
-    keys = told.keys
+    keys, looks = told.keys, max((look.get("of", 1) for look in told.looks), default=1)
     return context | {
         "told": told,
         "rows": [
-            benchmark_row(result, change.path, may_read=result["key"] in keys)
+            benchmark_row(result, change.path, may_read=result["key"] in keys, looks=looks)
             for result in told.results
         ],
         "record_detail": how_of(record),
