@@ -5,19 +5,31 @@ An acted runner (`tests.training.acting`) says for every version which items it 
 
 from __future__ import annotations
 
+import json
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
+
+from django.utils import timezone
 
 from hub.models import Access, Kind, Namespace, Repository, User
 from tests.factories import actor, make_member, make_organization, make_repository
 from tests.training.acting import Act, Doc, _acting, questions
 from tests.training.factories import commit, large
 from training.actions.evaluating import submit_evaluation
+from training.jobs.benchmarks import benchmarks_of
+from training.jobs.evaluations import How, Side, keep
 from training.jobs.execute import execute
-from training.models import Evaluation, Run
+from training.jobs.items import read_item
+from training.jobs.preparing import asked_in_full
+from training.jobs.questions import keep_questions
+from training.jobs.scoring import Asked
+from training.models import Evaluation, Run, RunStatus
+from training.specs.items import Item as IssuedItem
 
 ITEMS = 120
 
@@ -91,8 +103,26 @@ class Lab:
         run.repository = self.model
         return run
 
+    def store(self, revision: str = "", **more: Any) -> Evaluation:
+        """The same as `measure`, kept at once and without a worker: for tests in a transaction."""
+        run = submit_evaluation(
+            self.model, actor(self.owner), benchmarks=[self.reference], revision=revision, **more
+        )
+        (pinned,), (given,) = benchmarks_of(run.spec), run.inputs("model")
+        asked = asked_in_full(pinned)
+        told = [{"id": item.id, **self.answer(given["commit"], item.doc)} for item in asked.issued]
+        items = [replace(read_item(row, pinned.metric_names), **_place(item))
+                 for row, item in zip(told, asked.issued, strict=True)]  # fmt: skip
+        how = How(run, run.spec["settings"], run.spec["versions"], seconds=6.0)
+        side = Side("model", given["digest"], given["commit"])
+        row = keep(how, side, asked.row, asked.issued, items)
+        _keep_questions(asked)
+        ended = {"status": RunStatus.SUCCEEDED, "finished_at": timezone.now()}
+        Run.objects.filter(pk=run.pk).update(**ended)
+        return row
+
     def measure(self, revision: str = "", **more: Any) -> Evaluation:
-        """The evaluation of a revision with the lab's benchmark."""
+        """The evaluation of a revision with the lab's benchmark, by a run."""
         run = submit_evaluation(
             self.model, actor(self.owner), benchmarks=[self.reference], revision=revision, **more
         )
@@ -100,6 +130,27 @@ class Lab:
         assert not run.error, run.error
         (told,) = run.result["evaluations"]
         return Evaluation.objects.select_related("benchmark").get(pk=told["evaluation"])
+
+
+def _place(item: IssuedItem) -> dict[str, Any]:
+    return {"group": item.group, "cluster": item.cluster}
+
+
+def _keep_questions(asked: Asked) -> None:
+    """The texts of the items, as the runner would have told them."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "questions.jsonl"
+        rows = [
+            {
+                "id": item.id,
+                "prompt": item.doc["question"],
+                "choices": item.doc["choices"],
+                "expected": item.doc["choices"][item.doc["label"]],
+            }
+            for item in asked.issued
+        ]
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        keep_questions(asked.row, asked.issued, path)
 
 
 def make_lab(
@@ -115,7 +166,7 @@ def make_lab(
     namespace = namespace or make_organization()
     act = Act("words", rows(items), answer=lambda side, doc: {}, more=more)
     place = make_repository(
-        namespace, kind=Kind.DATASET, name="data", files=act.files(), **(data or {})
+        namespace, kind=Kind.DATASET, files=act.files(), **{"name": "data"} | (data or {})
     )
     model = make_repository(namespace, files={"config.json": b"{}"}, **traits)
     owner = make_member(namespace, access=Access.ADMIN)

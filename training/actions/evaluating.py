@@ -9,7 +9,7 @@ import structlog
 from hub.errors import BadInputError, HubError
 from hub.extensions import Change
 from hub.models import Repository, User
-from hub.policies import Actor
+from hub.policies import Actor, repository_by_key
 from training.actions.models import files_at, how_to_run, model_input
 from training.actions.pinning import pin_all
 from training.actions.submitting import submit
@@ -67,7 +67,7 @@ def submit_evaluation(
         repository,
         kind=RunKind.EVALUATE,
         by=user,
-        title=title or f"{labels} at {wanted}",
+        title=title or f"{labels} at {oid[:7] if wanted == oid else wanted}",
         spec=spec,
         pull_request_number=pull_request_number,
     )
@@ -90,7 +90,8 @@ def _references(benchmarks: Sequence[str]) -> list[BenchmarkReference]:
 def evaluate_proposed(repository: Repository, change: Change, user: User | None) -> Run | None:
     """Measure what a fine-tune has just proposed, where its recipe asks for it.
 
-    None where it does not, where the head is not the run's own, or where it cannot start.
+    None where it does not, where the head is not the run's own, or where it cannot start: the
+    person may have lost the right meanwhile, or have too many runs waiting.
     """
     run = Run.objects.filter(
         repository=repository, kind=RunKind.FINETUNE, pull_request_number=change.number
@@ -100,10 +101,14 @@ def evaluate_proposed(repository: Repository, change: Change, user: User | None)
     wanted = run.spec["recipe"].get("evaluate") or []
     if not wanted:
         return None
+    by = Actor(run.created_by)
+    held = repository_by_key(by, repository.pk)
+    if held is None:
+        return None
     try:
         return submit_evaluation(
-            repository,
-            Actor(run.created_by),
+            held,
+            by,
             benchmarks=wanted,
             revision=change.head_oid,
             pull_request_number=change.number,

@@ -26,6 +26,7 @@ from training.jobs.workspace import Workspace
 from training.models import Evaluation, Run
 from training.statistics.comparison import Comparison, Rule, compare
 from training.statistics.pairing import ItemScore
+from training.statistics.verdicts import Verdict
 
 # So many versions that cannot be measured are stepped over; then the search gives up.
 LEFT_OUT_LIMIT = 3
@@ -77,7 +78,8 @@ class Search:
         self.left_out: dict[int, str] = {
             int(place): reason for place, reason in self.run.progress.get("left_out", {}).items()
         }
-        self.told: list[dict[str, Any]] = []
+        # Where items are hidden, nobody reads numbers off the run, its commit or pull request.
+        self.is_hidden = pinned.definition.hidden
 
     def _side(self, version: dict[str, Any]) -> Side:
         (given,) = self.run.inputs(version["role"])
@@ -179,7 +181,15 @@ class Search:
 
     def _tell(self, low: int, high: int, place: int | None) -> None:
         """How far the search is, for the page of the run."""
-        self.recorder.tell(search={"low": low, "high": high, "next": place, "steps": self._steps()})
+        self.recorder.tell(
+            search={
+                "low": low,
+                "high": high,
+                "next": place,
+                "unit": self.asked.pinned.measured.unit,
+                "steps": self._steps(),
+            }
+        )
         self.recorder.flush()
 
     def _steps(self) -> list[dict[str, Any]]:
@@ -203,10 +213,8 @@ class Search:
             "clear": True,
         }
         if judged is not None:
-            weighed = judged.against_good
             step |= {"broken": judged.is_broken, "clear": judged.is_clear}
-            step["change"] = [weighed.delta, weighed.lower, weighed.upper]
-        return step
+        return step | ({"score": None, "lower": None, "upper": None} if self.is_hidden else {})
 
     def _result(self, ends: Comparison, found: tuple[int, int] | None) -> dict[str, Any]:
         """`found`: the last fine version and the first broken one; None where nothing is shown."""
@@ -224,20 +232,30 @@ class Search:
             "new": len(new),
             "versions": len(self.versions),
             "left_out": {self.versions[p]["oid"]: why for p, why in self.left_out.items()},
-            "ends": {
-                "reason": ends.reason,
-                "n": ends.n,
-                "good": ends.base_score,
-                "bad": ends.candidate_score,
-                "delta": ends.delta,
-                "lower": ends.lower,
-                "upper": ends.upper,
-                "alpha": ends.alpha,
-                "method": ends.method,
-                "p_regressed": ends.parameters.get("p_regressed"),
-            },
+            "hidden": self.is_hidden,
+            "ends": self._ends(ends),
         }
         return result if found is None else result | self._culprit(*found)
+
+    def _ends(self, ends: Comparison) -> dict[str, Any]:
+        """How the bad end stands to the good one."""
+        told = {
+            "comparable": ends.verdict is not Verdict.ERROR,
+            "reason": ends.reason,
+            "n": ends.n,
+            "alpha": ends.alpha,
+        }
+        if self.is_hidden:
+            return told
+        return told | {
+            "good": ends.base_score,
+            "bad": ends.candidate_score,
+            "delta": ends.delta,
+            "lower": ends.lower,
+            "upper": ends.upper,
+            "method": ends.method,
+            "p_regressed": ends.parameters.get("p_regressed"),
+        }
 
     def _culprit(self, low: int, high: int) -> dict[str, Any]:
         """The commit that broke it, or those that it may be where some could not be measured."""

@@ -15,6 +15,7 @@ from training.jobs.finishing import finish
 from training.models import Run, RunStatus
 
 CONTEXT_LIMIT, DESCRIPTION_LIMIT = 64, 300
+MINUS = "\N{MINUS SIGN}"
 
 
 @transaction.atomic
@@ -60,41 +61,64 @@ def _set_status(run: Run, oid: str, context: str, description: str) -> None:
 
 def sentence_of(result: dict[str, Any], name: str = "") -> str:
     """What was found, in one English sentence for statuses and clients."""
-    name, ends, unit = name or result["label"], result["ends"], result["unit"]
-    if ends["good"] is None:
+    name, ends = name or result["label"], result["ends"]
+    if not ends["comparable"]:
         return f"Not shown: {name} cannot be compared ({ends['reason']})."
     if not result["found"]:
         return (
             f"Not shown: {name} is not shown to be worse at the later version, so there is nothing "
             "to bisect."
         )
-    change = f"{_value(ends['good'], unit)} to {_value(ends['bad'], unit)}"
     oid, others = result["culprit"]["oid"][:7], len(result["suspects"]) - 1
+    change = _change(result)
     if others:
         return (
-            f"{name} went from {change} with {oid} or one of the {others} versions before it, "
+            f"{name} {change} with {oid} or one of the {others} versions before it, "
             "which could not be measured."
         )
-    return f"{name} went from {change} {'' if result['clear'] else 'probably '}with {oid}."
+    return f"{name} {change} {'' if result['clear'] else 'probably '}with {oid}."
+
+
+def _change(result: dict[str, Any]) -> str:
+    """How far it fell; of a hidden benchmark, that it did."""
+    if result["hidden"]:
+        return "got worse"
+    ends, unit = result["ends"], result["unit"]
+    return f"went from {_value(ends['good'], unit)} to {_value(ends['bad'], unit)}"
 
 
 def comment_of(run: Run, result: dict[str, Any]) -> str:
     """The comment on the pull request whose merge is the culprit."""
-    ends, unit = result["ends"], result["unit"]
     # The label is somebody's words: nothing in it may act as Markdown.
     name = "`" + result["label"].replace("`", "'") + "`"
-    bounds = " to ".join(_value(ends[side], unit, sign="+") for side in ("lower", "upper"))
+    measured = f"Of {result['versions']} versions {result['new']} had to be measured."
+    numbers = "" if result["hidden"] else f"{_interval(result)} "
     return "\n\n".join(
         [
             f"**Bisect** · {sentence_of(result, name)}",
-            f"{result['metric_label']} changed by {_value(ends['delta'], unit, sign='+')} "
-            f"({bounds}, one-sided at α = {ends['alpha']:g}), paired on {ends['n']} items. Of "
-            f"{result['versions']} versions {result['new']} had to be measured.",
+            f"{numbers}{measured}",
             f"[Run {run.number}]({run.get_absolute_url()})",
         ]
     )
 
 
-def _value(value: float, unit: str, *, sign: str = "") -> str:
-    """A score or change in its unit; shares as per cents."""
-    return f"{100 * value:{sign}.1f} %" if unit == "share" else f"{value:{sign}.4g}"
+def _interval(result: dict[str, Any]) -> str:
+    """The change with its bounds, and what it was seen on."""
+    ends = result["ends"]
+    delta, lower, upper = (_moved(ends[key], result["unit"]) for key in ("delta", "lower", "upper"))
+    points = " points" if result["unit"] == "share" else ""
+    return (
+        f"{result['metric_label']} changed by {delta}{points} ({lower} to {upper}, one-sided at "
+        f"α = {ends['alpha']:g}), paired on {ends['n']} items."
+    )
+
+
+def _value(value: float, unit: str) -> str:
+    """A score in its unit; shares as per cents."""
+    return f"{100 * value:.1f} %" if unit == "share" else f"{value:.4g}"
+
+
+def _moved(value: float, unit: str) -> str:
+    """A change with its sign; of shares in points."""
+    said = f"{100 * value:+.1f}" if unit == "share" else f"{value:+.4g}"
+    return said.replace("-", MINUS)

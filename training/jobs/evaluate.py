@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from training.jobs.benchmarks import benchmarks_of
 from training.jobs.errors import RunFailedError
 from training.jobs.evaluations import Side
@@ -10,9 +12,9 @@ from training.jobs.items import ItemsError
 from training.jobs.lease import Lease
 from training.jobs.preparing import asked_in_full
 from training.jobs.recorder import Recorder
-from training.jobs.scoring import Scoring
+from training.jobs.scoring import Asked, Scoring
 from training.jobs.workspace import Workspace
-from training.models import RunStatus
+from training.models import Evaluation, RunStatus
 
 MODEL = "model"
 
@@ -31,16 +33,19 @@ def carry_out(lease: Lease, workspace: Workspace, recorder: Recorder) -> None:
     except ItemsError as error:
         raise RunFailedError(f"The item results cannot be used: {error}") from error
     lease.check()
-    results = [
-        {
-            "benchmark": each.row.pk,
-            "label": each.pinned.label,
-            "reference": each.pinned.reference,
-            "evaluation": scored.evaluations[MODEL, each.key].pk,
-            "score": scored.evaluations[MODEL, each.key].score,
-            "scores": scored.evaluations[MODEL, each.key].scores,
-            "n": scored.evaluations[MODEL, each.key].item_count,
-        }
-        for each in asked
-    ]
+    results = [_told(each, scored.evaluations[MODEL, each.key]) for each in asked]
     finish(run, RunStatus.SUCCEEDED, result={"evaluations": results})
+
+
+def _told(asked: Asked, evaluation: Evaluation) -> dict[str, Any]:
+    """What the run says to whoever may see it: of a hidden benchmark no numbers, and of none the
+    data set that it lies in."""
+    told = {
+        "benchmark": asked.row.pk,
+        "label": asked.pinned.label,
+        "evaluation": evaluation.pk,
+        "n": evaluation.item_count,
+    }
+    if asked.pinned.definition.hidden:
+        return told | {"hidden": True, "score": None, "scores": {}}
+    return told | {"score": evaluation.score, "scores": evaluation.scores}

@@ -1,11 +1,15 @@
-"""The Fine-tune forms: a recipe of the repository, or the values of a new one."""
+"""The forms that start runs: fine-tune by a recipe or by values, measure, find a bad commit."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+
+from training.actions.bisecting import ALPHA, ALPHAS
+from training.models import Benchmark
 
 
 class TitledForm(forms.Form):
@@ -116,8 +120,83 @@ class ValuesForm(TitledForm):
         }
 
 
+class EvaluateForm(forms.Form):
+    """What to measure, and with what: references of benchmarks, ticked and written."""
+
+    revision = forms.CharField(
+        label=_("Revision"),
+        max_length=250,
+        help_text=_("A branch, a tag, a commit, or refs/pr/7."),
+        widget=forms.TextInput(attrs={"list": "revisions"}),
+    )
+    benchmarks = forms.CharField(required=False)
+    others = forms.CharField(
+        label=_("Others, by name"),
+        required=False,
+        max_length=4_000,
+        help_text=_(
+            "One a line: namespace/name:path.yaml of a data set; @revision behind it pins one."
+        ),
+        widget=forms.Textarea(attrs={"rows": 2, "placeholder": "demo/blimp:benchmark.yaml"}),
+    )
+
+    def references(self) -> list[str]:
+        """Every benchmark that was ticked or written."""
+        ticked = self.data.getlist("benchmarks") if hasattr(self.data, "getlist") else []
+        return [*ticked, *self.cleaned_data["others"].splitlines()]
+
+
+class BisectForm(forms.Form):
+    """Between which versions, and by which number of which benchmark."""
+
+    benchmark = forms.ChoiceField(label=_("Benchmark"))
+    metric = forms.ChoiceField(label=_("Metric"), required=False)
+    good = forms.CharField(
+        label=_("Good version"),
+        max_length=250,
+        help_text=_("A commit, tag or branch at which it still did well."),
+        widget=forms.TextInput(attrs={"list": "versions"}),
+    )
+    bad = forms.CharField(
+        label=_("Bad version"),
+        max_length=250,
+        required=False,
+        help_text=_("A later one at which it does worse. Empty: the default branch as it is now."),
+        widget=forms.TextInput(attrs={"list": "versions"}),
+    )
+    alpha = forms.FloatField(
+        label=_("Level"),
+        initial=ALPHA,
+        min_value=ALPHAS[0],
+        max_value=ALPHAS[1],
+        help_text=_("How often chance alone may pass for a loss: 0.05 is one time in twenty."),
+    )
+
+    def __init__(self, benchmarks: Sequence[Benchmark], *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["benchmark"].choices = [  # type: ignore[attr-defined]
+            (pinned_reference(row), row.label) for row in benchmarks
+        ]
+        metrics: Mapping[str, str] = {
+            metric["name"]: metric["label"] for row in benchmarks for metric in row.metrics
+        }
+        self.fields["metric"].choices = [  # type: ignore[attr-defined]
+            ("", _("the first of the benchmark")),
+            *metrics.items(),
+        ]
+
+
+def pinned_reference(benchmark: Benchmark) -> str:
+    """The reference by which the same digest is pinned again."""
+    return f"{benchmark.reference}@{benchmark.revision}"
+
+
 # Where a refusal's sentence belongs: the first of these that it names.
 PLACES = {
+    "has no metric": "metric",
+    "earlier commit": "good",
+    "same model files": "good",
+    "later good one": "good",
     "lora.r": "r",
     "lora.lora_alpha": "lora_alpha",
     "balance_by": "balance_by",

@@ -2,91 +2,102 @@
 
 from __future__ import annotations
 
-from math import sqrt
 from typing import Any
 
 from django.http import HttpRequest
-from django.utils.translation import gettext as _
 
 from hub.extensions import Panel
 from hub.http.authentication import actor_of
 from hub.models import Kind, Repository
-from training.models import GateRecord, Run
-from training.policies import may_finetune
-from training.statistics.quantiles import normal_quantile
+from training.actions.history import (
+    History,
+    benchmarks_measured,
+    branch_versions,
+    histories,
+    names_of,
+)
+from training.actions.measured import readable_benchmarks
+from training.models import Benchmark, GateRecord, Run
+from training.policies import may_evaluate, may_finetune
+from training.web.scores import direction_word, metric_word, version_rows
 
-VERSIONS_LOOKED_AT = 50
 RUNS_SHOWN = 4
-_Z_95 = normal_quantile(0.975)
+VERSIONS_SHOWN = 24
+# Beyond so many the Benchmarks tab is the place to choose.
+BENCHMARKS_NAMED = 6
 
 
 def versions(repository: Repository, request: HttpRequest) -> dict[str, Any]:
-    """The score of every merged version on one benchmark (`?benchmark=`), oldest first."""
-    merges = _weighed_merges(repository)
-    if not merges:
+    """The score of every version on one benchmark and metric (`?benchmark=`, `?metric=`)."""
+    if repository.kind != Kind.MODEL:
         return {}
-    names = {r["key"]: r["label_text"] for _label, record in merges for r in record.results}
-    targets = [
-        r["key"] for _label, record in merges for r in record.results if r["role"] == "target"
-    ]
-    wanted = request.GET.get("benchmark", "")
-    key = wanted if wanted in names else (targets or list(names))[0]
-    rows: list[dict[str, Any]] = []
-    for label, record in merges:
-        result = next((r for r in record.results if r["key"] == key), None)
-        if result is None or result.get("candidate_score") is None:
-            continue
-        if not rows:
-            rows.append(_row(_("before"), result["base_score"], result["n"], ""))
-        url = f"{repository.get_absolute_url()}/discussions/{record.pull_request_number}/benchmarks"
-        rows.append(_row(label, result["candidate_score"], result["n"], url))
-    if not rows:
+    keys = benchmarks_measured(repository)
+    if not keys:
         return {}
-    others = [(k, name, k == key) for k, name in names.items()]
-    return {"rows": rows, "name": names[key], "benchmarks": others}
+    rows = {row.pk: row for row in Benchmark.objects.filter(pk__in=keys).only("label", "metrics")}
+    chosen = _chosen(repository, keys, request.GET.get("benchmark", ""))
+    on_branch = branch_versions(repository)
+    found = histories(repository, on_branch, [chosen])
+    history = found[0] if found else None
+    if history is None or not history.points:
+        return {}
+    others = [chosen, *(key for key in keys if key != chosen)][:BENCHMARKS_NAMED]
+    shown = _shown(repository, request, history)
+    return shown | {
+        "benchmarks": [
+            (key, rows[key].label, key == chosen) for key in sorted(others, key=keys.index)
+        ],
+        "more": max(0, len(keys) - BENCHMARKS_NAMED),
+        "all_url": f"{repository.get_absolute_url()}/benchmarks",
+    }
 
 
-def _weighed_merges(repository: Repository) -> list[tuple[str, GateRecord]]:
-    """Merges on the default branch that a gate has weighed, oldest first, with their label."""
-    store = repository.store()
-    head = store.branch_head(repository.default_branch)
-    commits = store.commits(head, limit=VERSIONS_LOOKED_AT) if head else []
-    sides = {commit.parents: commit for commit in commits if len(commit.parents) == 2}
-    records = GateRecord.objects.filter(
-        repository=repository.pk,
-        base_oid__in=[base for base, _head in sides],
-        head_oid__in=[head for _base, head in sides],
-    ).order_by("attempt")
-    by_sides = {(record.base_oid, record.head_oid): record for record in records if record.results}
-    found = [by_sides[parents] for parents in reversed(sides) if parents in by_sides]
-    return [(f"#{record.pull_request_number}", record) for record in found]
+def _chosen(repository: Repository, keys: list[int], wanted: str) -> int:
+    """The benchmark asked for; else the target of the newest gate, else the one measured last."""
+    if wanted.isdecimal() and len(wanted) < 18 and int(wanted) in keys:
+        return int(wanted)
+    record = GateRecord.objects.filter(repository=repository.pk).order_by("-pk").first()
+    for result in record.results if record else ():
+        if result.get("role") == "target" and result.get("benchmark") in keys:
+            return int(result["benchmark"])
+    return keys[0]
 
 
-def _row(label: str, score: float, n: int, url: str) -> dict[str, Any]:
-    """A share in percent with its two-sided 95 % interval (standard error of a mean)."""
-    reach = _Z_95 * sqrt(max(0.0, score * (1 - score)) / max(1, n - 1))
-    lower, upper = max(0.0, score - reach), min(1.0, score + reach)
+def _shown(repository: Repository, request: HttpRequest, history: History) -> dict[str, Any]:
+    """One metric of one benchmark."""
+    benchmark = history.benchmark
+    metric = benchmark.metric_named(request.GET.get("metric", benchmark.metric))
+    may_read = bool(readable_benchmarks(actor_of(request), [benchmark]))
+    names = names_of(repository, history.versions)
     return {
-        "label": label,
-        "score": 100 * score,
-        "lower": 100 * lower,
-        "upper": 100 * upper,
-        "url": url,
+        "rows": version_rows(history, metric, names, repository, may_read=may_read)[
+            -VERSIONS_SHOWN:
+        ],
+        "name": benchmark.label,
+        "key": benchmark.pk,
+        "metric": metric_word(metric),
+        "direction": direction_word(metric),
+        "metrics": [(each["name"], each["label"], each is metric) for each in benchmark.metrics],
     }
 
 
 def start(repository: Repository, request: HttpRequest) -> dict[str, Any]:
-    """The Fine-tune button and the newest runs."""
+    """Fine-tune, measure, and the newest runs."""
     if repository.kind != Kind.MODEL:
         return {}
     runs = list(
-        Run.objects.filter(repository=repository.pk).defer("spec").order_by("-number")[:RUNS_SHOWN]
+        Run.objects.filter(repository=repository.pk)
+        .defer("spec", "result")
+        .order_by("-number")[:RUNS_SHOWN]
     )
     for run in runs:
         run.repository = repository
+    actor = actor_of(request)
     return {
-        "may_finetune": may_finetune(actor_of(request), repository),
+        "may_finetune": may_finetune(actor, repository),
+        "may_evaluate": may_evaluate(actor, repository),
         "finetune_url": f"{repository.get_absolute_url()}/finetune",
+        "evaluate_url": f"{repository.get_absolute_url()}/evaluate",
         "runs": runs,
         "runs_url": f"{repository.get_absolute_url()}/runs",
     }

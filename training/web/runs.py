@@ -19,7 +19,8 @@ from training.actions.curves import curves
 from training.actions.runs import cancel_run, run_again
 from training.actions.specs import input_files, shown_spec
 from training.models import LogLine, Run, RunKind
-from training.policies import get_run, may_finetune, may_stop
+from training.policies import get_run, may_evaluate, may_finetune, may_stop
+from training.web.run_results import results_of
 
 RUNS_A_PAGE = 30
 LOG_TAIL_LINES = 400
@@ -31,6 +32,7 @@ PARTS = ("live", "curves")
 def run_list(request: HttpRequest, repository: Repository) -> HttpResponse:
     """Runs of a repository, the newest first."""
     rows = Run.objects.filter(repository=repository.pk).select_related("created_by")
+    rows = rows.defer("spec", "result")
     kind = request.GET.get("kind", "")
     if kind in RunKind.values:
         rows = rows.filter(kind=kind)
@@ -42,6 +44,7 @@ def run_list(request: HttpRequest, repository: Repository) -> HttpResponse:
         "kind": kind if kind in RunKind.values else "",
         "kinds": RunKind.choices,
         "may_finetune": may_finetune(actor_of(request), repository),
+        "may_evaluate": may_evaluate(actor_of(request), repository),
     }
     return render(request, "training/run_list.html", context)
 
@@ -57,8 +60,14 @@ def run_detail(request: HttpRequest, repository: Repository, number: int) -> Htt
         response = render(request, f"training/run.html#{part}", context)
         response["Cache-Control"] = "no-store"
         return response
-    context["input_files"] = input_files(shown_spec(run, actor_of(request)))
+    context["input_files"] = input_files(_without_versions(shown_spec(run, actor_of(request))))
     return render(request, "training/run.html", frame(repository, "runs") | context)
+
+
+def _without_versions(spec: dict[str, Any]) -> dict[str, Any]:
+    """A spec without the models of a search: its versions have a table of their own."""
+    roles = {version["role"] for version in spec.get("versions_between", [])}
+    return spec | {"inputs": [g for g in spec.get("inputs", []) if g["role"] not in roles]}
 
 
 def run_context(run: Run, actor: Actor, part: str = "") -> dict[str, Any]:
@@ -76,6 +85,7 @@ def run_context(run: Run, actor: Actor, part: str = "") -> dict[str, Any]:
             "may_stop": run.is_live and may_stop(actor, run),
             "may_repeat": run.is_final and actor.is_signed_in,
             "record": getattr(run, "gate_record", None) if run.kind == RunKind.COMPARE else None,
+            **results_of(run),
         }
     return context
 
