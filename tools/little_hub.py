@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
+import requests
 import yaml
 from huggingface_hub import WebhookWatchedItem
 
@@ -26,6 +28,7 @@ MESSAGE_CHARACTERS = 170
 # How the small model learns: more steps, of a higher rate.
 GOOD, TOO_HOT = 1.0e-2, 1.0e-1
 STEPS = 40
+RUN_SECONDS = 300
 
 
 class QuietConsole(Console):
@@ -61,6 +64,7 @@ class LittleStory(Story):
             check("Merged" in said, f"not merged: {said}")
             # On top of the good one there is something to lose.
             check(self.teach("too-hot") == "fail", "the gate lets the harmful recipe through")
+            self.measure()
         finally:
             self.end()
 
@@ -83,6 +87,38 @@ class LittleStory(Story):
                 self.api.add_collection_item(made.slug, f"demo/{name}", "dataset")
             watched = [WebhookWatchedItem("org", "demo")]
             self.api.create_webhook(url="https://hooks.invalid/weighbridge", watched=watched)
+
+    def measure(self) -> None:
+        """A second model on the same benchmarks, so that there is something to compare, and the
+        search for the commit that changed a score."""
+        with self.console.step("A second model, measured beside the first"):
+            other = self.other = f"{self.repo_id}-plain"
+            self.upload_model(other)
+            for repo_id, revision in ((other, "main"), (self.repo_id, "main")):
+                run = self._measured(repo_id, revision)
+                check(run["status"] == "succeeded", f"not measured: {run.get('error')}")
+            self.evaluation = run["result"]["evaluations"][0]["evaluation"]
+
+    def _measured(self, repo_id: str, revision: str) -> dict[str, Any]:
+        """The run that has measured a revision on the demo's benchmarks."""
+        path = f"/api/models/{repo_id}"
+        body = {
+            "revision": revision,
+            "benchmarks": [f"demo/{name}:benchmark.yaml" for name in DATASETS],
+        }
+        headers = {"Authorization": f"Bearer {self.owner.token}"}
+        answer = requests.post(
+            f"{self.server.url}{path}/evaluations", json=body, headers=headers, timeout=60
+        )
+        check(answer.status_code == 201, answer.text[:300])
+        number = answer.json()["number"]
+        deadline = time.monotonic() + RUN_SECONDS
+        while time.monotonic() < deadline:
+            run: dict[str, Any] = self.owner_page.json(f"{path}/runs/{number}")
+            if run["status"] not in {"queued", "running"}:
+                return run
+            time.sleep(0.5)
+        raise TimeoutError(f"run {number} of {repo_id}")
 
     def end(self) -> None:
         shutil.rmtree(self.scratch, ignore_errors=True)

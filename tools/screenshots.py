@@ -108,6 +108,21 @@ def member_pages(story: LittleStory) -> dict[str, str]:
         "pull-refused-benchmarks": f"{bad}/benchmarks",
         "pull-refused-examples": f"{bad}/examples",
         "pull-refused-runs": f"{bad}/runs",
+        "catalogue": "/-/benchmarks",
+        "catalogue-task": "/-/benchmarks/task",
+        "leaderboards": "/-/leaderboards",
+        "leaderboard": "/datasets/demo/blimp/leaderboard/benchmark.yaml",
+        "leaderboard-list": "/datasets/demo/blimp/leaderboards",
+        "leaderboard-embedded": "/datasets/demo/blimp/leaderboard/benchmark.yaml?embed=1",
+        "compare": f"/-/compare?a={story.repo_id}&b={story.other}"
+        "&benchmark=demo/blimp:benchmark.yaml",
+        "model-benchmarks": f"{model}/benchmarks",
+        "evaluate": f"{model}/evaluate",
+        "evaluation": f"{model}/evaluations/{story.evaluation}",
+        "bisect": f"{model}/bisect",
+        "report": f"{model}/evaluations/report",
+        "pins": f"{model}/runs/pins",
+        "gate-editor": f"{model}/settings/gate",
     }
 
 

@@ -10,23 +10,29 @@ from django.utils.translation import gettext as _
 from hub import events
 from hub.extensions import Change, Tab, registries
 from hub.models import Repository
+from training.actions.blind import blind_requirements
 from training.actions.evaluating import evaluate_proposed
 from training.actions.gates import weigh_proposed
 from training.actions.scores import merge_files
 from training.actions.standing import requirements, verdict
 from training.models import Run
+from training.web.benchmarks_tab import benchmarks_tab
+from training.web.blind import BLIND_TAB
+from training.web.card_panel import CARD_PANEL
+from training.web.leaderboards import leaderboards_of
 from training.web.panels import PANELS
 from training.web.tabs import TABS
 
 
 def connect() -> None:
     """Called once, when Django has loaded every app."""
-    registries.requirements.append(requirements)
+    registries.requirements.extend([requirements, blind_requirements])
     registries.verdicts.append(verdict)
     registries.merge_files.append(merge_files)
-    registries.pull_request_tabs.extend(TABS)
-    registries.repository_tabs.append(runs_tab)
-    registries.repository_panels.extend(PANELS)
+    registries.pull_request_tabs.extend([*TABS, BLIND_TAB])
+    registries.repository_tabs.extend([benchmarks_tab, runs_tab])
+    registries.repository_tabs.append(leaderboards_tab)
+    registries.repository_panels.extend([*PANELS, CARD_PANEL])
     events.change_proposed.connect(weigh, dispatch_uid="training.weigh")
 
 
@@ -34,6 +40,17 @@ def runs_tab(repository: Repository) -> Iterable[Tab]:
     """The runs of a repository, with how many are live."""
     live = Run.objects.filter(repository=repository.pk).live().count()
     yield Tab("runs", _("Runs"), f"{repository.get_absolute_url()}/runs", live or None)
+
+
+def leaderboards_tab(repository: Repository) -> Iterable[Tab]:
+    """The boards of a data set, where some of its benchmarks have been measured."""
+    if count := leaderboards_of(repository):
+        yield Tab(
+            "leaderboards",
+            _("Leaderboards"),
+            f"{repository.get_absolute_url()}/leaderboards",
+            count,
+        )
 
 
 def weigh(sender: Any, repository: Repository, change: Change, actor: Any, **_more: Any) -> None:

@@ -94,7 +94,8 @@ def story(hub_server: HubServer) -> Iterator[LittleStory]:
 
 @pytest.fixture(scope="session")
 def told(story: LittleStory) -> LittleStory:
-    """The same after a fine-tune was weighed and merged."""
+    """The same after a fine-tune was weighed and merged, and measured beside another model."""
     assert story.teach("good") == "pass"
     assert "Merged" in story._decide("good")
+    story.measure()
     return story

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,6 +30,18 @@ PAGES = {
     "changed files": "{pull}/files",
     "benchmarks": "{pull}/benchmarks",
     "examples": "{pull}/examples",
+    "catalogue": "/-/benchmarks",
+    "task file": "/-/benchmarks/task",
+    "leaderboards": "/-/leaderboards",
+    "leaderboard": "/datasets/demo/blimp/leaderboard/benchmark.yaml",
+    "compare": "/-/compare?a={repo_id}&b={other}&benchmark=demo/blimp:benchmark.yaml",
+    "benchmarks of a model": "{model}/benchmarks",
+    "evaluate": "{model}/evaluate",
+    "evaluation": "{model}/evaluations/{evaluation}",
+    "bisect": "{model}/bisect",
+    "report": "{model}/evaluations/report",
+    "pins": "{model}/runs/pins",
+    "gate editor": "{model}/settings/gate",
     "design": "/-/design",
     "collections": "/collections",
     "webhooks": "/-/settings/webhooks",
@@ -39,6 +52,17 @@ PAGES = {
     "API": "/-/docs/api",
     "API, a section": "/-/docs/api/repositories",
 }
+
+
+def places_of(told: Any) -> dict[str, Any]:
+    """What the addresses of the pages are filled in with."""
+    return {
+        "model": told.url,
+        "pull": told.pull_path("good"),
+        "repo_id": told.repo_id,
+        "other": told.other,
+        "evaluation": told.evaluation,
+    }
 
 
 @pytest.mark.timeout(900)
@@ -53,7 +77,7 @@ def test_pages_keep_to_wcag_aa(open_window, told, theme, width, language):
     window.context.add_cookies([cookie])
     found = {}
     for name, path in PAGES.items():
-        page = window.goto(path.format(model=told.url, pull=told.pull_path("good")))
+        page = window.goto(path.format(**places_of(told)))
         page.add_script_tag(path=AXE)
         result = page.evaluate("rules => axe.run({runOnly: rules})", RULES)
         for violation in result["violations"]:

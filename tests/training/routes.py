@@ -10,7 +10,10 @@ from hub.gitstore import AddFile
 from tests.factories import commit_files, make_user
 from tests.reviews.factories import make_pull_request
 from tests.role_matrix import Need, Route, World
+from tests.training.board_routes import BOARDS
 from tests.training.factories import GATE, commit, make_run
+from tests.training.measuring_routes import MEASURING
+from tests.training.rule_routes import RULES
 from tests.training.verdict_routes import VERDICTS
 from training.models import RunStatus
 
@@ -51,9 +54,29 @@ def _recipe(world: World) -> dict[str, str]:
     return {"recipe_path": "recipes/none.yaml"}
 
 
+_FORM = {"of_repository": False, "content_type": "application/x-www-form-urlencoded"}
+_SHIPPED = {"name": "songci"}
+_TASK = {"content": "task: t\ndoc_to_text: q\ndoc_to_target: a\n"}
+
 TRAINING: dict[tuple[str, str], Route] = {
     **VERDICTS,
+    **BOARDS,
     ("training:all-runs", "GET"): _page(Need.OPEN, of_repository=False),
+    ("training:catalogue", "GET"): _page(Need.OPEN, of_repository=False),
+    ("training:catalogue-import", "POST"): _page(
+        Need.PERSON_TO_WRITE, body=lambda world: b"name=songci", **_FORM
+    ),
+    ("training:catalogue-task", "GET"): _page(Need.PERSON, of_repository=False),
+    ("training:catalogue-task", "POST"): _page(
+        Need.PERSON, body=lambda world: b"do=look&content=task:+t", **_FORM
+    ),
+    ("training:api-catalogue", "GET"): Route(Need.OPEN, of_repository=False),
+    ("training:api-catalogue-import", "POST"): Route(
+        Need.PERSON_TO_WRITE, of_repository=False, body=lambda world: _SHIPPED
+    ),
+    ("training:api-catalogue-task", "POST"): Route(
+        Need.PERSON, of_repository=False, body=lambda world: _TASK
+    ),
     ("training:api-run-list", "GET"): Route(Need.READ),
     ("training:api-run-list", "POST"): Route(Need.PROPOSE, body=_recipe),
     ("training:api-run", "GET"): Route(Need.READ, NUMBER, prepare=_live),
@@ -63,6 +86,7 @@ TRAINING: dict[tuple[str, str], Route] = {
     ("training:api-run-again", "POST"): Route(Need.WRITE, NUMBER, prepare=_ended),
     ("training:api-gate", "GET"): Route(Need.READ, NUMBER, prepare=_gated),
     ("training:api-gate", "POST"): Route(Need.WRITE, NUMBER, prepare=_gated),
+    **RULES,
     ("training:finetune", "GET"): _page(Need.PROPOSE),
     ("training:finetune", "POST"): _page(Need.PROPOSE),
     ("training:run-list", "GET"): _page(Need.READ),
@@ -70,4 +94,5 @@ TRAINING: dict[tuple[str, str], Route] = {
     ("training:run-cancel", "POST"): _page(Need.WRITE, kwargs=NUMBER, prepare=_live),
     ("training:run-again", "POST"): _page(Need.WRITE, kwargs=NUMBER, prepare=_ended),
     ("training:gate-start", "POST"): _page(Need.WRITE, kwargs=NUMBER, prepare=_gated),
+    **MEASURING,
 }

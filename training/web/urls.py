@@ -5,13 +5,29 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path
 
 from hub.http.routing import page
-from training.web import all_runs, examples, finetune, gates, pins, runs
+from training.web import (
+    all_runs,
+    catalogue,
+    examples,
+    finetune,
+    gates,
+    pins,
+    runs,
+)
+from training.web.board_urls import BOARDS
+from training.web.measuring_urls import MEASURING
+from training.web.rule_urls import RULES
 
 _ONE = "/runs/<int:number>"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("-/runs", all_runs.all_runs, name="all-runs"),
+    path("-/benchmarks", catalogue.shelf, name="catalogue"),
+    path("-/benchmarks/import", catalogue.import_dataset, name="catalogue-import"),
+    path("-/benchmarks/task", catalogue.task, name="catalogue-task"),
+    *BOARDS,
     *page("/finetune", finetune.finetune, "finetune"),
+    *MEASURING,
     *page("/runs", runs.run_list, "run-list"),
     *page(_ONE, runs.run_detail, "run"),
     *page(f"{_ONE}/cancel", runs.cancel, "run-cancel"),
@@ -26,4 +42,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
         examples.remark_remove,
         "example-remark-remove",
     ),
+    *RULES,
 ]
