@@ -74,7 +74,7 @@ def seat_of(desk: Desk, actor: Actor) -> Seat:
     """What `actor` sees of the review: their next prompt, or how it stands."""
     why_not = reason_not_to_judge(desk, actor)
     mine = _own_votes(desk, actor) if not why_not else []
-    order = order_for(desk, actor.user.pk) if not why_not and desk.state is DeskState.OPEN else []
+    order = order_for(desk, _pk(actor)) if not why_not and desk.state is DeskState.OPEN else []
     judged = {vote.item_id for vote in mine}
     left = [item for item in order if item not in judged]
     shows = desk.state.is_decided or bool(why_not) or (bool(order) and not left)
@@ -119,12 +119,17 @@ def _own_votes(desk: Desk, actor: Actor) -> list[BlindVote]:
     return list(votes_on(desk).filter(reviewer=actor.user.pk).order_by("pk"))
 
 
+def _pk(actor: Actor) -> int:
+    """Whose order of prompts and sides it is; nobody who is not signed in sees one."""
+    return actor.person.pk if actor.person else 0
+
+
 def _prompt(desk: Desk, actor: Actor, item: str, number: int) -> Prompt:
     base, candidate = (text[:TEXT_LIMIT] for text in desk.answers[item])
     first, second = base, candidate
-    if candidate_is_first(desk, actor.user.pk, item):
+    if candidate_is_first(desk, _pk(actor), item):
         first, second = candidate, base
-    return Prompt(_token(desk, actor.user.pk, item), number, _text(desk, item), first, second)
+    return Prompt(_token(desk, _pk(actor), item), number, _text(desk, item), first, second)
 
 
 def _text(desk: Desk, item: str) -> str:

@@ -177,7 +177,8 @@ def _difference(pairs: Paired, metric: dict[str, Any]) -> dict[str, Any]:
     delta, lower, upper = told.delta, told.lower, told.upper
     if direction is Direction.LOWER:  # as measured: the second minus the first
         delta, lower, upper = -delta, -upper, -lower  # type: ignore[operator]
-    better = {Label.IMPROVED: SECOND, Label.REGRESSED: FIRST}.get(told.label or "", "")  # type: ignore[call-overload]
+    sides = {Label.IMPROVED: SECOND, Label.REGRESSED: FIRST}
+    better = sides.get(told.label, "") if told.label else ""
     test = None
     if measured.binary and told.gains is not None and told.losses is not None:
         exact = mcnemar(told.gains, told.losses)

@@ -298,8 +298,8 @@ def _is_measuring(run: Run, side: Side) -> bool:
 
 def _pairs(shared: Shared, metric: dict[str, Any]) -> list[Pair]:
     """The first side against every other one."""
-    first, *others = shared.held or [None]
-    return [_pair(shared.benchmark, first, each, metric) for each in others] if first else []
+    first, others = shared.held[:1], shared.held[1:]
+    return [_pair(shared.benchmark, one, each, metric) for one in first for each in others]
 
 
 def _pair(benchmark: Benchmark, first: Held, second: Held, metric: dict[str, Any]) -> Pair:

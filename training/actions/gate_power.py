@@ -188,17 +188,16 @@ def _planned(
     found: BenchmarkPower, config: GateConfig, alpha: float, shares: tuple[float, ...]
 ) -> BenchmarkPower:
     """`found` with what its items prove under the rule's looks."""
-    if found.problem or found.n is None or found.pinned is None:
+    n = found.n
+    if found.problem or n is None or found.pinned is None:
         return found
     if problem := _undecidable(found, config, alpha):
         found = replace(found, problem=problem)
-    if (expected := expectation(found)) is None or found.n < 2:
+    if (expected := expectation(found)) is None or n < 2:
         return found
     how: dict[str, Any] = {"spending": config.spending, **expected}
-    clusters = found.clusters if found.n == found.items else None
-    provable = plan(
-        found.n, alpha=alpha, power=config.power, shares=shares, clusters=clusters, **how
-    )
+    clusters = found.clusters if n == found.items else None
+    provable = plan(n, alpha=alpha, power=config.power, shares=shares, clusters=clusters, **how)
     if found.margin is None:
         return replace(found, provable=provable if isfinite(provable) else None)
     return replace(

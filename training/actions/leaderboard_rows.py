@@ -110,7 +110,7 @@ def _light(actor: Actor, digests: Sequence[str]) -> list[Light]:
     told = rows.order_by("-pk").values_list(*columns, "run__kind", "run__spec__is_proposal")
     # A gate's candidate is a proposal by what it is, whatever its spec says.
     return [
-        Light(*values, is_proposal=kind != RunKind.EVALUATE or bool(proposed))
+        Light(*values, is_proposal=kind != RunKind.EVALUATE or bool(proposed))  # type: ignore[misc]
         for *values, kind, proposed in told
     ]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import transaction
 
@@ -174,7 +175,7 @@ def newest_record(repository: Repository, number: int) -> GateRecord | None:
 
 def _locate(
     repository: Repository, number: int, actor: Actor, key: str, item: str
-) -> dict[str, object]:
+) -> dict[str, Any]:
     return locate(repository, newest_record(repository, number), actor, key, item)
 
 

@@ -164,7 +164,7 @@ def _keep(
     Repository.objects.select_for_update(no_key=True).only("pk").get(pk=repository.pk)
     source = report.results.source
     settings = _settings(source)
-    named = {
+    named: dict[str, Any] = {
         "repository": repository,
         "model_digest": digest,
         "benchmark_digest": row.digest,
@@ -183,7 +183,7 @@ def _keep(
         large_files.link(repository, blob)
         items_sha256 = blob.sha256
     unlike_precision = {k: v for k, v in settings.items() if k not in ("dtype", "batch_size")}
-    values = {
+    values: dict[str, Any] = {
         "benchmark": row,
         "protocol_digest": digest_of(["reported", unlike_precision]),
         "settings": settings,

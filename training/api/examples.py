@@ -46,7 +46,7 @@ class ExamplesView(RepositoryView):
     )
     def get(self, request: Request, number: int, **path: Any) -> Response:
         """Without a direction: those that changed. What you may not see is not there."""
-        given = {name: value[:200] for name, value in request.query_params.items()}
+        given = {name: str(value)[:200] for name, value in request.query_params.items()}
         page, limit = _number(given, "page", 1, 10**6), _number(given, "limit", PAGE_SIZE, 100)
         for name, known in _WORDS.items():
             if given.get(name, "") not in ("", *known):

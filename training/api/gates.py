@@ -100,7 +100,7 @@ def gate_shape(repository: Repository, number: int, actor: Actor) -> dict[str, A
     told = disclose(record, actor)
     talk = talk_of(repository, number, told)
     found = find_examples(repository, record, actor, Query(), count=FLIPPED_SHOWN, told=told)
-    facts = record.gate_facts or {}
+    facts = getattr(record, "gate_facts", None) or {}
     return {
         "verdict": record.verdict,
         "run": record.run.number,

@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from hub.api.parsers import BoundedJSONParser
-from hub.api.views import RepositoryView
+from hub.api.views import RepositoryView, body_of
 from hub.errors import NotFoundError, TooLargeError
 from hub.models import Access
 from training.actions.reporting import (
@@ -68,7 +68,7 @@ class ReportShape(serializers.Serializer[Any]):
     ofItems = serializers.IntegerField()
     paired = serializers.ListField(child=serializers.CharField())
     asked = serializers.CharField()
-    source = serializers.DictField(child=serializers.JSONField())
+    source = serializers.DictField(child=serializers.JSONField())  # type: ignore[assignment]
     reportedBy = serializers.CharField(allow_null=True)
     reportedAt = serializers.CharField()
 
@@ -126,10 +126,11 @@ class ReportListView(RepositoryView):
         form.is_valid(raise_exception=True)
         values = dict(form.validated_data)
         # As they came: a serializer would turn numbers into texts.
-        samples = request.data.get("samples")
+        sent = body_of(request)
+        samples = sent.get("samples")
         lines = None if samples is None else "".join(json.dumps(row) + "\n" for row in samples)
         values["samples"] = None if lines is None else io.BytesIO(lines.encode())
-        return values | {"results": json.dumps(request.data["results"]).encode()}
+        return values | {"results": json.dumps(sent["results"]).encode()}
 
 
 class ReportView(RepositoryView):

@@ -206,7 +206,7 @@ def contamination_shape(told: Disclosed) -> Facts:
 
 def attempts_shape(record: GateRecord) -> list[Facts]:
     """Every weighing of the pull request, the newest first."""
-    rows = records_of(record.repository, record.pull_request_number).values(
+    rows = records_of(record.repository, record.pull_request_number).values(  # type: ignore[misc]
         "attempt", "verdict", "overridden_at", "head_oid", "base_oid", "created_at",
         "run__number", "gate_facts",
     )  # fmt: skip

@@ -96,7 +96,7 @@ def keep(
     """
     repository = how.run.repository
     Repository.objects.select_for_update(no_key=True).only("pk").get(pk=repository.pk)
-    names = {
+    names: dict[str, Any] = {
         "repository": repository,
         "model_digest": side.digest,
         "benchmark_digest": benchmark.digest,

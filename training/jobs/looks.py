@@ -111,13 +111,13 @@ class Sequential:
         asked, wanted, plan = self.asked[key], self.wanted[key], self.plans[key]
         planned = plan[min(look.number, len(plan)) - 1]
         ids = self._ids(key, look.number)
-        sides = [
+        base, candidate = (
             scores_of((look.items[side, key][item_id] for item_id in ids), asked.pinned.metric)
             for side in ("base", "candidate")
-        ]
+        )
         rule = asked.pinned.rule(wanted, alpha=planned.alpha, final=look.last)
         excluded = self._needs(key, look.number - 1) - len(ids)
-        comparison = compare(*sides, rule)
+        comparison = compare(base, candidate, rule)
         return Weighed(asked, wanted, comparison, look.number, planned.boundary, excluded)
 
     def _told(self, number: int) -> dict[str, Any]:

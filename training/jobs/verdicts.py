@@ -65,10 +65,10 @@ def _groups(
     groups = {item.id: item.group for item in base.values() if item.group is not None}
     if not groups or len(set(groups.values())) > GROUPS_LIMIT:
         return []
-    sides = [
+    before, after = (
         scores_of((items[item_id] for item_id in groups), metric) for items in (base, candidate)
-    ]
-    return [row.to_dict() for row in by_group(*sides, groups, rule)]
+    )
+    return [row.to_dict() for row in by_group(before, after, groups, rule)]
 
 
 def corrected(results: Sequence[Result]) -> list[Result]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import isfinite
-from typing import Any
+from typing import Any, TypeGuard
 
 from hub.errors import BadInputError
 from hub.formats.bounded_json import load_json
@@ -131,12 +131,12 @@ def _values(given: Facts, task: str) -> dict[tuple[str, str], Value]:
         if not is_number(value):
             raise BadInputError(f"{PLACE}: {metric[:80]} of the task {task[:80]!r} is no number.")
         stderr = numbers.get((f"{metric}_stderr", filter_name))
-        known = is_number(stderr) and stderr >= 0
-        found[metric, filter_name] = Value(float(value), float(stderr) if known else None)
+        spread = float(stderr) if is_number(stderr) and stderr >= 0 else None
+        found[metric, filter_name] = Value(float(value), spread)
     return found
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: Any) -> TypeGuard[int | float]:
     """Whether it is a finite number, which true and false are not."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         return False
@@ -150,8 +150,9 @@ def _count(data: Facts, task: str) -> int | None:
     """How many items were asked: `n-samples` of newer files, `sample_len` beside the numbers."""
     told = _part(_part(data, "n-samples"), task).get("effective")
     count = told if told is not None else _part(data["results"], task).get("sample_len")
-    whole = isinstance(count, int) and not isinstance(count, bool)
-    return count if whole and 0 < count <= 10**9 else None
+    if not isinstance(count, int) or isinstance(count, bool):
+        return None
+    return count if 0 < count <= 10**9 else None
 
 
 def _part(data: Facts, key: str) -> Facts:
@@ -204,7 +205,7 @@ def _flat(values: Any) -> Facts | None:
 def _plain(value: Any) -> str | int | float | bool | None:
     """A short text or a number; nothing that names a place on somebody's machine."""
     if isinstance(value, bool) or is_number(value):
-        return value  # type: ignore[no-any-return]
+        return value
     if not isinstance(value, str) or not value.isprintable() or _PATH.search(value):
         return None
     return value[:TEXT_LIMIT]
