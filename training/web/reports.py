@@ -29,11 +29,10 @@ from training.web.figures import between, figure, unit_word
 REPORTS_SHOWN = 50
 # Where a refusal's sentence belongs: the first of these that it names.
 PLACES = {
-    "samples": "samples",
-    "Line ": "samples",
-    "results": "results",
     "has no task": "task",
     "several tasks": "task",
+    "samples": "samples",
+    "results": "results",
     "benchmark": "benchmark",
     "data set": "benchmark",
     "revision": "revision",
