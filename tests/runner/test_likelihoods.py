@@ -222,3 +222,24 @@ def test_bfloat16_scores_do_not_tie(tokenizer):
     assert backbone.branching
     (found,) = score_all(Scorer(backbone), [requests])
     assert len({each.value for each in found}) == len({request.ids for request in requests})
+
+
+def test_a_text_of_more_windows_than_a_batch_is_read_in_parts(backbone, tokenizer, monkeypatch):
+    text = " ".join(row["sentence_good"] for row in read_rows("blimp/test.jsonl"))
+    (windows,) = Encoder(tokenizer).windows([text], 64)
+    widths = []
+    read = backbone.read
+    monkeypatch.setattr(
+        backbone, "read", lambda rows, *rest: widths.append(rows.ids.numel()) or read(rows, *rest)
+    )
+    found = values(score_all(Scorer(backbone, batch_tokens=128), [windows], batch_tokens=128))
+    assert len(widths) == len(windows) / 2 and max(widths) == 128
+    want = [plainly(backbone.model, window) for window in windows]
+    assert found == pytest.approx(want, abs=1e-4)
+
+
+def test_choices_that_would_need_a_huge_mask_are_read_apart(scorer):
+    stem, ends = tuple(range(100)), [tuple(range(n, n + 400)) for n in range(8)]
+    requests = [Request((*stem, *end), 400) for end in ends]
+    assert len(scorer.ask(0, requests[:4]).pieces) == 1
+    assert len(scorer.ask(0, requests).pieces) == 8

@@ -1,5 +1,6 @@
 """The models of an evaluation: loaded when needed, kept while memory allows."""
 
+import gc
 import math
 import tempfile
 import time
@@ -53,6 +54,7 @@ class Models:
         if (side.name, kind) not in self.kept:
             if not self._fits(side):
                 self.kept.clear()
+                gc.collect()  # modules with hooks lie in cycles
             self.kept[side.name, kind] = self._load(side, kind)
         return self.kept[side.name, kind]
 

@@ -1,15 +1,16 @@
 """A causal language model as the engine uses it: token ids in, float32 logits of few places out."""
 
+import inspect
 from collections.abc import Iterator
 from typing import Any
 
 import torch
-from transformers.cache_utils import Cache, DynamicCache
+from transformers.cache_utils import Cache, DynamicLayer
 
 from training.runner.answering.caches import SharedLayer, cache_of, shared_layers
 from training.runner.answering.packing import Rows, pack
 from training.runner.answering.pieces import pieces_of
-from training.runner.encoding import Encoder, Request, length_of
+from training.runner.encoding import UNSET_LENGTH, Encoder, Request, length_of
 
 # Logits are computed for so many places at a time: they stay in the processor's caches.
 PLACES = 256
@@ -33,14 +34,23 @@ class Backbone:
         self.device, self.dtype = device, model.dtype
         self.encoder = Encoder(tokenizer)
         self.length = length_of(model.config, tokenizer)
+        self.window = min(self.length, _window(model.config))
         self.head = self.model.get_output_embeddings()
         self.body = self.model.base_model
+        self.cache_name = _cache_name(model)
         self.places: tuple[torch.Tensor, torch.Tensor] | None = None
         self.layer_count = 0
         self.bytes_a_token = 0
         self.plain = self.branching = False
         with torch.inference_mode():
             self._find_out()
+
+    def branches(self, tokens: int) -> bool:
+        """Whether texts of `tokens` may be read as pieces with branches, or after a prefix.
+
+        The masks of such pieces do not hide what lies outside an attention window.
+        """
+        return self.branching and tokens <= self.window
 
     def logits(
         self, ids: torch.Tensor, places: tuple[torch.Tensor, torch.Tensor], **inputs: Any
@@ -50,6 +60,9 @@ class Backbone:
             states = self.body(input_ids=ids, **inputs).last_hidden_state[places]
             for part in states.split(PLACES):
                 yield self.head(part).float()
+            return
+        if self.head is None:
+            yield self.model(input_ids=ids, **inputs).logits[places].float()
             return
         self.places = places
         hook = self.head.register_forward_pre_hook(self._narrow)
@@ -75,7 +88,7 @@ class Backbone:
 
     def prefix(self, ids: tuple[int, ...]) -> list[SharedLayer] | None:
         """What the model computes of a prefix, once for all that follow it."""
-        cache: Cache = DynamicCache(config=self.model.config)
+        cache = Cache(layer_class_to_replicate=DynamicLayer)
         tokens = torch.tensor([ids], device=self.device)
         self.body(input_ids=tokens, past_key_values=cache, use_cache=True)
         layers = shared_layers(cache)
@@ -142,6 +155,19 @@ class Backbone:
             return False
         limit = ROUNDING.get(self.dtype, ROUGH) * float(others.abs().max())
         return float((some - others).abs().max()) <= limit
+
+
+def _cache_name(model: Any) -> str:
+    """What the model calls what it has computed so far."""
+    recurrent = "cache_params" in inspect.signature(model.forward).parameters
+    return "cache_params" if recurrent else "past_key_values"
+
+
+def _window(config: Any) -> int:
+    """Over how many tokens every layer attends."""
+    config = getattr(config, "text_config", None) or config
+    windows = (getattr(config, name, None) for name in ("sliding_window", "attention_chunk_size"))
+    return min((int(window) for window in windows if window), default=UNSET_LENGTH)
 
 
 def with_float32_head(model: Any) -> Any:

@@ -17,10 +17,9 @@ DECIMALS = 6
 class Choices:
     """One model on one multiple-choice benchmark."""
 
-    def __init__(self, asked: Asked, scorer: Scorer, batch_tokens: int) -> None:
+    def __init__(self, asked: Asked, scorer: Scorer) -> None:
         self.definition, self.scorer = asked.definition, scorer
         self.encoder: Encoder = scorer.backbone.encoder
-        self.batch_tokens = batch_tokens
         self.mark = ChoiceMarker(asked.definition, {len(q.choices) for q in asked.questions})
 
     def batches(self, chunk: Sequence[Question]) -> Iterator[list[Ask]]:
@@ -31,7 +30,7 @@ class Choices:
             self.scorer.ask(number, [next(requests) for _ in each])
             for number, each in enumerate(pairs)
         ]
-        return batches(asks, self.batch_tokens)
+        return batches(asks, self.scorer.batch_tokens)
 
     def answers(self, chunk: Sequence[Question], batch: list[Ask]) -> Iterator[dict[str, Any]]:
         """Fields of the item events of one batch."""

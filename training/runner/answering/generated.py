@@ -35,8 +35,8 @@ class Prompt:
 class Generated:
     """One model on one benchmark of generated answers. `scorer` lends the prefix of all prompts."""
 
-    def __init__(self, asked: Asked, scorer: Scorer, batch_tokens: int, stop: Stop) -> None:
-        self.scorer, self.batch_tokens = scorer, batch_tokens
+    def __init__(self, asked: Asked, scorer: Scorer, stop: Stop) -> None:
+        self.scorer = scorer
         values = asked.definition.values
         self.generator = Generator(scorer.backbone, values.get("generation_kwargs") or {}, stop)
         self.mark = TextMarker(asked.definition, asked.questions)
@@ -84,20 +84,20 @@ class Generated:
         """The end of the prompt, as much as leaves room for the answer."""
         kept, prefix = tuple(ids[-self.generator.room :]), self.scorer.prefix
         shared = bool(prefix) and len(kept) > len(prefix) and kept[: len(prefix)] == prefix
+        shared = shared and self.scorer.backbone.branches(len(kept) + self.generator.new_tokens)
         return Prompt(number, kept[len(prefix) :] if shared else kept, shared, len(kept) < len(ids))
 
     def _fits(self, batch: Sequence[Prompt], prompt: Prompt) -> bool:
         """Whether one more prompt may join a batch of longer ones."""
         longest, backbone = len(batch[0].ids), self.scorer.backbone
-        if prompt.shared != batch[0].shared or (
-            not backbone.branching and len(prompt.ids) != longest
-        ):
-            return False
-        prompts, rows = len(batch) + 1, (len(batch) + 1) * self.repeats
         held = longest + self.generator.new_tokens
         held += len(self.scorer.prefix) if prompt.shared else 0
+        alike = backbone.branches(held) or len(prompt.ids) == longest
+        if prompt.shared != batch[0].shared or not alike:
+            return False
+        prompts, rows = len(batch) + 1, (len(batch) + 1) * self.repeats
         return (
-            prompts * longest <= self.batch_tokens
+            prompts * longest <= self.scorer.batch_tokens
             and rows <= ANSWERS_A_BATCH
             and rows * held * backbone.bytes_a_token <= CACHE_BYTES
         )

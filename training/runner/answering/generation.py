@@ -131,7 +131,7 @@ class Generator:
 class Batch:
     """Prompts padded on the left, and what the model has computed of them.
 
-    A model that keeps to no mask (see Backbone.branching) is given prompts of one length only.
+    A model that keeps to no mask of ours (see Backbone.branches) is given prompts of one length.
     """
 
     def __init__(
@@ -142,7 +142,7 @@ class Batch:
         layers: list[SharedLayer] | None,
         new_tokens: int,
     ) -> None:
-        self.backbone, self.roomy = backbone, backbone.branching
+        self.backbone = backbone
         lengths = torch.tensor([len(ids) for ids in prompts])
         self.width = int(lengths.max())
         self.ids = torch.tensor([[0] * (self.width - len(ids)) + list(ids) for ids in prompts])
@@ -150,6 +150,7 @@ class Batch:
         self.positions, self.padded = prefix + lengths, bool(self.padding.any())
         self.prefix, self.read = prefix, prefix + self.width
         capacity = self.read + new_tokens
+        self.roomy = backbone.branches(capacity)
         self.cache: Cache = DynamicCache(config=backbone.model.config)
         if self.roomy:
             shared: list[Any] = list(layers) if layers else [None] * backbone.layer_count
@@ -197,7 +198,7 @@ class Batch:
         last = torch.full_like(rows, ids.shape[1] - 1)
         found = self.backbone.logits(
             ids.to(self.backbone.device), (rows, last),
-            past_key_values=self.cache, use_cache=True, **inputs,
+            use_cache=True, **{self.backbone.cache_name: self.cache}, **inputs,
         )  # fmt: skip
         return torch.cat(list(found))
 

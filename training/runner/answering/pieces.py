@@ -13,6 +13,8 @@ from training.runner.encoding import Request
 Ids = tuple[int, ...]
 # Branches that share less than this part of what they read are better read apart.
 LEAST_SHARED = 0.1
+# A row with branches has a mask of its size squared.
+MOST_NODES = 2048
 
 
 @dataclass(frozen=True)
@@ -62,9 +64,9 @@ def pieces_of(requests: Sequence[Request], *, branching: bool, prefix: Ids = ())
     is given, a model has read it: pieces that begin with it skip it.
     """
     inputs = list(dict.fromkeys(request.ids[:-1] for request in requests))
-    shared = _shared(inputs)
-    total = sum(map(len, inputs))
-    if branching and len(inputs) > 1 and shared * (len(inputs) - 1) >= LEAST_SHARED * total:
+    shared, total = _shared(inputs), sum(map(len, inputs))
+    saved = shared * (len(inputs) - 1)
+    if branching and saved and LEAST_SHARED * total <= saved >= total - MOST_NODES:
         groups = [(inputs[0][:shared], [ids[shared:] for ids in inputs if len(ids) > shared])]
     else:
         groups = [(ids, []) for ids in inputs]

@@ -21,15 +21,15 @@ from training.runner.marking.marks import Marks
 class Rolling:
     """One model reading the texts of a benchmark, the longest ones in windows."""
 
-    def __init__(self, asked: Asked, scorer: Scorer, batch_tokens: int) -> None:
-        self.scorer, self.batch_tokens = scorer, batch_tokens
+    def __init__(self, asked: Asked, scorer: Scorer) -> None:
+        self.scorer = scorer
         self.names = check_metrics(asked.definition, ROLLING)
 
     def batches(self, chunk: Sequence[Question]) -> Iterator[list[Ask]]:
         backbone = self.scorer.backbone
         windows = backbone.encoder.windows([_text(q) for q in chunk], backbone.length)
         asks = [self.scorer.ask(number, requests) for number, requests in enumerate(windows)]
-        return batches(asks, self.batch_tokens)
+        return batches(asks, self.scorer.batch_tokens)
 
     def answers(self, chunk: Sequence[Question], batch: list[Ask]) -> Iterator[dict[str, Any]]:
         for ask, found in zip(batch, self.scorer.score(batch), strict=True):
@@ -48,15 +48,15 @@ class Rolling:
 class Continuing:
     """One model on a benchmark that asks how likely the right answer is after its prompt."""
 
-    def __init__(self, asked: Asked, scorer: Scorer, batch_tokens: int) -> None:
-        self.scorer, self.batch_tokens = scorer, batch_tokens
+    def __init__(self, asked: Asked, scorer: Scorer) -> None:
+        self.scorer = scorer
         self.names = check_metrics(asked.definition, CONTINUING)
 
     def batches(self, chunk: Sequence[Question]) -> Iterator[list[Ask]]:
         pairs = [(q.context + q.prompt, _text(q)) for q in chunk]
         requests = self.scorer.backbone.encoder.pairs(pairs)
         asks = [self.scorer.ask(number, [request]) for number, request in enumerate(requests)]
-        return batches(asks, self.batch_tokens)
+        return batches(asks, self.scorer.batch_tokens)
 
     def answers(self, chunk: Sequence[Question], batch: list[Ask]) -> Iterator[dict[str, Any]]:
         for ask, (found,) in zip(batch, self.scorer.score(batch), strict=True):

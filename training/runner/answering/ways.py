@@ -37,7 +37,7 @@ def way_of(asked: Asked, ready: Any, batch_tokens: int, stop: Stop) -> Any:
     if definition.output_type == "embedding":
         return Embedded(asked, ready, batch_tokens)
     rolling = definition.output_type == "loglikelihood_rolling"
-    scorer = Scorer(ready, "" if rolling else definition.fixed_context)
+    scorer = Scorer(ready, "" if rolling else definition.fixed_context, batch_tokens)
     if definition.output_type == "generate_until":
-        return Generated(asked, scorer, batch_tokens, stop)
-    return SCORED[definition.output_type](asked, scorer, batch_tokens)
+        return Generated(asked, scorer, stop)
+    return SCORED[definition.output_type](asked, scorer)
