@@ -23,8 +23,9 @@ from tests.training.acting import Act, Stage, chooses, questions, set_stage
 from tests.training.factories import TINY, commit, large, make_model
 from training.actions.card_marks import EARLIER_SOURCE, MARK
 from training.actions.card_numbers import NumberState, card_numbers
-from training.actions.card_scores import SOURCE, rounded
+from training.actions.card_scores import SOURCE
 from training.actions.evaluating import submit_evaluation
+from training.jobs.disclosure import rounded
 from training.jobs.execute import execute
 from training.models import Evaluation, GateRecord, Run
 
@@ -100,8 +101,8 @@ def panel(stage: Stage, client: Any) -> dict[tuple[str, str], str]:
     rows = re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL)[1:]
     found = {}
     for row in rows:
-        cells = [re.sub(r"<[^>]*>", " ", cell) for cell in row.split("<td")[1:]]
-        words = [" ".join(cell.partition(">")[2].split()) for cell in cells]
+        cells = re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL)
+        words = [" ".join(re.sub(r"<[^>]*>", " ", cell).split()) for cell in cells]
         found[words[0].split()[0], words[1]] = words[-1]
     return found
 
@@ -182,7 +183,7 @@ def test_hidden_items_give_one_rounded_number():
     assert record.results[0]["candidate_score"] == 0.97
     merge(stage)
     (found,) = numbers(stage).values()
-    assert found.metric_value == rounded(0.97, 0.1) == 0.95
+    assert found.metric_value == rounded(0.97, 0.05) == 0.95
     assert found.metric_args == {"rounded": True}
     (entry,) = entries(stage, "secret")
     assert entry.value == 0.95

@@ -32,7 +32,6 @@ from training.statistics.looks import strict_alpha
 from training.statistics.preference import (
     BASE,
     CANDIDATE,
-    MINIMUM_ITEMS,
     TIE,
     Vote,
     preference_verdict,
@@ -319,11 +318,11 @@ def sentence_of(outcome: Outcome) -> str:
     }
     if outcome.verdict is Verdict.FAIL:
         told = _("The candidate wins %(rate)s %% of %(count)d judgements, at most %(upper)s %%.")
-    else:
+    elif outcome.verdict is Verdict.PASS:
         told = _("The candidate wins %(rate)s %% of %(count)d judgements, at least %(lower)s %%.")
+    else:
+        told = _(
+            "The candidate wins %(rate)s %% of %(count)d judgements, but it may be %(lower)s %% as "
+            "well as %(upper)s %%."
+        )
     return told % facts
-
-
-def enough_prompts(limit: int, items: int) -> bool:
-    """Whether so many prompts can decide anything at all."""
-    return min(limit, items) >= MINIMUM_ITEMS

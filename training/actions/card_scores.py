@@ -15,6 +15,7 @@ from django.utils import timezone
 from hub.formats.eval_results import EvalResultEntry
 from hub.formats.model_index import ModelIndexResult
 from hub.models import Repository
+from training.jobs.disclosure import rounded, step_of
 from training.jobs.evaluations import items_of
 from training.jobs.items import open_table
 from training.jobs.summaries import scores_with_intervals
@@ -78,12 +79,6 @@ def card_scores(record: GateRecord) -> list[CardScore]:
     return found
 
 
-def rounded(value: float, margin: float) -> float:
-    """`value` to half of `margin`: what may be told of hidden items."""
-    step = margin / 2
-    return round(round(value / step) * step, DIGITS)
-
-
 def _data_sets(results: Sequence[Result]) -> dict[int, str]:
     """The data sets that hold the items, by key."""
     rows = Repository.objects.filter(pk__in={r["items_repository_id"] for r in results})
@@ -108,7 +103,7 @@ def _primary(result: Result, row: Evaluation | None, names: dict[int, str]) -> C
         metric=result["metric"],
         metric_label=result.get("metric_label") or result["metric"],
         is_primary=True,
-        value=rounded(value, result["margin"]) if hidden else round(value, DIGITS),
+        value=round(rounded(value, step_of(result)) if hidden else value, DIGITS),
         n=result["n"],
         total=row.benchmark.item_count if row else result["n"],
         lower=told.get("lower") if whole else None,

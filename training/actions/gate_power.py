@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from math import inf, isfinite, prod, sqrt
+from math import ceil, inf, isfinite, prod, sqrt
 from typing import Any
 
 from django.core.cache import cache
@@ -191,20 +191,34 @@ def _planned(
     n = found.n
     if found.problem or n is None or found.pinned is None:
         return found
-    if problem := _undecidable(found, config, alpha):
-        found = replace(found, problem=problem)
+    problem = _undecidable(found, config, alpha)
     if (expected := expectation(found)) is None or n < 2:
-        return found
+        return replace(found, problem=problem)
     how: dict[str, Any] = {"spending": config.spending, **expected}
     clusters = found.clusters if n == found.items else None
     provable = plan(n, alpha=alpha, power=config.power, shares=shares, clusters=clusters, **how)
+    found = replace(found, provable=provable if isfinite(provable) else None)
     if found.margin is None:
-        return replace(found, provable=provable if isfinite(provable) else None)
-    return replace(
+        return replace(found, problem=problem)
+    found = replace(
         found,
-        provable=provable if isfinite(provable) else None,
         needed=needed(found.margin, alpha=alpha, power=config.power, shares=shares, **how),
         chance=_chance(found, Plan(alpha=alpha, shares=shares, clusters=clusters, **how)),
+    )
+    return replace(found, problem=_advised(found, n, found.margin)) if problem else found
+
+
+def _advised(found: BenchmarkPower, n: int, margin: float | None) -> str:
+    """Why the margin cannot be decided, with what would be enough under the rule's looks."""
+    named = found.wanted.reference
+    if n < MINIMUM_ITEMS:
+        return f"{named} has {n} items and cannot decide: it needs at least {MINIMUM_ITEMS} items."
+    ways = [f"{max(found.needed, MINIMUM_ITEMS)} items"] if found.needed else []
+    if found.provable is not None:
+        ways.append(f"a margin of at least {ceil(found.provable * 1000) / 1000:g}")
+    return (
+        f"{named} cannot decide a margin of {margin:g} with {n} items: it needs "
+        f"{', or '.join(ways)}."
     )
 
 

@@ -44,8 +44,8 @@ def _choices(seat: Seat) -> list[dict[str, str]]:
         return [tie]
     return [
         {"value": FIRST, "label": _("Answer 1 is better"), "key": "1"},
-        tie,
         {"value": SECOND, "label": _("Answer 2 is better"), "key": "2"},
+        tie,
     ]
 
 

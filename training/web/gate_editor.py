@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,12 +30,11 @@ from training.actions.gate_editor import (
 )
 from training.actions.gate_power import RulePower, power_of
 from training.actions.pinning import pin_benchmark
-from training.specs.gate import GateConfig, parse_gate, parse_reference
+from training.jobs.benchmarks import PinnedBenchmark
+from training.specs.gate import PROTECTED_ALPHA, GateConfig, parse_gate, parse_reference
 from training.specs.gate_text import head_comment, lost_comments, write_gate
-from training.web.gate_form import GateForms, bound_forms, forms_of
+from training.web.gate_form import GateForms, Offered, bound_forms, forms_of
 from training.web.gate_shown import shown, summary
-
-Metrics = dict[str, list[tuple[str, str]]]
 
 
 @dataclass
@@ -165,7 +165,7 @@ def _context(repository: Repository, actor: Actor, rule: Rule, draft: Draft) -> 
     power = None
     if draft.config is not None:
         power = power_of(repository, draft.config, actor, is_protected=rule.is_protected)
-    forms = _forms(repository, actor, draft, power)
+    forms = _forms(repository, actor, rule, draft, power)
     told = [shown(each, power) for each in power.benchmarks] if power else []
     told += [{}] * (len(forms.benchmarks) - len(told))
     offered = offered_benchmarks(repository, actor)
@@ -176,7 +176,7 @@ def _context(repository: Repository, actor: Actor, rule: Rule, draft: Draft) -> 
         "rows": list(zip(forms.benchmarks, told, strict=False)),
         "oob": ",".join(f"#power-{form.prefix}" for form in forms.benchmarks),
         "power": summary(power) if power else None,
-        "text": draft.text,
+        "rule_text": draft.text,
         "problem": draft.problem,
         "hint": draft.hint,
         "lost": lost_comments(rule.text or ""),
@@ -189,37 +189,44 @@ def _context(repository: Repository, actor: Actor, rule: Rule, draft: Draft) -> 
 
 
 def _forms(
-    repository: Repository, actor: Actor, draft: Draft, power: RulePower | None
+    repository: Repository, actor: Actor, rule: Rule, draft: Draft, power: RulePower | None
 ) -> GateForms:
-    """The fields, each benchmark's metrics among them."""
-    if power is not None:
-        metrics = {
-            str(each.wanted.reference): [
-                (metric.name, metric.label) for metric in each.pinned.definition.metrics
-            ]
-            for each in power.benchmarks
-            if each.pinned is not None
-        }
-    else:
-        metrics = _metrics(repository, actor, draft)
+    """The fields, and what each benchmark has to offer."""
+    offered = (
+        {str(each.wanted.reference): _offer(each.pinned, each.items) for each in power.benchmarks}
+        if power is not None
+        else _offered(repository, actor, draft)
+    )
+    known = {reference: offer for reference, offer in offered.items() if offer is not None}
     if draft.data is None:
-        return forms_of(draft.config, metrics)
-    forms = bound_forms(draft.data, metrics, without=draft.without)
+        forms = forms_of(draft.config, known)
+    else:
+        forms = bound_forms(draft.data, known, without=draft.without)
     if draft.hint:
         for form in forms.all:
             form.full_clean()
+    if rule.is_protected:
+        forms.rule.fields["alpha"].widget.attrs["placeholder"] = f"{PROTECTED_ALPHA:g}"
     return forms
 
 
-def _metrics(repository: Repository, actor: Actor, draft: Draft) -> Metrics:
-    """The metrics of benchmarks whose fields do not make a rule yet."""
-    found: Metrics = {}
+def _offer(pinned: PinnedBenchmark | None, items: int | None) -> Offered | None:
+    if pinned is None or not pinned.definition.metrics:
+        return None
+    metrics = [(metric.name, metric.label) for metric in pinned.definition.metrics]
+    own = str(pinned.definition.default_margin(pinned.metric))
+    return Offered(metrics, own, "" if items is None else str(items))
+
+
+def _offered(repository: Repository, actor: Actor, draft: Draft) -> dict[str, Offered | None]:
+    """What benchmarks offer whose fields do not make a rule yet."""
+    found: dict[str, Offered | None] = {}
     sent = draft.data or QueryDict()
-    for name in [key for key in sent if key.endswith("-benchmark") and key.startswith("b")][:20]:
+    for name in [key for key in sent if re.fullmatch(r"b[0-9]{1,2}-benchmark", key)]:
         try:
-            reference = parse_reference(sent[name])
+            reference = parse_reference(str(sent[name]))
             pinned, _inputs = pin_benchmark(reference, actor, named_by=repository)
         except HubError:
             continue
-        found[str(reference)] = [(each.name, each.label) for each in pinned.definition.metrics]
+        found[str(reference)] = _offer(pinned, None)
     return found

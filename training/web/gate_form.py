@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from hub.errors import BadInputError
 from training.specs.gate import (
+    DEFAULT_ALPHA,
     DEFAULT_DISCORDANCE,
     MAX_BENCHMARKS,
     BlindRule,
@@ -24,6 +25,15 @@ from training.specs.gate_text import written_looks
 ROWS = [str(number) for number in range(MAX_BENCHMARKS)]
 
 
+@dataclass(frozen=True)
+class Offered:
+    """What a benchmark has to offer: (name, label) of its metrics, its own margin, its items."""
+
+    metrics: Sequence[tuple[str, str]]
+    margin: str = ""
+    items: str = ""
+
+
 class RuleForm(forms.Form):
     """What holds for all benchmarks."""
 
@@ -31,6 +41,7 @@ class RuleForm(forms.Form):
         label=_("Risk (alpha)"),
         required=False,
         help_text=_("How often a loss as large as the margin may slip through: 0.05 is one in 20."),
+        widget=forms.NumberInput(attrs={"placeholder": f"{DEFAULT_ALPHA:g}", "step": "any"}),
     )
     power = forms.FloatField(
         label=_("Power"),
@@ -84,10 +95,8 @@ class BenchmarkForm(forms.Form):
     benchmark = forms.CharField(max_length=1500, widget=forms.HiddenInput)
     role = forms.ChoiceField(
         label=_("Role"),
-        choices=[
-            ("target", _("target: what proposals aim at")),
-            ("guard", _("guard: what they must not harm")),
-        ],
+        choices=[("target", _("target")), ("guard", _("guard"))],
+        help_text=_("What proposals aim at, or must not harm. Both must pass."),
     )
     metric = forms.ChoiceField(label=_("Metric"), required=False)
     margin = forms.CharField(
@@ -113,8 +122,12 @@ class BenchmarkForm(forms.Form):
         label=_("Hidden: nobody who proposes may read its items"), required=False
     )
 
-    def __init__(self, metrics: Sequence[tuple[str, str]], *args: Any, **kwargs: Any) -> None:
+    def __init__(self, told: Offered | None, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        metrics = told.metrics if told else []
+        for name, hint in (("margin", told.margin), ("limit", told.items)) if told else ():
+            self.fields[name].widget.attrs["placeholder"] = hint
+        self.fields["discordance"].widget.attrs["placeholder"] = f"{DEFAULT_DISCORDANCE:g}"
         given = self["metric"].value() or ""
         known = {name for name, _label in metrics}
         extra = [] if given in known or not given else [(given, given)]
@@ -147,13 +160,22 @@ class BlindForm(forms.Form):
         help_text=_("A benchmark that is answered in words; empty for no blind review."),
         widget=forms.TextInput(attrs={"list": "offered-prompts", "autocomplete": "off"}),
     )
-    votes = forms.IntegerField(label=_("Judgements"), required=False)
+    votes = forms.IntegerField(
+        label=_("Judgements"),
+        required=False,
+        widget=forms.NumberInput(attrs={"placeholder": "40"}),
+    )
     margin = forms.FloatField(
         label=_("Margin"),
         required=False,
         help_text=_("0.1: the candidate must be shown to win more than 40 %."),
+        widget=forms.NumberInput(attrs={"placeholder": "0.1"}),
     )
-    limit = forms.IntegerField(label=_("Prompts, at most"), required=False)
+    limit = forms.IntegerField(
+        label=_("Prompts, at most"),
+        required=False,
+        widget=forms.NumberInput(attrs={"placeholder": "50"}),
+    )
 
     def values(self) -> dict[str, Any] | None:
         told = {name: value for name, value in self.cleaned_data.items() if value not in ("", None)}
@@ -186,9 +208,7 @@ class GateForms:
         return read_gate(values, place="The rule")
 
 
-def forms_of(
-    config: GateConfig | None, metrics: Mapping[str, Sequence[tuple[str, str]]]
-) -> GateForms:
+def forms_of(config: GateConfig | None, offered: Mapping[str, Offered]) -> GateForms:
     """The forms that say `config`; of None those of a rule without benchmarks."""
     config = config or GateConfig(())
     looks = written_looks(config)
@@ -207,7 +227,7 @@ def forms_of(
         RuleForm(initial=rule, prefix="rule"),
         [
             BenchmarkForm(
-                metrics.get(str(each.reference), ()), initial=_initial(each), prefix=f"b{number}"
+                offered.get(str(each.reference)), initial=_initial(each), prefix=f"b{number}"
             )
             for number, each in enumerate(config.benchmarks)
         ],
@@ -226,9 +246,7 @@ def _blind_initial(rule: BlindRule | None) -> dict[str, Any]:
     return rule.to_dict() if rule else {}
 
 
-def bound_forms(
-    data: QueryDict, metrics: Mapping[str, Sequence[tuple[str, str]]], *, without: str = ""
-) -> GateForms:
+def bound_forms(data: QueryDict, offered: Mapping[str, Offered], *, without: str = "") -> GateForms:
     """The forms as they were sent, but the benchmark `without`, numbered anew."""
     sent = [row for row in ROWS if f"b{row}-benchmark" in data and row != without]
     told = data.copy()
@@ -240,7 +258,7 @@ def bound_forms(
         RuleForm(told, prefix="rule"),
         [
             BenchmarkForm(
-                metrics.get(told.get(f"b{number}-benchmark", ""), ()), told, prefix=f"b{number}"
+                offered.get(told.get(f"b{number}-benchmark", "")), told, prefix=f"b{number}"
             )
             for number in range(len(sent))
         ],

@@ -86,7 +86,8 @@ def _provable(found: BenchmarkPower, power: RulePower) -> str:
         return _("With these %(n)s items nothing can be proved.") % facts
     facts["provable"] = amount(rounded_up(found.provable, found.unit), found.unit)
     told = _("With these %(n)s items you can prove %(provable)s (power %(power)s %%)") % facts
-    return f"{told}{_needed(found)}"
+    # A problem says how many items are needed.
+    return f"{told}." if found.problem else f"{told}{_needed(found)}"
 
 
 def _needed(found: BenchmarkPower) -> str:
@@ -121,7 +122,7 @@ def _observed(seen: Observed) -> dict[str, str]:
     value = seen.discordance if seen.discordance is not None else seen.spread
     facts = {"number": seen.pull_request_number, "value": f"{value:g}", "n": count(seen.n)}
     if seen.discordance is not None:
-        told = _("In #%(number)s the sides differed on %(value)s of %(n)s items.") % facts
+        told = _("In #%(number)s a share of %(value)s of %(n)s items differed.") % facts
     else:
         told = (
             _("In #%(number)s an item's difference spread by %(value)s, over %(n)s items.") % facts
