@@ -151,6 +151,8 @@ def _tabs(row: Discussion, change: Change) -> list[Tab]:
         Tab("files", _("Files"), f"{url}/files"),
     ]
     for extra in registries.pull_request_tabs:
+        if not extra.is_shown(row.repository, change):
+            continue
         count = extra.count(row.repository, change)
         tabs.append(Tab(extra.key, extra.label, f"{url}/{extra.key}", count))
     tabs.append(Tab("commits", _("Commits"), f"{url}/commits"))
