@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from bench.gate import harness, loop
+from bench.gate import bisect, harness, loop
 from bench.hub import BenchHub
 from bench.rows import Absent, Row
 
 Part = Callable[[BenchHub], Iterator[Row | Absent]]
-PARTS: tuple[Part, ...] = (loop.measure, harness.measure)
+PARTS: tuple[Part, ...] = (loop.measure, harness.measure, bisect.measure)
 
 
 def measure(hub: BenchHub) -> Iterator[Row | Absent]:

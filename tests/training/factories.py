@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -101,11 +102,21 @@ def make_model(
 
 def broken_weights() -> bytes:
     """The tiny model with every norm at zero: a real change that cannot be as good."""
+    return weights_with(broken=True)
+
+
+def weights_with(number: int = 0, *, broken: bool = False) -> bytes:
+    """The tiny model, told apart by `number` in one weight of a token that no benchmark reads."""
     content = bytearray((TINY / "model.safetensors").read_bytes())
     length = int.from_bytes(content[:8], "little")
     header = json.loads(content[8 : 8 + length])
-    start, end = header["model.norm.weight"]["data_offsets"]
-    content[8 + length + start : 8 + length + end] = bytes(end - start)
+    if broken:
+        start, end = header["model.norm.weight"]["data_offsets"]
+        content[8 + length + start : 8 + length + end] = bytes(end - start)
+    if number:
+        place = 8 + length + header["model.embed_tokens.weight"]["data_offsets"][1] - 4
+        (value,) = struct.unpack_from("<f", content, place)
+        struct.pack_into("<f", content, place, value + number * 1e-4)
     return bytes(content)
 
 

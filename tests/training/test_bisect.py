@@ -21,10 +21,13 @@ from reviews.actions.merging import merge_pull_request
 from reviews.actions.pull_requests import open_pull_request
 from reviews.models import Comment, Discussion
 from tests.factories import actor, commit_files, make_member, make_user
-from tests.training.factories import commit
+from tests.training.factories import commit, large, make_model, weights_with
 from tests.training.measuring import Lab, make_lab
+from tests.training.test_drills import wait_until, worker
 from training.actions.bisecting import submit_bisect
+from training.actions.evaluating import submit_evaluation
 from training.actions.runs import cancel_run, run_again
+from training.jobs import sweep
 from training.jobs.bisect import Search
 from training.jobs.errors import LeaseLostError, RunFailedError
 from training.jobs.execute import execute
@@ -156,7 +159,7 @@ def test_the_culprit_is_told_on_commit_activity_and_pull_request_once():
     assert (status.context, status.state) == ("bisect/words", "failure")
     assert status.target_path == run.get_absolute_url()
     event = Event.objects.get(repository=lab.model, kind="bisect.found")
-    assert event.path.endswith(f"/commit/{merge}")
+    assert (event.path, event.data["oid"]) == (run.get_absolute_url(), merge)
     comment = Comment.objects.get(event__discussion=row)
     assert comment.body.startswith("**Bisect** · `words` went from 97.5 % to 65.8 % with ")
     assert comment.event.actor == lab.owner
@@ -236,6 +239,39 @@ def test_an_end_that_cannot_be_measured_fails_the_run_with_the_reason():
     lab.carry_out(run)
     assert run.status == RunStatus.FAILED
     assert "scores_not_finite" in run.error
+
+
+@pytest.mark.drill
+@pytest.mark.timeout(1800)
+def test_a_planted_regression_among_32_real_commits_is_found_although_the_worker_is_killed(
+    settings,
+):
+    settings.RUN_THREADS = 1
+    model, culprit = make_model(), 21
+    owner = make_member(model.namespace, access=Access.ADMIN)
+    benchmarks = [f"{model.namespace.slug}/data:benchmark.yaml"]
+    oids = [
+        commit(model, [large(model, "model.safetensors", weights_with(n + 1, broken=n >= culprit))])
+        for n in range(32)
+    ]
+    for oid in (oids[0], oids[31]):
+        measured = submit_evaluation(model, actor(owner), benchmarks=benchmarks, revision=oid)
+        execute(measured.pk)
+    before = Evaluation.objects.count()
+    assert before == 2
+    run = submit_bisect(model, actor(owner), benchmark=benchmarks[0], good=oids[0])
+    process = worker(run)
+    wait_until(lambda: Evaluation.objects.count() == before + 2, 600)
+    process.kill()
+    process.wait()
+    wait_until(lambda: run.pk in sweep.due(), 30)
+    execute(run.pk)
+    run.refresh_from_db()
+    assert run.status == RunStatus.SUCCEEDED, run.error
+    assert [attempt.outcome for attempt in run.attempts.all()] == ["lost", "succeeded"]
+    assert run.result["culprit"]["oid"] == oids[culprit]
+    assert run.result["clear"]
+    assert Evaluation.objects.count() - before == run.result["new"] <= 5
 
 
 class TestWhatIsRefused:

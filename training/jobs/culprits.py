@@ -35,7 +35,7 @@ def settle(run: Run, result: dict[str, Any]) -> None:
         repository=run.repository,
         actor=run.created_by,
         kind="bisect.found",
-        path=f"{run.repository.get_absolute_url()}/commit/{culprit['oid']}",
+        path=run.get_absolute_url(),
         data={"number": run.number, "oid": culprit["oid"], "benchmark": result["label"]},
     )
     if culprit["pull_request"] is not None:
