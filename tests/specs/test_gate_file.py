@@ -108,6 +108,10 @@ def test_what_it_writes_is_the_same_gate_again():
         ("spending: all\nbenchmarks: [{benchmark: 'a/b:c.yaml'}]", "one of lan_demets"),
         ("blind: {votes: 3}\nbenchmarks: [{benchmark: 'a/b:c.yaml'}]", "has no benchmark"),
         (
+            "blind: {benchmark: 'a/b:c.yaml@v1'}\nbenchmarks: [{benchmark: 'a/b:c.yaml'}]",
+            "a benchmark of this gate too",
+        ),
+        (
             "blind: {benchmark: 'a/b:c.yaml', votes: 3}\nbenchmarks: [{benchmark: 'a/b:c.yaml'}]",
             "blind.votes is 3",
         ),

@@ -10,14 +10,25 @@ from typing import Any
 import pytest
 from django.core import signing
 from django.test import Client
+from django.utils import timezone
 
 from hub.extensions import RequirementState
 from hub.models import Access, BranchProtection, Membership, Repository, Visibility
 from reviews.changes import change_of
-from tests.factories import commit_files, make_member, make_organization, make_token, make_user
+from reviews.jobs.pushes import record_push
+from reviews.models import Discussion, DiscussionStatus
+from tests.factories import (
+    actor,
+    commit_files,
+    make_member,
+    make_organization,
+    make_token,
+    make_user,
+)
 from tests.races import at_once
-from tests.reviews.factories import push
+from tests.reviews.factories import make_pull_request, push
 from tests.training.acting import TRANSLATION, Act, Stage, chooses, questions, set_stage, translates
+from tests.training.factories import GATE, broken_weights, commit, large, make_model
 from training.actions.blind import (
     blind_requirements,
     candidate_is_first,
@@ -25,13 +36,17 @@ from training.actions.blind import (
     look_at,
 )
 from training.actions.blind_votes import SALT
+from training.actions.gates import start_gate
+from training.jobs.execute import execute
 from training.models import BlindVote
-from training.specs.gate import BlindRule, parse_reference
+from training.specs.gate import GATE_PATH, BlindRule, parse_reference
 from training.statistics.preference import Vote
 from training.statistics.verdicts import Verdict
 
 pytestmark = pytest.mark.django_db
 PROMPTS = 60
+OPENINGS = ("the king", "my lord", "our men", "the duke", "her grace", "the queen", "his wife",
+            "your son", "this city", "that day", "the night", "all Rome")  # fmt: skip
 GOOD, BAD = "the quick brown fox", "mud mud mud mud"
 Says = Callable[[str, dict[str, Any]], str]
 
@@ -388,6 +403,53 @@ def test_the_page_works_without_javascript_from_first_to_last(client_for):
     assert 'name="token"' not in page
     assert "10 of " in page
     assert len(page) < 100_000
+
+
+def test_a_settled_pull_request_shows_what_was_found_and_asks_nothing(stage, client_for):
+    Discussion.objects.filter(pk=stage.pull_request.pk).update(
+        status=DiscussionStatus.CLOSED, decided_at=timezone.now(), decided_by=stage.maintainer
+    )
+    page = client_for(stage.maintainer).get(f"{stage.url}/blind").content.decode()
+    assert "This pull request is settled." in page
+    assert 'name="token"' not in page
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_real_engine_writes_what_is_judged(settings, api_for):
+    """Two real models answer; a reviewer tells better from worse without knowing whose it is."""
+    settings.RUN_THREADS = 1
+    model = make_model()
+    data = Repository.objects.get(namespace=model.namespace, kind="dataset")
+    rows = [{"question": f"{word} and all of", "answer": "x"} for word in OPENINGS]
+    text = TRANSLATION.replace(
+        "metric_list", "generation_kwargs: {until: ['.'], max_gen_toks: 8}\nmetric_list"
+    )
+    commit_files(data, Act("prompts", rows, chooses(), text=text).files())
+    rule = GATE.replace("REPO", data.repo_id)
+    blind = f"blind: {{benchmark: '{data.repo_id}:prompts.yaml', votes: 10, margin: 0.2}}\n"
+    commit_files(model, {GATE_PATH: f"{rule}{blind}".encode()})
+    pull_request = make_pull_request(model)
+    commit(model, [large(model, "model.safetensors", broken_weights())], ref=pull_request.ref)
+    record_push(model, pull_request.number, by=pull_request.author)
+    maintainer = make_member(model.namespace, access=Access.WRITE)
+    model.access = Access.WRITE
+    run = start_gate(model, pull_request.number, actor(maintainer))
+    execute(run.pk)
+    run.refresh_from_db()
+    assert run.error == ""
+    client, url = api_for(maintainer), f"/{model.api_path}/discussions/{pull_request.number}/blind"
+    seat = client.get(url).json()
+    assert (seat["state"], seat["total"]) == ("open", len(OPENINGS))
+    assert seat["prompt"]["prompt"] in {row["question"] for row in rows}
+    answers = {seat["prompt"]["first"], seat["prompt"]["second"]}
+    assert len(answers) == 2, "a broken model says something else"
+    desk = desk_of(model, change_of(Discussion.objects.get(pk=pull_request.pk)))
+    base = {texts[0] for texts in desk.answers.values()}
+    while seat["prompt"]:
+        choice = "first" if seat["prompt"]["first"] in base else "second"
+        told = {"token": seat["prompt"]["token"], "choice": choice}
+        seat = client.post(url, told, content_type="application/json").json()
+    assert (seat["state"], seat["judgements"]) == ("failed", 10)
 
 
 @pytest.mark.django_db(transaction=True)

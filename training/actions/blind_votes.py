@@ -70,9 +70,13 @@ class Seat:
     reviewers: list[tuple[str, int]] = field(default_factory=list)
 
 
-def seat_of(desk: Desk, actor: Actor) -> Seat:
-    """What `actor` sees of the review: their next prompt, or how it stands."""
-    why_not = reason_not_to_judge(desk, actor)
+def seat_of(desk: Desk, actor: Actor, *, is_settled: bool = False) -> Seat:
+    """What `actor` sees of the review: their next prompt, or how it stands.
+
+    `is_settled`: the pull request is merged or closed, and nothing is judged any more.
+    """
+    why_not = _("This pull request is settled.") if is_settled else ""
+    why_not = why_not or reason_not_to_judge(desk, actor)
     mine = _own_votes(desk, actor) if not why_not else []
     order = order_for(desk, _pk(actor)) if not why_not and desk.state is DeskState.OPEN else []
     judged = {vote.item_id for vote in mine}

@@ -95,21 +95,13 @@ def check_rule(repository: Repository, config: GateConfig, actor: Actor, rule: R
     power = power_of(repository, config, actor, is_protected=rule.is_protected)
     require_decided(power)
     if config.blind is not None:
-        _require_prompts(repository, config, config.blind, actor)
+        _require_prompts(repository, config.blind, actor)
     return power
 
 
-def _require_prompts(
-    repository: Repository, config: GateConfig, blind: BlindRule, actor: Actor
-) -> None:
+def _require_prompts(repository: Repository, blind: BlindRule, actor: Actor) -> None:
     """Refuse prompts that nobody can judge blindly. Raises: BadInputError, not-found errors."""
     named = blind.reference
-    shown = {(each.reference.repo_id, each.reference.path) for each in config.benchmarks}
-    if (named.repo_id, named.path) in shown:
-        raise BadInputError(
-            f"blind: {named} is a benchmark of this gate too, whose examples show which side wrote "
-            "what: name other prompts."
-        )
     pinned, _inputs = pin_benchmark(named, actor, named_by=repository)
     if pinned.definition.output_type != PROMPTS:
         raise BadInputError(

@@ -218,6 +218,7 @@ def read_gate(values: dict[str, Any], *, place: str = GATE_PATH) -> GateConfig:
         contamination=Flag().read(values.get("contamination", True), "contamination"),
         blind=_blind(values.get("blind"), f"{place}: blind"),
     )
+    _refuse_shown_prompts(config, place)
     for benchmark in benchmarks:
         if benchmark.limit is not None:
             _require_decidable(benchmark, benchmark.limit, config.level(is_protected=False))
@@ -250,7 +251,7 @@ def _blind(value: Any, place: str) -> BlindRule | None:
         reference=parse_reference(values["benchmark"], f"{place}.benchmark"),
         votes=Number(10, 10_000, whole=True).read(values.get("votes", 40), f"{place}.votes"),
         margin=Number(0, 0.5, open_low=True).read(values.get("margin", 0.1), f"{place}.margin"),
-        limit=Number(5, 1_000, whole=True).read(values.get("limit", 50), f"{place}.limit"),
+        limit=Number(10, 1_000, whole=True).read(values.get("limit", 50), f"{place}.limit"),
     )
 
 
@@ -338,3 +339,17 @@ def _refuse_repeats(benchmarks: tuple[GateBenchmark, ...], place: str) -> None:
         if key in seen:
             raise BadInputError(f"{place} names {benchmark.reference} twice; keep one of them.")
         seen.add(key)
+
+
+def _refuse_shown_prompts(config: GateConfig, place: str) -> None:
+    """The examples of a benchmark show which side wrote what: nobody could judge it blindly."""
+    if config.blind is None:
+        return
+    named = config.blind.reference
+    for benchmark in config.benchmarks:
+        shown = benchmark.reference
+        if (shown.repo_id, shown.path) == (named.repo_id, named.path):
+            raise BadInputError(
+                f"{place}: blind.benchmark is {named}, a benchmark of this gate too, whose "
+                "examples show which side wrote what; name other prompts."
+            )

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from hub.errors import ConflictError
-from hub.extensions import Change, PullRequestTab
+from hub.extensions import Change, PullRequestTab, registries
 from hub.http.authentication import actor_of
 from hub.http.pages import repository_page
 from hub.models import Repository
@@ -25,7 +25,8 @@ def blind(repository: Repository, change: Change, request: HttpRequest) -> dict[
     desk = desk_of(repository, change)
     if desk is None:
         return {"seat": None}
-    seat = seat_of(desk, actor_of(request))
+    is_settled = registries.find_change(repository, change.number) is None
+    seat = seat_of(desk, actor_of(request), is_settled=is_settled)
     return {
         "seat": seat,
         "rule": desk.rule,
