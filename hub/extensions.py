@@ -20,7 +20,11 @@ class Tab:
 
 @dataclass(frozen=True)
 class Change:
-    """A pull request as features see it: exact oids, never names that move."""
+    """A pull request as features see it: exact oids, never names that move.
+
+    `memo` is for what a feature has looked up about it: one page asks for the same in many places.
+    It lives as long as this object, which is made anew for every request.
+    """
 
     number: int
     path: str
@@ -29,6 +33,7 @@ class Change:
     head_oid: str
     base_oid: str  # the head of the target branch that a merge would build on
     merge_tree: str | None = None  # the tree of the merge result; None when it conflicts
+    memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 class RequirementState(StrEnum):

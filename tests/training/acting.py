@@ -16,10 +16,12 @@ from unittest.mock import patch
 
 import numpy as np
 
+from hub.gitstore import AddFile
 from hub.models import Access, Kind, Repository, User
 from reviews.models import Discussion
-from tests.factories import actor, commit_files, make_member, make_organization, make_repository
+from tests.factories import actor, make_member, make_organization, make_repository
 from tests.reviews.factories import make_pull_request
+from tests.training.factories import commit, large
 from training.actions.gates import start_gate
 from training.jobs.execute import execute
 from training.jobs.items import read_lines
@@ -27,6 +29,7 @@ from training.jobs.sandboxed import RunnerJob
 from training.models import GateRecord
 from training.statistics.metrics import METRICS
 
+LARGE_BYTES = 1024**2
 Doc = dict[str, Any]
 # (side, row) -> fields of the runner's item event
 Answer = Callable[[str, Doc], dict[str, Any]]
@@ -200,7 +203,7 @@ def set_stage(
     listed = []
     for act in acts:
         place = act.data or data
-        commit_files(place, act.files())
+        commit(place, [_file(place, *named) for named in act.files().items()])
         listed.append(f'  - {{benchmark: "{place.repo_id}:{act.name}.yaml", {act.rule}}}\n')
     rule = f"{gate}benchmarks:\n{''.join(listed)}"
     # Of no other stage: scores are found again by the digest of a model, whoever's it is.
@@ -212,6 +215,11 @@ def set_stage(
     maintainer = make_member(namespace, access=Access.WRITE)
     model.access = Access.WRITE
     return Stage(model, data, pull_request, maintainer, list(acts))
+
+
+def _file(place: Repository, path: str, content: bytes) -> Any:
+    """A file as a commit takes it: large ones through their pointers."""
+    return large(place, path, content) if len(content) > LARGE_BYTES else AddFile(path, content)
 
 
 def _acting(acts: Iterable[Act]) -> type[RunnerJob]:

@@ -1,18 +1,16 @@
-"""Pages of runs, the Fine-tune form, and the gate's tabs."""
+"""Pages of runs, the Fine-tune form, and the gate's button."""
 
 from __future__ import annotations
 
 import pytest
 from django.utils import timezone
 
-from hub.models import Access, Kind, Visibility
+from hub.models import Access, Kind
 from tests.factories import actor, make_member, make_organization, make_repository, make_user
 from tests.reviews.factories import make_pull_request
+from tests.training.acting import Act, chooses, questions, set_stage
 from tests.training.factories import make_model, make_run
-from tests.training.test_standing import record
 from training.actions.runs import submit_finetune
-from training.jobs.evaluations import keep
-from training.jobs.items import Item
 from training.models import LogLine, Metric, Run, RunStatus
 
 pytestmark = pytest.mark.django_db
@@ -143,91 +141,8 @@ def test_the_button_starts_the_gate_for_the_head_that_was_seen(model, client_for
     assert response["Location"] == Run.objects.get().get_absolute_url()
 
 
-def weighed(model, pull_request, data):
-    """A verdict with stored items: 3 lost, 2 gained, 95 the same."""
-    found = record(pull_request)
-
-    def items(wrong):
-        return [
-            Item(f"{i:08d}", float(i not in wrong), 1 - (i not in wrong), 0, (-1.0, -2.0),
-                 prompt=f"question {i}", choices=("yes", "no"))
-            for i in range(100)
-        ]  # fmt: skip
-
-    found.run.spec = found.run.spec | {"settings_digest": "5" * 64}
-    stored = {}
-    for number, (side, wrong) in enumerate({"base": {0, 1}, "candidate": {2, 3, 4}}.items()):
-        stored[side] = keep(found.run, Named(side, str(number) * 64), Named("b", "9" * 64),
-                            items(wrong), 1.0)  # fmt: skip
-    found.results = [
-        {
-            "key": "words", "label_text": "words", "metric": "acc", "role": "guard", "n": 100,
-            "verdict": "pass", "label": "no_significant_change", "delta": -0.01, "lower": -0.05,
-            "upper": 0.03, "margin": 0.2, "alpha": 0.05, "method": "tango", "gains": 2,
-            "losses": 3, "base_score": 0.98, "candidate_score": 0.97,
-            "items_repository_id": data.pk, "items_commit": "0" * 40, "split": "test.jsonl",
-            "reference": "x/y:b.yaml", "base_evaluation": stored["base"].pk,
-            "candidate_evaluation": stored["candidate"].pk,
-        }
-    ]  # fmt: skip
-    found.sentence = {}
-    found.save()
-    return found
-
-
-class Named:
-    """What `keep` reads of a side and of a benchmark."""
-
-    def __init__(self, name: str, digest: str) -> None:
-        self.name = self.label = name
-        self.digest, self.revision = digest, "0" * 40
-
-
-@pytest.fixture
-def verdict(model):
-    pull_request = make_pull_request(model, files={"generation_config.json": b"{}"})
-    data = model.namespace.repositories.get(kind=Kind.DATASET)
-    weighed(model, pull_request, data)
-    return pull_request, data
-
-
-def test_benchmarks_show_intervals_numbers_and_method(
-    model, client_for, verdict, django_assert_max_num_queries
-):
-    pull_request, _data = verdict
-    with django_assert_max_num_queries(45):
-        page = client_for().get(url(model, f"discussions/{pull_request.number}/benchmarks"))
-    text = page.content.decode()
-    for shown in ("· acc", "98.0", "97.0", "Tango 1998", "No worse than allowed", "100"):
-        assert shown in text
-
-
-def test_examples_show_what_was_lost_first_and_can_be_filtered(model, client_for, verdict):
-    pull_request, _data = verdict
-    address = url(model, f"discussions/{pull_request.number}/examples")
-    page = client_for().get(address).content.decode()
-    assert page.count('class="flip"') == 5
-    assert page.index("question 2") < page.index("question 0")
-    assert "-1.000" in page
-    gained = client_for().get(f"{address}?direction=gained").content.decode()
-    assert "question 0" in gained and "question 2" not in gained
-    same = client_for().get(f"{address}?direction=same&benchmark=words").content.decode()
-    assert same.count('class="flip"') == 20 and "Page 1 of 5" in same
-
-
-def test_items_of_a_data_set_that_a_reader_may_not_see_stay_hidden(model, client_for, verdict):
-    pull_request, data = verdict
-    data.visibility = Visibility.PRIVATE
-    data.save()
-    address = url(model, f"discussions/{pull_request.number}/examples")
-    page = client_for(make_user()).get(address).content.decode()
-    assert "question" not in page
-    assert "you may not read their data set" in page
-    insider = make_member(model.namespace, access=Access.READ)
-    assert "question 2" in client_for(insider).get(address).content.decode()
-
-
-def test_runs_of_a_pull_request_are_listed(model, client_for, verdict):
-    pull_request, _data = verdict
-    page = client_for().get(url(model, f"discussions/{pull_request.number}/runs"))
-    assert f"{model.get_absolute_url()}/runs/1" in page.content.decode()
+def test_runs_of_a_pull_request_are_listed(client_for):
+    stage = set_stage(Act("words", questions(300), chooses()))
+    record = stage.play()
+    page = client_for().get(f"{stage.url}/runs").content.decode()
+    assert f"{stage.model.get_absolute_url()}/runs/{record.run.number}" in page

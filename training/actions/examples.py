@@ -16,7 +16,7 @@ from hub.policies import Actor
 from training.actions.disclosure import Disclosed, disclose, readable_results
 from training.jobs.comparisons import DIRECTIONS, open_comparison
 from training.jobs.items import margin_of
-from training.jobs.questions import Question, questions_at
+from training.jobs.questions import SHOWN, Question, questions_at
 from training.models import Benchmark, GateRecord
 
 __all__ = ["Example", "Found", "Query", "find_examples", "locate", "readable_results"]
@@ -260,7 +260,7 @@ def _with_texts(
         benchmark = benchmarks.get(results[key]["benchmark"])
         if benchmark is not None:
             places = [row["question"] for row in rows if row["benchmark"] == key]
-            asked = questions_at(benchmark, [place for place in places if place >= 0])
+            asked = questions_at(benchmark, [place for place in places if place >= 0], SHOWN)
             texts |= {(key, place): question for place, question in asked.items()}
     return [
         _example(row, results[row["benchmark"]], texts.get((row["benchmark"], row["question"])))

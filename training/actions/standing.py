@@ -54,7 +54,14 @@ def records_of(repository: Repository, number: int) -> QuerySet[GateRecord]:
 
 
 def standing_of(repository: Repository, change: Change) -> Standing | None:
-    """How the gate stands; None where the target branch has no rule."""
+    """How the gate stands; None where the target branch has no rule. Looked up once a change."""
+    if "standing" not in change.memo:
+        change.memo["standing"] = _look_up(repository, change)
+    found: Standing | None = change.memo["standing"]
+    return found
+
+
+def _look_up(repository: Repository, change: Change) -> Standing | None:
     rule = rule_at(repository, change.base_oid)
     if rule is None:
         return None

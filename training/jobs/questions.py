@@ -22,8 +22,9 @@ from training.specs.items import lm_eval_doc_hash
 # Small, because a page reads a few rows here and there.
 ROWS_A_GROUP = 128
 CHOICES_LIMIT = 64
-# What a page shows of a question.
-_SHOWN = ("id", "prompt", "choices", "expected", "group", "cluster", "doc_hash")
+COLUMNS = ("id", "prompt", "choices", "expected", "group", "cluster", "doc_hash")
+# What a page shows of a question: enough to read it.
+SHOWN = COLUMNS[:4]
 
 
 @dataclass(frozen=True)
@@ -112,14 +113,19 @@ def _length(question: Question) -> int:
     return len(question.prompt) or max(map(len, question.choices), default=0)
 
 
-def questions_at(benchmark: Benchmark, rows: Iterable[int]) -> dict[int, Question]:
-    """The questions in the rows of the file, by row; only the parts that hold them are read."""
+def questions_at(
+    benchmark: Benchmark, rows: Iterable[int], columns: Sequence[str] = COLUMNS
+) -> dict[int, Question]:
+    """The questions in the rows of the file, by row; only the parts that hold them are read.
+
+    Without some of `columns` they are read sooner, and those traits are empty.
+    """
     wanted = sorted(set(rows))
     if not benchmark.questions_sha256 or not wanted:
         return {}
     with open_table(benchmark.items_repository.blobs(), benchmark.questions_sha256) as file:
         parts = sorted({row // ROWS_A_GROUP for row in wanted})
-        table = file.read_row_groups(parts, columns=list(_SHOWN))
+        table = file.read_row_groups(parts, columns=list(columns))
     place = {part: number * ROWS_A_GROUP for number, part in enumerate(parts)}
     taken = table.take([place[row // ROWS_A_GROUP] + row % ROWS_A_GROUP for row in wanted])
     return {row: _read(values) for row, values in zip(wanted, taken.to_pylist(), strict=True)}
@@ -148,7 +154,7 @@ def _read(row: dict[str, Any]) -> Question:
         prompt=row["prompt"] or "",
         choices=tuple(row["choices"] or ()),
         expected=row["expected"] or "",
-        group=row["group"],
-        cluster=row["cluster"],
-        doc_hash=row["doc_hash"] or "",
+        group=row.get("group"),
+        cluster=row.get("cluster"),
+        doc_hash=row.get("doc_hash") or "",
     )

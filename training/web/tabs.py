@@ -9,7 +9,8 @@ from django.utils.translation import gettext_lazy
 
 from hub.extensions import Change, PullRequestTab
 from hub.models import Repository
-from training.models import GateRecord, Run
+from training.actions.standing import standing_of
+from training.models import Run
 from training.web.examples import examples
 from training.web.verdict_tab import benchmarks
 
@@ -22,20 +23,21 @@ def runs(repository: Repository, change: Change, request: HttpRequest) -> dict[s
     return {"runs": found}
 
 
-def _newest_results(repository: Repository, change: Change) -> list[dict[str, Any]] | None:
-    record = GateRecord.objects.of(repository.pk, change.number).only("results").first()
-    return record.results if record else None
+def _results(repository: Repository, change: Change) -> list[dict[str, Any]] | None:
+    """What the tabs show: the verdict on these heads, else the newest earlier one."""
+    standing = standing_of(repository, change)
+    return standing.shown.results if standing and standing.shown else None
 
 
 def benchmark_count(repository: Repository, change: Change) -> int | None:
-    found = _newest_results(repository, change)
+    found = _results(repository, change)
     return None if found is None else len(found)
 
 
 def example_count(repository: Repository, change: Change) -> int | None:
-    """How many items changed, by the newest verdict; those of hidden benchmarks stay uncounted,
-    since anybody reads this (threat M5)."""
-    found = _newest_results(repository, change)
+    """How many items changed; those of hidden benchmarks stay uncounted, since anybody reads this
+    (threat M5)."""
+    found = _results(repository, change)
     if found is None:
         return None
     return sum((r.get("gains") or 0) + (r.get("losses") or 0) for r in found if not r.get("hidden"))

@@ -32,7 +32,7 @@ DIRECTIONS = {
 }
 ROLES = {"target": gettext_lazy("target"), "guard": gettext_lazy("guard")}
 FEW_ITEMS = 30
-GROUPS_DRAWN = 20
+GROUPS_DRAWN, GROUPS_LISTED = 20, 60
 
 
 def benchmark_row(result: Result, path: str, *, may_read: bool, looks: int = 1) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def benchmark_row(result: Result, path: str, *, may_read: bool, looks: int = 1) 
         "unit_word": scale.word,
         "base_text": scale.score(result.get("base_score")),
         "candidate_text": scale.score(result.get("candidate_score")),
-        "label_word": LABELS.get(str(result.get("label")), ""),
+        "label_word": _label(result),
         "verdict_label": verdict_words(result),
         "method_text": METHODS.get(str(result.get("method")), result.get("method") or ""),
         "reason_words": _reason(result),
@@ -94,6 +94,15 @@ def verdict_words(result: Result) -> str:
     if verdict == "fail":
         return _("worse than allowed")
     return _("no verdict") if verdict == "error" else _("inconclusive")
+
+
+def _label(result: Result) -> str:
+    """The label, and of a loss its p-value, corrected for how many benchmarks were looked at."""
+    label, p = result.get("label"), result.get("p_adjusted")
+    word = str(LABELS.get(str(label), ""))
+    if label != "regressed" or p is None:
+        return word
+    return _("%(label)s, p %(p)s") % {"label": word, "p": p_text(p)}
 
 
 def _reason(result: Result) -> str:

@@ -16,7 +16,13 @@ from training.actions.standing import Standing, how_of, records_of, requirement_
 from training.models import GateRecord, GateVerdict
 from training.policies import may_override
 from training.statistics.contamination import ERROR_SHARE
-from training.web.verdict_rows import GROUPS_DRAWN, benchmark_row, group_rows, look_rows
+from training.web.verdict_rows import (
+    GROUPS_DRAWN,
+    GROUPS_LISTED,
+    benchmark_row,
+    group_rows,
+    look_rows,
+)
 
 ATTEMPTS_SHOWN = 20
 PIN_ORDER = ("lost", "missing", "open", "gained", "kept")
@@ -68,7 +74,8 @@ def _groups(told: Disclosed, wanted: str) -> dict[str, Any]:
         ],
         "worse": worse[key],
         "drawn": rows[:GROUPS_DRAWN],
-        "rest": rows[GROUPS_DRAWN:],
+        "rest": rows[GROUPS_DRAWN : GROUPS_DRAWN + GROUPS_LISTED],
+        "unlisted": max(0, len(rows) - GROUPS_DRAWN - GROUPS_LISTED),
     }
 
 
