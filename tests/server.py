@@ -13,11 +13,26 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+
+from tests.warm import WarmInterpreter
 
 _ROOT = Path(__file__).resolve().parents[1]
 # What this test run set for itself must not reach a hub of its own.
 _OURS = ("DATABASE_URL", "BROKER_URL", "CACHE_URL", "SECRET_KEY", "STATICFILES_STORAGE", "DATA_DIR")
+# What every command imports, for its checks too; each makes a connection of its own.
+_LOAD_HUB = """
+import os, sys
+sys.path.insert(0, os.getcwd())
+from hub.supervisor import Services
+os.environ.update(Services.of_environment().environment())
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hub.config.settings")
+import django
+django.setup()
+from django.core.checks import run_checks
+run_checks()
+"""
 
 
 @dataclass
@@ -29,23 +44,24 @@ class HubServer:
 
     def manage(self, *arguments: str) -> str:
         """What `manage.py …` prints on stdout."""
-        done = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=_ROOT,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
+        done = self._commands.run(
+            _ROOT / "manage.py", *arguments, environment=self.environment, folder=_ROOT, seconds=120
         )
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
-    def person(self, name: str, *, password: str = "correct horse battery", **more: str) -> str:
-        """Create a person and return a token of theirs."""
-        flags = [part for key, value in more.items() for part in (f"--{key}", value)]
-        return self.manage(
-            "ensure_user", name, f"--password={password}", "--token", "write", *flags
-        )
+    @cached_property
+    def _commands(self) -> WarmInterpreter:
+        return WarmInterpreter(sys.executable, _LOAD_HUB, cwd=_ROOT, env=self.environment)
+
+    def person(self, name: str, **more: str) -> str:
+        """Create a person and return a token of theirs; one with a password may sign in."""
+        flags = [f"--{key}={value}" for key, value in more.items()]
+        return self.manage("ensure_user", name, "--token=write", *flags)
+
+    def end_commands(self) -> None:
+        if "_commands" in vars(self):
+            self._commands.end()
 
 
 def free_port() -> int:
@@ -86,10 +102,12 @@ def running_hub(data_dir: Path, **environment: str) -> Iterator[HubServer]:
             stdout=output,
             stderr=subprocess.STDOUT,
         )
+    server = HubServer(url, data_dir, env, process)
     try:
         wait_until_ready(url, process)
-        yield HubServer(url, data_dir, env, process)
+        yield server
     finally:
+        server.end_commands()
         process.send_signal(signal.SIGTERM)
         try:
             process.wait(30)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.golden.browser import PASSWORD
 from tests.golden.clients import NEW, NO_XET, OLD, HubClient
 from tests.golden.person import Person
 from tests.server import HubServer, running_hub
@@ -66,7 +67,7 @@ def newcomer(
 
     def come(client: HubClient, name: str) -> Person:
         home = tmp_path_factory.mktemp(name)
-        return Person(hub, client, name, hub.person(name), home)
+        return Person(hub, client, name, hub.person(name, password=PASSWORD), home)
 
     return come
 

@@ -273,7 +273,7 @@ def approve_in_browser(url: str, code: str, name: str) -> None:
 def test_the_command_line_client_signs_in_renews_and_signs_out(
     hub_server: HubServer, tmp_path: Path
 ):
-    hub_server.person("device-test")
+    hub_server.person("device-test", password="correct horse battery")
     environment = {key: value for key, value in os.environ.items() if not key.startswith("HF_")}
     environment |= {"HF_ENDPOINT": hub_server.url, "HF_HOME": str(tmp_path)}
 
