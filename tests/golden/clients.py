@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
+from tests.warm import WarmInterpreter
+
 _ROOT = Path(__file__).resolve().parents[2]
+# What the client stands on. Itself it reads its environment as it is imported: each call does that.
+_LOAD_CLIENT = """
+import sys
+import huggingface_hub.cli.hf, huggingface_hub.hf_api
+for name in [name for name in sys.modules if name.partition(".")[0] == "huggingface_hub"]:
+    del sys.modules[name]
+"""
 
 
 @dataclass(frozen=True)
@@ -23,6 +34,19 @@ class HubClient:
     @property
     def hf(self) -> Path:
         return self.interpreter.with_name("hf")
+
+    @property
+    def warm(self) -> WarmInterpreter:
+        return _warm(self.interpreter)
+
+
+@cache
+def _warm(interpreter: Path) -> WarmInterpreter:
+    """One for a client, for as long as the tests run."""
+    bare = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": os.devnull}
+    warm = WarmInterpreter(interpreter, _LOAD_CLIENT, env=bare)
+    atexit.register(warm.end)
+    return warm
 
 
 def _older() -> Path:

@@ -57,7 +57,7 @@ class Person:
 
     def hf(self, *arguments: object, ok: bool = True, **environment: str) -> str:
         """What `hf …` prints, run in this person's home folder."""
-        done = self.run([self.client.hf, *arguments], **environment)
+        done = self._script(self.client.hf, *arguments, **environment)
         said = done.stdout + done.stderr
         assert (done.returncode == 0) == ok, said[-3000:]
         return said
@@ -69,16 +69,20 @@ class Person:
         """
         if home is not None:
             environment["HF_HOME"] = str(home)
-        done = self.run(
-            [self.client.interpreter, CALLS, name, json.dumps(arguments)], **environment
-        )
+        done = self._script(CALLS, name, json.dumps(arguments), **environment)
         assert done.returncode == 0, done.stderr[-3000:]
         answer = json.loads(done.stdout.splitlines()[-1])
         if "raised" in answer:
             raise CallError(f"{' '.join(answer['raised'])}: {answer['text']}")
         return answer["value"]
 
+    def _script(self, *argv: object, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run a script of the client's in this person's home folder."""
+        everything = self.environment | environment
+        return self.client.warm.run(*argv, environment=everything, folder=self.home, seconds=240)
+
     def run(self, command: list[Any], **environment: str) -> subprocess.CompletedProcess[str]:
+        """Any command there."""
         return subprocess.run(
             [str(part) for part in command],
             cwd=self.home,

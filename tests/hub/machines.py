@@ -5,8 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,21 +14,21 @@ from urllib.parse import urlsplit
 import psutil
 
 from tests.gitstore.conftest import Client as Git
+from tests.golden.clients import NEW
 from tests.server import HubServer
 
 MIB = 1024**2
 
 
+def environment_without_hub() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
+
+
 def hf(endpoint: str, token: str, home: Path, *arguments: str) -> str:
     """What the command line `hf` prints for the person of `token`."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
-    done = subprocess.run(
-        [Path(sys.executable).parent / "hf", *arguments],
-        env=clean | {"HF_ENDPOINT": endpoint, "HF_TOKEN": token, "HF_HOME": str(home)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    own = {"HF_ENDPOINT": endpoint, "HF_TOKEN": token, "HF_HOME": str(home)}
+    environment = environment_without_hub() | own
+    done = NEW.warm.run(NEW.hf, *arguments, environment=environment, folder=Path(), seconds=60)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -45,27 +43,21 @@ class Machine:
 
     def python(self, script: str, *arguments: object, ok: bool = True, **environment: str) -> str:
         """What `script` prints. `api` is an HfApi of this person, `args` the arguments."""
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
         head = (
             "import io, os, sys\nfrom huggingface_hub import *\napi, args = HfApi(), sys.argv[1:]\n"
         )
+        own = {
+            "HF_ENDPOINT": self.server.url,
+            "HF_TOKEN": self.token,
+            "HF_HOME": str(self.home / "hf"),
+            "HF_HUB_DISABLE_TELEMETRY": "1",
+            "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+            "HOME": str(self.home),
+        }
+        everything = environment_without_hub() | own | environment
         self.home.mkdir(exist_ok=True)
-        done = subprocess.run(
-            [sys.executable, "-c", head + script, *map(str, arguments)],
-            env=clean
-            | {
-                "HF_ENDPOINT": self.server.url,
-                "HF_TOKEN": self.token,
-                "HF_HOME": str(self.home / "hf"),
-                "HF_HUB_DISABLE_TELEMETRY": "1",
-                "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-                "HOME": str(self.home),
-            }
-            | environment,
-            capture_output=True,
-            text=True,
-            timeout=280,
-        )
+        script = ["-c", head + script, *arguments]
+        done = NEW.warm.run(*script, environment=everything, folder=Path(), seconds=280)
         assert (done.returncode == 0) == ok, done.stderr[-3000:]
         return (done.stdout if ok else done.stderr).strip()
 
