@@ -22,10 +22,15 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All tests that share the running hub go to one worker of pytest-xdist."""
+    """Tests that share something slow to make go to one worker of pytest-xdist.
+
+    The workers begin with the largest groups, so none waits at the end for the other's.
+    """
     for item in items:
         if "hub_server" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group("hub"))
+        elif item.get_closest_marker("real_model"):
+            item.add_marker(pytest.mark.xdist_group("real-model"))
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,6 @@ import json
 import shutil
 from pathlib import Path
 
-import pytest
-
 from tests.golden.person import Person
 
 TINY = Path(__file__).resolve().parents[1] / "data" / "tiny-shakespeare-llama"
@@ -53,21 +51,19 @@ def python(person: Person, script: str, *arguments: object, **environment: str) 
     return done.stdout.strip().rpartition("\n")[2]
 
 
-@pytest.mark.parametrize("source", ["uploaded", "pushed"])
-def test_call_14_and_15_a_model_loads_and_loads_offline(ann: Person, source: str):
-    name = ann.new_name("m2")
+def test_call_14_and_15_models_load_and_load_offline(ann: Person):
+    names = uploaded, pushed = ann.new_name("m2"), ann.new_name("m2")
     shutil.copytree(TINY, ann.home / "tiny", dirs_exist_ok=True)
-    if source == "uploaded":
-        ann.hf("upload", name, "./tiny", ".")
-    else:
-        python(ann, PUSH, "./tiny", name)
-    info = ann.api.model_info(name, files_metadata=True)
-    files = {one.rfilename: one for one in info.siblings or []}
-    assert files["model.safetensors"].lfs and "README.md" in files
-    fresh = {"HF_HOME": str(ann.home / f"call-14-{source}")}
-    found, wanted = json.loads(python(ann, LOAD, name, TINY, **fresh))
-    assert found == wanted and found[0] == "llama"
-    assert json.loads(python(ann, LOAD, name, HF_HUB_OFFLINE="1", **fresh)) == [wanted]
+    ann.hf("upload", uploaded, "./tiny", ".")
+    python(ann, PUSH, "./tiny", pushed)
+    for name in names:
+        info = ann.api.model_info(name, files_metadata=True)
+        files = {one.rfilename: one for one in info.siblings or []}
+        assert files["model.safetensors"].lfs and "README.md" in files
+    fresh = {"HF_HOME": str(ann.home / "call-14")}
+    *found, wanted = json.loads(python(ann, LOAD, *names, TINY, **fresh))
+    assert found == [wanted, wanted] and wanted[0] == "llama"
+    assert json.loads(python(ann, LOAD, *names, HF_HUB_OFFLINE="1", **fresh)) == found
 
 
 def test_call_16_a_data_set_comes_back_as_it_was(ann: Person):

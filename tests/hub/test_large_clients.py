@@ -15,7 +15,7 @@ import pytest
 from tests.hub.machines import MIB, Machine, random_file
 from tests.server import HubServer, running_hub
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("large")]
 UPLOAD = "api.upload_file(path_or_fileobj=args[0], path_in_repo=args[1], repo_id=args[2])"
 DOWNLOAD = "print(hf_hub_download(args[0], args[1]))"
 
@@ -33,8 +33,9 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubServer]:
 @pytest.fixture(scope="module")
 def ann(hub: HubServer, tmp_path_factory: pytest.TempPathFactory) -> Machine:
     machine = Machine(hub, tmp_path_factory.mktemp("ann-large"), hub.person("ann"))
-    for name, private in (("large", True), ("public", False), ("lfs", True)):
-        machine.python(f"api.create_repo('ann/{name}', private={private})")
+    made = {"large": True, "public": False, "lfs": True}
+    lines = (f"api.create_repo('ann/{name}', private={private})" for name, private in made.items())
+    machine.python("\n".join(lines))
     return machine
 
 

@@ -25,8 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "/stack/" in str(item.path):
             item.add_marker(pytest.mark.stack)
-            # Whole hubs, one after the other, beside the one that other tests share.
-            item.add_marker(pytest.mark.xdist_group("hub"))
+            item.add_marker(pytest.mark.xdist_group("stack"))  # whole hubs, one after the other
 
 
 @pytest.fixture

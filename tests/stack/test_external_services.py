@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+from collections.abc import Iterator
 
 import psycopg
 import pytest
@@ -10,6 +13,7 @@ import requests
 from huggingface_hub import HfApi
 
 from demo.files import hf, sha256_of
+from hub.supervisor import throwaway_cluster
 from tests.server import HubServer, running_hub
 from tools.little_hub import TINY, LittleStory
 
@@ -40,24 +44,40 @@ def test_a_run_goes_through_an_external_database_and_broker(tmp_path, database_u
     assert found[0][1]
 
 
+@pytest.fixture(scope="module")
+def bare_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubServer]:
+    """A hub that answers itself, on a Postgres of somebody else."""
+    folder = tmp_path_factory.mktemp("bare")
+    with (
+        throwaway_cluster(folder / "elsewhere") as url,
+        running_hub(folder / "data", DATABASE_URL=url, FRONT="none") as hub,
+    ):
+        yield hub
+
+
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("xet", [True, False], ids=["xet", "lfs"])
-def test_without_a_front_files_go_up_and_down(tmp_path, database_url, xet):
-    with running_hub(tmp_path / "data", DATABASE_URL=database_url, FRONT="none") as hub:
-        assert "nginx" not in process_names(hub)
-        token = hub.person("owner")
-        HfApi(hub.url, token=token).create_repo("owner/tiny")
-        access = {"url": hub.url, "token": token, "cache": tmp_path / "home", "xet": xet}
-        hf("upload", "owner/tiny", str(TINY), ".", **access)
-        hf("download", "owner/tiny", "--local-dir", str(tmp_path / "down"), **access)
-        assert sha256_of(tmp_path / "down" / WEIGHTS) == sha256_of(TINY / WEIGHTS)
-        assert read_range(hub, token, 100, 199) == (TINY / WEIGHTS).read_bytes()[100:200]
-        assert b"@layer" in style_sheet(hub)
+@pytest.mark.parametrize("way", ["xet", "lfs"])
+def test_without_a_front_files_go_up_and_down(tmp_path, bare_hub, way):
+    assert "nginx" not in process_names(bare_hub)
+    name = f"by-{way}/tiny"
+    token = bare_hub.person(f"by-{way}")
+    HfApi(bare_hub.url, token=token).create_repo(name)
+    model = shutil.copytree(TINY, tmp_path / "up")
+    with (model / WEIGHTS).open("r+b") as weights:
+        weights.seek(-8, os.SEEK_END)
+        weights.write(os.urandom(8))  # what the hub has already would not be sent
+    access = {"url": bare_hub.url, "token": token, "cache": tmp_path / "home", "xet": way == "xet"}
+    hf("upload", name, str(model), ".", **access)
+    hf("download", name, "--local-dir", str(tmp_path / "down"), **access)
+    assert sha256_of(tmp_path / "down" / WEIGHTS) == sha256_of(model / WEIGHTS)
+    address = f"{bare_hub.url}/{name}/resolve/main/{WEIGHTS}"
+    assert read_range(address, token, 100, 199) == (model / WEIGHTS).read_bytes()[100:200]
+    assert b"@layer" in style_sheet(bare_hub)
 
 
-def read_range(hub: HubServer, token: str, first: int, last: int) -> bytes:
+def read_range(address: str, token: str, first: int, last: int) -> bytes:
     answer = requests.get(
-        f"{hub.url}/owner/tiny/resolve/main/{WEIGHTS}",
+        address,
         headers={"Authorization": f"Bearer {token}", "Range": f"bytes={first}-{last}"},
         timeout=30,
     )
