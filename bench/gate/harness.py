@@ -60,7 +60,7 @@ SUBJECTS = (
         shots=("sms_spam/train.jsonl", 3),
     ),
     Subject(
-        "poems, bits a byte", "songci/test.jsonl", 32, 128, 1.0,
+        "poems, bits a byte", "songci/test.jsonl", 16, 256, 1.0,
         {"output_type": "loglikelihood_rolling", "doc_to_text": "", "doc_to_target": "{{text}}",
          "metrics": [{"name": "bits_per_byte"}]},
     ),

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
@@ -184,7 +185,7 @@ def _addresses(world: World) -> dict[str, str]:
     for (name, method), route in TABLE.items():
         if method != "GET" or not route.of_repository or route.need is not Need.READ:
             continue
-        with suppress(Exception):  # the repository has a pull request already
+        with suppress(Exception), transaction.atomic():  # the repository has a pull request already
             route.prepare(world)
         kwargs = route.address(world)
         if "path" in kwargs:

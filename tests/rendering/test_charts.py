@@ -7,6 +7,7 @@ import itertools
 import pytest
 
 from hub.rendering.charts import Paired, Score, forest, heat_level, ticks, versions
+from hub.templatetags.hub_charts import forest_plot
 
 
 def value_at(drawn, place):
@@ -46,6 +47,28 @@ def test_one_sided_bounds_reach_from_the_bound_to_the_estimate():
     low, high = drawn.rows[0].whisker
     assert value_at(drawn, low) == pytest.approx(-0.5, abs=0.05)
     assert value_at(drawn, high) == pytest.approx(1.0, abs=0.05)
+
+
+def test_a_strip_beyond_a_target_is_drawn_where_it_is_in_sight():
+    near = Paired(2.0, -1.0, 6.0, 3.0, over=(4.0, 7.0))
+    far = Paired(0.5, -1.0, 2.0, 3.0, over=(40.0, 43.0))
+    drawn = forest([near])
+    assert value_at(drawn, drawn.rows[0].over[0]) == pytest.approx(4.0, abs=0.05)
+    assert forest([far]).rows[0].over is None
+
+
+def test_rows_of_different_units_stand_on_scales_of_their_own():
+    rows = [
+        {"label": "spam", "delta": 2.0, "lower": -1.0, "upper": 5.0, "margin": 2, "axis": "points"},
+        {"label": "songs", "delta": 0.002, "lower": 0.001, "upper": 0.003, "margin": 0.005,
+         "axis": "bits", "digits": 3},
+        {"label": "grammar", "delta": 1.0, "lower": -1.0, "upper": 3.0, "margin": 2,
+         "axis": "points"},
+    ]  # fmt: skip
+    drawn = forest_plot(rows)["panels"]
+    assert [(each["axis"], len(each["rows"])) for each in drawn] == [("points", 2), ("bits", 1)]
+    assert max(tick.value for tick in drawn[1]["ticks"]) < 0.01
+    assert [row["digits"] for row in drawn[1]["rows"]] == [3]
 
 
 @pytest.mark.parametrize(("low", "high"), [(-8.3, 13), (0.001, 0.0042), (40, 99), (-1e6, 5)])

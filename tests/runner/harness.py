@@ -93,7 +93,7 @@ def ask_harness(folder: Path, model: Path, tasks: list[str], **settings: Any) ->
         cwd=folder, capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     if done.returncode:
-        raise RuntimeError(f"lm_eval: {done.stderr[-2000:]}")
+        raise RuntimeError(f"lm_eval ended with {done.returncode}: {done.stderr[-2000:]}")
     return read_answers(folder, tasks)
 
 

@@ -55,13 +55,17 @@ def test_a_text_read_whole_is_scored_from_its_start(plain, starting):
     assert other == Request((0, *window.ids), window.scored + 1)  # as the harness has it
 
 
-def test_an_answer_without_a_token_of_its_own_is_encoded_alone(plain):
-    (request,) = plain.pairs([("What say you", "")])
-    assert request.scored == 0
-    whole, context = (plain.encode([text])[text] for text in ("thou", "th"))
-    (request,) = plain.pairs([("th", "ou")])
-    if len(whole) <= len(context):
-        assert request.ids[: len(context)] == tuple(context) and request.scored > 0
+def test_an_answer_that_melts_into_its_prompt_is_encoded_alone(plain):
+    ids = plain.encode(["th", "e", "the"])
+    assert len(ids["the"]) == len(ids["th"]) == 1
+    assert plain.pairs([("th", "e")]) == [Request((*ids["th"], *ids["e"]), 1)]
+
+
+def test_an_answer_that_melts_in_part_keeps_the_prompt_s_own_tokens(plain):
+    ids = plain.encode(["wh", "what", "what?"])
+    assert ids["what"][1] != ids["wh"][1]
+    (request,) = plain.pairs([("wh", "at?")])
+    assert request == Request((*ids["wh"], *ids["what?"][2:]), 1)  # as the harness has it
 
 
 @pytest.mark.parametrize(

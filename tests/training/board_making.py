@@ -109,7 +109,8 @@ def evaluate(
     from training.jobs.benchmarks import pinned_of
 
     issued = pinned_of(benchmark.spec).items()
-    items = [_item(each, doc_number(each) in set(wrong)) for each in issued[:limit]]
+    missed = set(wrong)
+    items = [_item(each, doc_number(each) in missed) for each in issued[:limit]]
     oid = model.store().resolve(revision or "main")
     _model, digest = model_input("model", model, oid)
     blob = write_items(model.blobs(), items)

@@ -40,7 +40,7 @@ def _reported(world: World) -> None:
 
 
 def _report(world: World) -> dict[str, Any]:
-    return {"number": world.extra["report"]}
+    return {"number": world.extra.get("report", 1)}
 
 
 def _sent(world: World) -> dict[str, Any]:

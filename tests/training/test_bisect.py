@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from unittest.mock import patch
 
@@ -29,6 +30,7 @@ from training.actions.evaluating import submit_evaluation
 from training.actions.runs import cancel_run, run_again
 from training.jobs import sweep
 from training.jobs.bisect import Search
+from training.jobs.culprits import comment_of
 from training.jobs.errors import LeaseLostError, RunFailedError
 from training.jobs.execute import execute
 from training.models import Evaluation, Run, RunStatus
@@ -165,6 +167,26 @@ def test_the_culprit_is_told_on_commit_activity_and_pull_request_once():
     assert comment.event.actor == lab.owner
     execute(run.pk)  # a late message
     assert Comment.objects.count() == 1
+
+
+def test_of_a_hidden_benchmark_no_number_is_told_anywhere():
+    lab = make_lab(GOOD, BAD, BAD | {50}, more=", hidden: true")
+    run = lab.carry_out(ask(lab))
+    assert found(lab, run) == 1
+    assert run.result["sentence"] == f"words got worse with {lab.oids[1][:7]}."
+    told = json.dumps([run.result, run.progress])
+    for number in ("0.975", "0.66", "97.5", "delta", "p_regressed"):
+        assert number not in told
+    assert CommitStatus.objects.get().description == run.result["sentence"]
+
+
+def test_a_label_cannot_act_as_markdown_in_a_comment():
+    label = "a`b](http://x) **"
+    result = {"label": label, "hidden": True, "found": True, "clear": True, "versions": 3, "new": 1,
+              "suspects": ["a"], "culprit": {"oid": "a" * 40}, "unit": "share",
+              "ends": {"comparable": True}}  # fmt: skip
+    run = Run(number=3, repository=make_lab().model)
+    assert comment_of(run, result).startswith("**Bisect** · `a'b](http://x) **` got worse with ")
 
 
 def test_a_search_that_loses_its_worker_goes_on_and_ends_as_if_undisturbed():

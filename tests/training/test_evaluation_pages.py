@@ -8,7 +8,7 @@ from django.utils import timezone
 from hub.models import Access, Visibility
 from tests.factories import actor, commit_files, make_member, make_user
 from tests.reviews.factories import make_pull_request
-from tests.training.acting import questions
+from tests.training.acting import Act, chooses, questions, set_stage
 from tests.training.factories import make_run
 from tests.training.measuring import Lab, make_lab
 from training.actions.bisecting import submit_bisect
@@ -302,3 +302,14 @@ def test_runs_of_both_kinds_show_their_results(client_for):
     assert "is not shown to be worse at the later version" in page
     again = client_for(lab.owner).post(f"{lab.url}/runs/{nothing.number}/again")
     assert again["Location"].endswith(f"/runs/{nothing.number + 1}")
+
+
+@pytest.mark.usefixtures("transactional_db")
+def test_a_gate_tells_its_looks_while_it_works():
+    stage = set_stage(Act("words", questions(300), chooses(lost=range(3))), gate="looks: 3\n")
+    run = stage.play().run
+    run.refresh_from_db()
+    looks = run.progress["looks"]
+    assert [look["number"] for look in looks] == list(range(1, len(looks) + 1))
+    assert looks[0]["benchmarks"]["words"]["n"] < 300
+    assert run.progress["look_count"] == 3

@@ -100,6 +100,17 @@ def test_a_model_stands_once_by_what_was_measured_of_its_head(benchmark):
     assert (entry.version, entry.value) == ("earlier", pytest.approx(119 / 120))
 
 
+def test_a_merge_that_was_measured_as_a_tree_can_be_compared(benchmark, client_for):
+    model = make_scored(name="merged")
+    tree = "a" * 40  # what a gate measures: no commit of the branch
+    evaluate(model, benchmark, {3}, revision="main")
+    Evaluation.objects.update(revision=tree)
+    (entry,) = board(benchmark).ranked
+    assert entry.version == "head"
+    page = client_for().get(benchmark.get_absolute_url()).content.decode()
+    assert f'value="{model.repo_id}"' in page and tree not in page
+
+
 def test_a_proposal_never_stands_for_a_model(benchmark):
     model = make_scored()
     store = model.store()
@@ -144,9 +155,10 @@ def test_a_report_never_has_a_rank_and_shows_where_it_would_stand(benchmark):
     assert names(found.ranked) == ["here"] and found.ranked[0].place.low == 1
     (entry,) = found.apart
     assert (entry.place, entry.would.low, entry.would.high) == (None, 1, 1)
-    row.source = {"paired_metrics": []}
-    row.save()
-    assert board(benchmark).apart[0].would is None
+    for source in ({"paired_metrics": []}, {"paired_metrics": ["acc"], "asked": "otherwise"}):
+        row.source = source
+        row.save()
+        assert board(benchmark).apart[0].would is None
     # What ran here takes its place, whatever was said.
     evaluate(said, benchmark, set(range(80)))
     found = board(benchmark)

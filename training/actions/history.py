@@ -152,12 +152,14 @@ def histories(
     repository: Repository, versions: Sequence[Version], benchmarks: Sequence[int]
 ) -> list[History]:
     """What has been measured with each of the benchmarks, in their order."""
+    known = Benchmark.objects.select_related(
+        "repository__namespace", "items_repository__namespace"
+    ).in_bulk(benchmarks)
     rows = Evaluation.objects.filter(repository=repository.pk, benchmark__in=benchmarks)
-    rows = rows.select_related("benchmark__repository__namespace", "benchmark__items_repository")
-    rows = rows.defer("benchmark__spec", "source").order_by("-pk")
+    rows = rows.select_related("run").defer("source", "run__spec", "run__result")
     found: dict[int, list[Evaluation]] = {key: [] for key in benchmarks}
-    for row in rows[:EVALUATIONS_LOOKED_AT]:
-        row.repository = repository
+    for row in rows.order_by("-pk")[:EVALUATIONS_LOOKED_AT]:
+        row.repository, row.benchmark = repository, known[row.benchmark_id]
         found[row.benchmark_id].append(row)
     return [_history(versions, each) for each in found.values() if each]
 

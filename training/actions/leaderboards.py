@@ -219,11 +219,14 @@ def _rank(board: Board, entries: Sequence[Entry]) -> None:
 
 
 def _is_paired(entry: Entry, board: Board) -> bool:
-    """Whether a report brought the item results of the board's metric."""
+    """Whether a report brought the item results of the board's metric, asked as the board asks."""
     row = entry.evaluation
     if row is None or not row.items_sha256 or not row.is_whole:
         return False
-    return board.metric["name"] in row.source.get("paired_metrics", [])
+    told = row.source
+    return (
+        board.metric["name"] in told.get("paired_metrics", []) and told.get("asked") != "otherwise"
+    )
 
 
 def _evaluations(entries: Mapping[str, Entry]) -> dict[str, Evaluation]:

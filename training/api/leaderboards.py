@@ -49,7 +49,7 @@ class ScoreShape(serializers.Serializer[Any]):
     upper = serializers.FloatField(allow_null=True)
 
 
-class EntryShape(ScoreShape):
+class BoardEntryShape(ScoreShape):
     """One model. `rankLow` to `rankHigh`: the ranks that its item results allow; null without."""
 
     model = serializers.CharField()
@@ -100,8 +100,8 @@ class BoardShape(serializers.Serializer[Any]):
     items = serializers.IntegerField(allow_null=True)
     metric = MetricShape(allow_null=True)
     benchmarks = serializers.ListField(child=serializers.DictField(), required=False)
-    ranked = EntryShape(many=True)
-    apart = EntryShape(many=True)
+    ranked = BoardEntryShape(many=True)
+    apart = BoardEntryShape(many=True)
     queue = QueueShape(many=True)
 
 

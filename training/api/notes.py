@@ -16,7 +16,7 @@ from training.actions.notes import accept_item, comment_on_item, remove_note, ta
 from training.actions.standing import records_of
 from training.api.verdict_shapes import (
     DoneShape,
-    NoteSerializer,
+    ItemNoteSerializer,
     NoteShape,
     NotesShape,
     note_shape,
@@ -44,12 +44,12 @@ class NoteListView(RepositoryView):
 
     @extend_schema(
         summary=_("Say something about an example"),
-        request=NoteSerializer,
+        request=ItemNoteSerializer,
         responses={201: NoteShape},
     )
     def post(self, request: Request, number: int, **path: Any) -> Response:
         """A comment, or, with write access, that the example's change is acceptable."""
-        form = NoteSerializer(data=request.data)
+        form = ItemNoteSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         given = dict(form.validated_data)
         says = accept_item if given.pop("kind") == NoteKind.ACCEPTABLE else comment_on_item

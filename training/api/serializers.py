@@ -24,7 +24,7 @@ class GateSerializer(serializers.Serializer[Any]):
     head = serializers.CharField(required=False, default="", max_length=40, allow_blank=True)
 
 
-class AuthorShape(serializers.Serializer[Any]):
+class RunAuthorShape(serializers.Serializer[Any]):
     name = serializers.CharField()
 
 
@@ -35,7 +35,7 @@ class RunShape(serializers.Serializer[Any]):
     title = serializers.CharField()
     specDigest = serializers.CharField()
     pullRequest = serializers.IntegerField(allow_null=True)
-    author = AuthorShape()
+    author = RunAuthorShape()
     createdAt = serializers.CharField()
     startedAt = serializers.CharField(allow_null=True)
     finishedAt = serializers.CharField(allow_null=True)

@@ -42,7 +42,7 @@ class OverrideSerializer(Shape[Any]):
     base = CharField(required=False, default="", max_length=40, allow_blank=True)
 
 
-class NoteSerializer(Shape[Any]):
+class ItemNoteSerializer(Shape[Any]):
     """`benchmark` is its key in the gate, `item` the whole id of the item."""
 
     benchmark = CharField(max_length=128)

@@ -157,6 +157,7 @@ class Weighing:
         hidden = [p.key for p, wanted in self.pairs if wanted.hidden or p.definition.hidden]
         told = [coarse_look(look, hidden) for look in sequential.history]
         self.recorder.tell(looks=told, look_count=len(sequential.stages))
+        self.recorder.flush()
 
     def _scoring(self, asked: Sequence[Asked], **how: Any) -> Scoring:
         return Scoring(

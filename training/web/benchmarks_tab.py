@@ -165,7 +165,11 @@ def _one(repository: Repository, actor: Actor, wanted: str) -> dict[str, Any]:
         "latest": _latest(history, charts[0]["rows"]) if charts[0]["rows"] else None,
         "elsewhere": [
             score_row(row, first, may_read=may_read)
-            | {"oid": row.revision, "created_at": row.created_at}
+            | {
+                "oid": row.revision,
+                "created_at": row.created_at,
+                "pull_request": row.run.pull_request_number if row.run else None,
+            }
             for row in history.elsewhere[:ELSEWHERE_SHOWN]
         ],
         "others": _others(repository, benchmark),

@@ -92,7 +92,7 @@ def _row(entry: Entry, metric: dict[str, Any], scale: Scale) -> dict[str, Any]:
     row = entry.evaluation
     would = rank_word(entry.would) if entry.would else ""
     return _facts(entry) | {
-        "key": f"{entry.repository.repo_id}@{row.revision}" if row and row.revision else "",
+        "key": _key(entry),
         "score": figure(entry.value, metric),
         "interval": between(entry.lower, entry.upper, metric),
         "mark": scale.mark(entry.value, entry.lower, entry.upper),
@@ -108,6 +108,16 @@ def _row(entry: Entry, metric: dict[str, Any], scale: Scale) -> dict[str, Any]:
         "claim": entry.claim.source if entry.claim else "",
         "is_loose": bool(row and row.origin == Origin.REPORTED and not row.items_sha256),
     }
+
+
+def _key(entry: Entry) -> str:
+    """How the compare page names the row: a merge may have been measured as a tree, which no
+    branch ever stood at, so the head goes by its branch."""
+    row = entry.evaluation
+    if row is None:
+        return ""
+    at = "" if entry.version == HEAD else f"@{row.revision}"
+    return f"{entry.repository.repo_id}{at}"
 
 
 def board_items(entry: Entry) -> int | None:
