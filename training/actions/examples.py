@@ -254,7 +254,8 @@ def _with_texts(
     rows: Sequence[dict[str, Any]], results: Mapping[str, dict[str, Any]]
 ) -> list[Example]:
     ids = {results[row["benchmark"]]["benchmark"] for row in rows}
-    benchmarks = Benchmark.objects.select_related("items_repository__namespace").in_bulk(ids)
+    rows_of = Benchmark.objects.select_related("items_repository__namespace").defer("spec")
+    benchmarks = rows_of.in_bulk(ids)
     texts: dict[tuple[str, int], Question] = {}
     for key in {row["benchmark"] for row in rows}:
         benchmark = benchmarks.get(results[key]["benchmark"])

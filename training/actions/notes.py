@@ -87,7 +87,7 @@ def talk_of(repository: Repository, number: int, told: Disclosed) -> Talk:
     }
     notes: defaultdict[tuple[str, str], list[ItemNote]] = defaultdict(list)
     written = ItemNote.objects.filter(repository=repository.pk, pull_request_number=number)
-    for note in written.select_related("author", "benchmark"):
+    for note in written.select_related("author", "benchmark").defer("benchmark__spec"):
         place = (note.benchmark.repository_id, note.benchmark.path)
         if place in keys:
             notes[keys[place], note.item_id].append(note)

@@ -101,7 +101,7 @@ def pins_of(repository: Repository, actor: Actor) -> tuple[list[Pin], int]:
     rows = Pin.objects.filter(repository=repository.pk).select_related(
         "pinned_by", "benchmark__repository__namespace", "benchmark__items_repository__namespace"
     )
-    pins = list(rows.order_by("-pk"))
+    pins = list(rows.defer("benchmark__spec").order_by("-pk"))
     places = {place for pin in pins for place in _places(pin)}
     readable = readable_repositories(actor, places) if places else set()
     seen = [pin for pin in pins if _places(pin) <= readable]
@@ -125,7 +125,7 @@ def _questions(pins: Sequence[Pin]) -> dict[int, Question]:
     found: dict[int, Question] = {}
     for (repository_id, path), some in by_place.items():
         rows = Benchmark.objects.at(repository_id, path).exclude(questions_sha256="")
-        newest = rows.select_related("items_repository__namespace").first()
+        newest = rows.select_related("items_repository__namespace").defer("spec").first()
         if newest is None:
             continue
         wanted = {pin.item_id for pin in some}

@@ -30,14 +30,19 @@ def side_by_side(base: str, candidate: str) -> tuple[list[Piece], list[Piece]]:
     common beginning and their common end.
     """
     left, right = _PIECES.findall(base), _PIECES.findall(candidate)
-    start = _common(left, right)
-    end = _common(left[start:][::-1], right[start:][::-1])
-    middles = left[start : len(left) - end], right[start : len(right) - end]
-    marks = _marks(*middles)
+    ours, theirs = _words(left), _words(right)
+    start = _common(ours, theirs)
+    end = _common(ours[start:][::-1], theirs[start:][::-1])
+    marks = _marks(ours[start : len(ours) - end], theirs[start : len(theirs) - end])
     return (
         _joined(left, start, end, marks[0]),
         _joined(right, start, end, marks[1]),
     )
+
+
+def _words(pieces: Sequence[str]) -> list[str]:
+    """What is compared: a last word is the same word with and without a space behind it."""
+    return [piece.rstrip() or piece for piece in pieces]
 
 
 def _common(left: Sequence[str], right: Sequence[str]) -> int:
