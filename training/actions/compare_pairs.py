@@ -5,6 +5,7 @@ What is kept names items by their places alone; texts are read for whoever may s
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -36,6 +37,7 @@ _KEPT_SECONDS = 30 * 24 * 3600
 _TEXTS = ("extracted", "output")
 FIRST, SECOND, BOTH, NEITHER = "first", "second", "both", "neither"
 KINDS = (FIRST, SECOND, BOTH, NEITHER)
+Margins = tuple[float | None, float | None]  # how far the right choice is ahead, on both sides
 
 
 class Unpairable(Exception):
@@ -153,12 +155,13 @@ def _pair(
     except PairingError as error:
         raise Unpairable(error.code) from error
     places = [(left.rows[item], right.rows[item]) for item in pairs.ids]
-    kinds = _kinds(pairs, metric, places, left, right)
+    kinds = _kinds(pairs, metric)
+    ahead = [(_margin(left, a), _margin(right, b)) for a, b in places]
     return found | {
         "overlap": _overlap(pairs, metric),
         "agreement": _agreement(places, left, right),
-        "scatter": _scatter(pairs, metric, places, kinds, left, right),
-        "examples": _examples(benchmark, pairs, places, kinds, left, right),
+        "scatter": _scatter(pairs, metric, kinds, ahead),
+        "examples": _examples(benchmark, pairs, places, kinds, ahead),
     }
 
 
@@ -231,15 +234,21 @@ def _by_delta_method(pairs: Paired, metric: dict[str, Any]) -> dict[str, Any]:
 
 
 def _overlap(pairs: Paired, metric: dict[str, Any]) -> dict[str, int] | None:
+    """On how many items both, one, the other and neither are right."""
     if not _is_right_or_wrong(pairs, metric):
         return None
-    table = overlap(list(pairs.base), list(pairs.candidate))
+    table = overlap(pairs.base.tolist(), pairs.candidate.tolist())
     return {
         BOTH: table.both,
         FIRST: table.only_base,
         SECOND: table.only_candidate,
         NEITHER: table.neither,
     }
+
+
+def _counts(kinds: Sequence[str]) -> dict[str, int]:
+    found = Counter(kinds)
+    return {kind: found[kind] for kind in KINDS}
 
 
 def _is_right_or_wrong(pairs: Paired, metric: dict[str, Any]) -> bool:
@@ -261,13 +270,7 @@ def _agreement(
     return {"n": found.n, "share": found.share, "kappa": found.kappa}
 
 
-def _kinds(
-    pairs: Paired,
-    metric: dict[str, Any],
-    places: Sequence[tuple[int, int]],
-    left: Columns,
-    right: Columns,
-) -> list[str]:
+def _kinds(pairs: Paired, metric: dict[str, Any]) -> list[str]:
     """Of every item who did it right: one, the other, both, neither; of other scores who did it
     better, or `both` where they are equal."""
     if _is_right_or_wrong(pairs, metric):
@@ -289,16 +292,10 @@ def _own(pairs: Paired, metric: dict[str, Any], side: str) -> NDArray[np.float64
 
 
 def _scatter(
-    pairs: Paired,
-    metric: dict[str, Any],
-    places: Sequence[tuple[int, int]],
-    kinds: Sequence[str],
-    left: Columns,
-    right: Columns,
+    pairs: Paired, metric: dict[str, Any], kinds: Sequence[str], ahead: Sequence[Margins]
 ) -> dict[str, Any] | None:
     """A point an item: how far the right choice is ahead, else the item's own value. Of many
     items those whose hashes come first are drawn: a random sample, the same every time."""
-    ahead = [(_margin(left, a), _margin(right, b)) for a, b in places]
     by_margin = all(x is not None and y is not None for x, y in ahead)
     if by_margin:
         points = [(float(x or 0.0), float(y or 0.0)) for x, y in ahead]
@@ -327,14 +324,13 @@ def _examples(
     pairs: Paired,
     places: Sequence[tuple[int, int]],
     kinds: Sequence[str],
-    left: Columns,
-    right: Columns,
+    ahead: Sequence[Margins],
 ) -> dict[str, Any]:
     """Places of items by kind, [row in the first, in the second, in the questions], those with
     the largest difference first; and how many there are of each."""
     asked = {item: row for row, item in enumerate(question_columns(benchmark, ["id"])["id"])}
-    gaps = [_gap(left, right, a, b, pairs, i) for i, (a, b) in enumerate(places)]
-    found: dict[str, Any] = {"counts": {kind: list(kinds).count(kind) for kind in KINDS}}
+    gaps = [_gap(margins, pairs, i) for i, margins in enumerate(ahead)]
+    found: dict[str, Any] = {"counts": _counts(kinds)}
     for kind in KINDS:
         own = [i for i, each in enumerate(kinds) if each == kind]
         own.sort(key=lambda i: (-gaps[i], pairs.ids[i]))
@@ -342,9 +338,9 @@ def _examples(
     return found
 
 
-def _gap(left: Columns, right: Columns, a: int, b: int, pairs: Paired, i: int) -> float:
+def _gap(margins: Margins, pairs: Paired, i: int) -> float:
     """How differently two models did one item."""
-    one, other = _margin(left, a), _margin(right, b)
+    one, other = margins
     if one is not None and other is not None:
         return abs(one - other)
     gap = abs(float(pairs.base[i]) - float(pairs.candidate[i]))

@@ -68,10 +68,10 @@ class Overlap:
 
 def overlap(base: Sequence[float], candidate: Sequence[float]) -> Overlap:
     """The table of right (1) and wrong (0) answers of two models on the same items."""
-    pairs = [(a > 0.5, b > 0.5) for a, b in zip(base, candidate, strict=True)]
+    pairs = Counter((a > 0.5, b > 0.5) for a, b in zip(base, candidate, strict=True))
     return Overlap(
-        both=pairs.count((True, True)),
-        only_base=pairs.count((True, False)),
-        only_candidate=pairs.count((False, True)),
-        neither=pairs.count((False, False)),
+        both=pairs[True, True],
+        only_base=pairs[True, False],
+        only_candidate=pairs[False, True],
+        neither=pairs[False, False],
     )
