@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from bench.gate import bisect, harness, loop
+from bench.gate import bisect, harness, loop, verdict_page
 from bench.hub import BenchHub
 from bench.rows import Absent, Row
 
 Part = Callable[[BenchHub], Iterator[Row | Absent]]
-PARTS: tuple[Part, ...] = (loop.measure, harness.measure, bisect.measure)
+PARTS: tuple[Part, ...] = (
+    loop.measure,
+    harness.measure,
+    verdict_page.measure,
+    bisect.measure,
+)
 
 
 def measure(hub: BenchHub) -> Iterator[Row | Absent]:

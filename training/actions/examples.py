@@ -26,6 +26,9 @@ LENGTHS = {"short": (0, 100), "medium": (100, 500), "long": (500, 1 << 30)}
 OUT = "out"
 _ALWAYS = ("benchmark", "direction", "group", "counted")
 _NEVER_SHOWN = {"cluster", "length", "counted"}
+# Some bytes an item: half a megabyte for 50 000.
+FILES_KEPT = 8
+_kept: dict[str, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,8 @@ def find_examples(
         return Found(hidden=told.hidden)
     try:
         with open_comparison(repository.blobs(), record.comparison_sha256) as file:
-            rows, counts, groups = _matching(_columns_for(file, query), told.keys, query)
+            columns = _columns_for(file, record.comparison_sha256, query)
+            rows, counts, groups = _matching(columns, told.keys, query)
             page = _rows_at(file, rows[start : start + count].to_pylist())
     except EntryNotFoundError:
         return Found(hidden=told.hidden, is_lost=True)
@@ -174,19 +178,25 @@ def locate(
     if result is None:
         raise missing
     with open_comparison(repository.blobs(), record.comparison_sha256) as file:
-        table = _columns_for(file, Query(item=item))
-        rows, _counts, _groups = _matching(table, {key}, Query(items=frozenset([item])))
+        only = Query(items=frozenset([item]))
+        columns = _columns_for(file, record.comparison_sha256, only)
+        rows, _counts, _groups = _matching(columns, {key}, only)
     if not len(rows):
         raise missing
     return result
 
 
-def _columns_for(file: Any, query: Query) -> Any:
-    """The columns that a query looks at, as a table."""
-    wanted = [*_ALWAYS]
-    wanted += ["length"] if query.length in LENGTHS else []
-    wanted += ["item"] if query.item or query.items is not None else []
-    return file.read(wanted)
+def _columns_for(file: Any, sha256: str, query: Query) -> Any:
+    """The columns that a query looks at, as a table. Small ones of the files that were read last
+    are kept: a file never changes under its name."""
+    table = _kept.get(sha256)
+    if table is None:
+        table = _kept[sha256] = file.read([*_ALWAYS, "length"])
+        while len(_kept) > FILES_KEPT:
+            _kept.pop(next(iter(_kept)), None)
+    if query.item or query.items is not None:
+        table = table.append_column("item", file.read(["item"]).column("item"))
+    return table
 
 
 def _matching(table: Any, keys: set[str], query: Query) -> tuple[Any, dict[str, int], list[str]]:
