@@ -138,6 +138,27 @@ def test_an_item_scores_the_same_whatever_order_and_look_asked_it(model, data, o
     assert {item_id: alone[item_id] for item_id in by_gate} == by_gate
 
 
+def test_clusters_are_weighed_together_whether_a_side_was_measured_before_or_not(
+    model, data, owner
+):
+    """Looks are decided while items come: they must know an item's cluster by then."""
+    rows = [row | {"pattern": f"pattern {n // 4}"} for n, row in enumerate(rows_of(data))]
+    lines = "".join(json.dumps(row) + "\n" for row in rows).encode()
+    clustered = BENCHMARK.replace("group_by", "cluster_by: pattern\n  group_by")
+    commit(data, [AddFile("test.jsonl", lines), AddFile("benchmark.yaml", clustered.encode())])
+    (fresh,) = weigh(model, owner).gate_record.results
+    assert (fresh["reason"], fresh["n"]) == ("within_allowance", 100)
+    assert (fresh["method"], fresh["parameters"]["clusters"]) == ("clustered_t_few_changes", 25)
+    base = Evaluation.objects.get(pk=fresh["base_evaluation"])
+
+    other = {"generation_config.json": b'{"max_length": 8}'}  # a new candidate, the same base
+    (reused,) = weigh(model, owner, other).gate_record.results
+    assert reused["base_evaluation"] == base.pk
+    assert reused["candidate_evaluation"] != fresh["candidate_evaluation"]
+    same = ("verdict", "reason", "n", "method", "parameters", "lower", "upper")
+    assert [reused[name] for name in same] == [fresh[name] for name in same]
+
+
 def test_the_same_files_in_another_repository_are_not_measured_again(model, data, owner):
     reference = f"{data.repo_id}:benchmark.yaml"
     done(submit_evaluation(model, actor(owner), benchmarks=[reference]))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
@@ -45,6 +46,21 @@ class Asked:
     @property
     def key(self) -> str:
         return self.pinned.key
+
+    @cached_property
+    def by_id(self) -> dict[str, IssuedItem]:
+        return {item.id: item for item in self.issued}
+
+    def read(self, event: Mapping[str, Any]) -> Item:
+        """The item in an event of the runner, with the group and cluster that we know of it: looks
+        are decided while items come.
+
+        Raises: ItemsError `malformed_item`, `scores_not_finite` or `unknown_items`.
+        """
+        item = read_item(event, self.pinned.metric_names)
+        if (issued := self.by_id.get(item.id)) is None:
+            raise ItemsError("unknown_items", count=1, examples=[item.id])
+        return replace(item, group=issued.group, cluster=issued.cluster)
 
 
 @dataclass
@@ -240,7 +256,7 @@ class Scoring:
             rows |= {str(row.get("id")): row for row in read_lines(earlier)}
         for item_id, row in rows.items():
             if item_id not in self.known[pair]:
-                self.known[pair][item_id] = read_item(row, self.asked[key].pinned.metric_names)
+                self.known[pair][item_id] = self.asked[key].read(row)
         with self._items_file(side, key).open("w", encoding="utf-8") as out:
             out.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows.values())
         place = self.workspace.inputs / "done" / side / f"{key}.jsonl"
@@ -257,7 +273,7 @@ class Scoring:
         file = self.files.get(pair)
         if file is None:
             raise ItemsError("unknown_items", examples=[str(event.get("benchmark"))[:80]])
-        item = read_item(event, self.asked[pair[1]].pinned.metric_names)
+        item = self.asked[pair[1]].read(event)
         if item.id in self.known[pair]:
             raise ItemsError("duplicate_items", examples=[item.id])
         self.known[pair][item.id] = item
