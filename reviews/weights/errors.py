@@ -1,0 +1,16 @@
+"""Why weights cannot be read, compared or merged."""
+
+from __future__ import annotations
+
+
+class WeightsError(Exception):
+    """Something about the weights is not as it must be; `code` and `parameters` say what.
+
+    The message is English for logs; doors tell `code` in the reader's language.
+    """
+
+    def __init__(self, code: str, **parameters: object) -> None:
+        told = ", ".join(f"{name}={value}" for name, value in parameters.items())
+        super().__init__(f"{code}: {told}" if told else code)
+        self.code = code
+        self.parameters = parameters

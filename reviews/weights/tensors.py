@@ -1,0 +1,98 @@
+"""A tensor of a checkpoint, read in pieces: nothing larger than a piece need be in memory."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+
+import numpy as np
+
+from reviews.weights.dtypes import STORAGE, Codes, Floats, decode
+from reviews.weights.errors import WeightsError
+
+# Elements of a piece: it stays in a core's cache while it is worked on.
+PIECE = 1 << 18
+
+
+class Tensor(ABC):
+    """`dtype` is a name of safetensors, or GGUF's (such as "Q4_1") where values are quantised.
+
+    `file` is the path inside the repository of the file that holds it. Reading is safe from
+    several threads.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    file: str
+
+    @cached_property
+    def count(self) -> int:
+        """Elements; 1 for a scalar."""
+        return prod(self.shape)
+
+    @cached_property
+    def matrix(self) -> tuple[int, int]:
+        """Rows and columns when all but the first dimension are put together; 1-D is one row."""
+        if len(self.shape) < 2:
+            return 1, self.count
+        return self.shape[0], prod(self.shape[1:])
+
+    @property
+    @abstractmethod
+    def has_codes(self) -> bool:
+        """Whether `codes` gives the stored elements one by one (not so: GGUF's blocks, products)."""
+
+    @abstractmethod
+    def codes(self, start: int, stop: int) -> Codes:
+        """The stored codes of the elements from `start` up to `stop`, 1-D, a copy."""
+
+    @abstractmethod
+    def values(self, start: int, stop: int) -> Floats:
+        """The numbers of the elements from `start` up to `stop`, 1-D."""
+
+    def rows(self, start: int, stop: int) -> Floats:
+        """Rows of `matrix`, [stop - start, columns]."""
+        columns = self.matrix[1]
+        return self.values(start * columns, stop * columns).reshape(stop - start, columns)
+
+    def pieces(self, size: int = PIECE) -> Iterator[tuple[int, int]]:
+        """Bounds of consecutive pieces of at most `size` elements."""
+        for start in range(0, self.count, size):
+            yield start, min(start + size, self.count)
+
+
+@dataclass(frozen=True)
+class StoredTensor(Tensor):
+    """Elements that lie one after another in an open file; `offset` is in bytes."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    file: str
+    descriptor: int
+    offset: int
+
+    @property
+    def has_codes(self) -> bool:
+        return True
+
+    def codes(self, start: int, stop: int) -> Codes:
+        storage = np.dtype(STORAGE[self.dtype])
+        found = np.empty(stop - start, dtype=storage)
+        place = self.offset + start * storage.itemsize
+        view = memoryview(found).cast("B")
+        got = 0
+        while got < len(view):
+            read = os.preadv(self.descriptor, [view[got:]], place + got)
+            if read == 0:
+                raise WeightsError("file_cut_off", file=self.file, tensor=self.name)
+            got += read
+        return found
+
+    def values(self, start: int, stop: int) -> Floats:
+        return decode(self.codes(start, stop), self.dtype)
