@@ -22,6 +22,7 @@ from training.runner.errors import (
 )
 from training.runner.job import Benchmark, EvaluateJob, FinetuneJob, Side
 from training.runner.models import load_side
+from training.runner.precision import has_bf16
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
 
@@ -64,6 +65,15 @@ def test_the_loss_falls_and_the_adapter_is_whole(job, heard, stop, tmp_path):
     told = json.loads((result / "training.json").read_text())
     assert told["final_loss"] == summary["final_loss"] == losses[-1]
     assert told["trained_tokens"] >= 96 and told["versions"]["torch"]
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_bf16_is_used_where_the_processor_has_it_and_said_where_not(job, heard, stop, wanted):
+    summary = finetune.run(job(recipe={"max_steps": 1, "bf16": wanted}), heard, stop)
+    able = has_bf16("cpu")
+    assert summary["precision"] == ("bfloat16" if wanted and able else "float32")
+    said = [event["text"] for event in heard.of("log") if "no bf16 instructions" in event["text"]]
+    assert len(said) == (wanted and not able)
 
 
 def test_the_same_job_gives_the_same_bytes(job, heard, stop, tmp_path):

@@ -68,7 +68,7 @@ def test_it_knows_grammar_and_learns(smollm2, heard, stop, tmp_path):
     benchmark = Benchmark(name="blimp", items=str(path), definition=PAIRS)
     sides = [Side(name="base", model=str(smollm2)), Side(name="candidate", model=str(model))]
     job = EvaluateJob(
-        out=str(tmp_path / "out"), sides=sides, benchmarks=[benchmark], dtype="bfloat16"
+        out=str(tmp_path / "out"), sides=sides, benchmarks=[benchmark], dtype="float32"
     )
     evaluate.run(job, heard, stop)
     for side in ("base", "candidate"):

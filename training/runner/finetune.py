@@ -16,6 +16,7 @@ from training.runner.examples import read_examples
 from training.runner.folders import has_adapter, show_adapter, show_model
 from training.runner.job import FinetuneJob
 from training.runner.models import attach_adapter, load_model, load_tokenizer
+from training.runner.precision import at_hand
 from training.runner.recipes import (
     check_continues,
     check_targets,
@@ -39,6 +40,7 @@ def run(job: FinetuneJob, events: Events, stop: Stop) -> dict[str, Any]:
 def train(job: FinetuneJob, events: Events, stop: Stop, scratch: Path) -> dict[str, Any]:
     """As `run`; `scratch` holds the view of the model that peft looks at when it saves."""
     started = time.monotonic()
+    job = at_hand(job, events)
     checkpoints = Checkpoints(Path(job.out) / "checkpoints")
     arguments = training_arguments(job.recipe, folder=checkpoints.writing, device=job.device)
     set_seed(arguments.seed)
@@ -57,6 +59,7 @@ def train(job: FinetuneJob, events: Events, stop: Stop, scratch: Path) -> dict[s
         "seconds": round(time.monotonic() - started, 3),
         "resumed_from_step": step_of(resumed) if resumed else 0,
         "device": job.device, "threads": job.threads, "versions": versions(),
+        "precision": "bfloat16" if job.recipe.get("bf16") else "float32",
     }  # fmt: skip
     save_adapter(model, job, Path(job.out) / "result", summary)
     return summary
