@@ -45,7 +45,7 @@ class Tensor(ABC):
     @property
     @abstractmethod
     def has_codes(self) -> bool:
-        """Whether `codes` gives the stored elements one by one (not so: GGUF's blocks, products)."""
+        """Whether `codes` gives the stored elements one by one (GGUF blocks and products: no)."""
 
     @abstractmethod
     def codes(self, start: int, stop: int) -> Codes:
@@ -85,7 +85,7 @@ class StoredTensor(Tensor):
         storage = np.dtype(STORAGE[self.dtype])
         found = np.empty(stop - start, dtype=storage)
         place = self.offset + start * storage.itemsize
-        view = memoryview(found).cast("B")
+        view = found.view(np.uint8).data
         got = 0
         while got < len(view):
             read = os.preadv(self.descriptor, [view[got:]], place + got)
