@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from math import isfinite
 from typing import Any
 
@@ -74,9 +75,9 @@ def _refuse_excess(raw: bytes, max_depth: int, max_nodes: int) -> None:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in found if keys.count(key) > 1)
-        raise JsonError(f"The JSON repeats the key {twice[:80]!r}.")
+        counts = Counter(key for key, _ in pairs)  # linear: a header may have 50,000 keys
+        twice = next(key for key, count in counts.items() if count > 1)
+        raise JsonError(f"The JSON repeats the key {twice[:80]!r}.", repeated=twice)
     return found
 
 

@@ -12,7 +12,11 @@ class YamlError(FormatError):
 
 
 class JsonError(FormatError):
-    """Not the strict, bounded JSON the hub reads."""
+    """Not the strict, bounded JSON the hub reads. `repeated` is the key that stands twice."""
+
+    def __init__(self, message: str, *, repeated: str | None = None) -> None:
+        super().__init__(message)
+        self.repeated = repeated
 
 
 class CardError(FormatError):
@@ -20,7 +24,16 @@ class CardError(FormatError):
 
 
 class SafetensorsError(FormatError):
-    """Not a safetensors header the hub trusts."""
+    """Not a safetensors header the hub trusts.
+
+    `fault` is "duplicate" or "overlapping" where one `tensor` is to blame for it.
+    """
+
+    def __init__(
+        self, message: str, *, fault: str = "unreadable", tensor: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.fault, self.tensor = fault, tensor
 
 
 class AccessFormError(BadInputError):

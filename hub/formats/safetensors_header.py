@@ -112,7 +112,9 @@ def _parse(header: bytes) -> dict[str, Any]:
             header, max_bytes=MAX_HEADER_BYTES, max_depth=3, max_nodes=MAX_TENSORS * 20
         )
     except JsonError as error:
-        raise SafetensorsError(f"The safetensors header cannot be read. {error}") from error
+        fault = "unreadable" if error.repeated is None else "duplicate"
+        message = f"The safetensors header cannot be read. {error}"
+        raise SafetensorsError(message, fault=fault, tensor=error.repeated) from error
 
 
 def _metadata(value: Any) -> dict[str, str]:
@@ -154,7 +156,9 @@ def _require_contiguous(tensors: list[TensorEntry], data_start: int, file_bytes:
     position = data_start
     for tensor in tensors:
         if tensor.start != position:
-            raise SafetensorsError(f"Tensor {tensor.name[:80]!r} overlaps or leaves a gap.")
+            fault = "overlapping" if tensor.start < position else "unreadable"
+            message = f"Tensor {tensor.name[:80]!r} overlaps or leaves a gap."
+            raise SafetensorsError(message, fault=fault, tensor=tensor.name)
         position = tensor.end
     if position != file_bytes:
         raise SafetensorsError("The tensors do not fill the file exactly.")
