@@ -18,6 +18,26 @@ from reviews.weights.errors import WeightsError
 PIECE = 1 << 18
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Bytes of an open file: `offset` and `size` in bytes."""
+
+    descriptor: int
+    offset: int
+    size: int
+
+    def read_into(self, target: memoryview, start: int) -> None:
+        """Fill `target` with the bytes from `start` on. Raises: WeightsError: file_cut_off."""
+        if start + len(target) > self.size:
+            raise WeightsError("file_cut_off")
+        got = 0
+        while got < len(target):
+            read = os.preadv(self.descriptor, [target[got:]], self.offset + start + got)
+            if read == 0:
+                raise WeightsError("file_cut_off")
+            got += read
+
+
 class Tensor(ABC):
     """`dtype` is a name of safetensors, or GGUF's (such as "Q4_1") where values are quantised.
 
@@ -55,6 +75,11 @@ class Tensor(ABC):
     def values(self, start: int, stop: int) -> Floats:
         """The numbers of the elements from `start` up to `stop`, 1-D."""
 
+    @property
+    def span(self) -> Span | None:
+        """Where its bytes lie; None of a tensor that is worked out from others."""
+        return None
+
     def rows(self, start: int, stop: int) -> Floats:
         """Rows of `matrix`, [stop - start, columns]."""
         columns = self.matrix[1]
@@ -81,18 +106,44 @@ class StoredTensor(Tensor):
     def has_codes(self) -> bool:
         return True
 
+    @cached_property
+    def span(self) -> Span:
+        size = self.count * np.dtype(STORAGE[self.dtype]).itemsize
+        return Span(self.descriptor, self.offset, size)
+
     def codes(self, start: int, stop: int) -> Codes:
         storage = np.dtype(STORAGE[self.dtype])
-        found = np.empty(stop - start, dtype=storage)
-        place = self.offset + start * storage.itemsize
-        view = found.view(np.uint8).data
-        got = 0
-        while got < len(view):
-            read = os.preadv(self.descriptor, [view[got:]], place + got)
-            if read == 0:
-                raise WeightsError("file_cut_off", file=self.file, tensor=self.name)
-            got += read
-        return found
+        found = np.empty((stop - start) * storage.itemsize, dtype=np.uint8)
+        self.span.read_into(found.data, start * storage.itemsize)
+        return found.view(storage)
 
     def values(self, start: int, stop: int) -> Floats:
         return decode(self.codes(start, stop), self.dtype)
+
+
+@dataclass(frozen=True)
+class PackedTensor(Tensor):
+    """Elements in a dtype that is not decoded here (parts of bytes, complex numbers).
+
+    Such tensors are compared by their bytes alone. Raises: WeightsError: dtype_not_decoded.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    file: str
+    stored: Span
+
+    @property
+    def span(self) -> Span:
+        return self.stored
+
+    @property
+    def has_codes(self) -> bool:
+        return False
+
+    def codes(self, start: int, stop: int) -> Codes:
+        raise WeightsError("dtype_not_decoded", tensor=self.name, dtype=self.dtype)
+
+    def values(self, start: int, stop: int) -> Floats:
+        raise WeightsError("dtype_not_decoded", tensor=self.name, dtype=self.dtype)

@@ -1,0 +1,156 @@
+"""The weights of one revision of a repository, opened: headers are read, tensors are not yet."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from reviews.weights.errors import Problem
+from reviews.weights.opening import read_json
+from reviews.weights.safetensors_files import Found, inside, parent_of, read_safetensors
+from reviews.weights.tensors import Tensor
+
+Format = Literal["safetensors", "gguf", "adapter"]
+
+_PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
+# What trainers leave beside weights to go on later; no part of the model.
+_TRAINER = re.compile(r"(optimizer|scheduler|scaler|rng_state|random_states|training_args|sampler)")
+MAX_TOKENIZER_BYTES = 64 * 1024 * 1024
+MAX_TOKENS = 1_000_000
+
+
+@dataclass
+class Checkpoint:
+    """Tensors by name, and what lies beside them. Close it, or use it in `with`.
+
+    `left_out` names files of weights that are no part of the model as loaders read it.
+    """
+
+    tensors: Mapping[str, Tensor]
+    metadata: Mapping[str, str]
+    config: dict[str, Any] | None
+    format: Format
+    problems: tuple[Problem, ...]
+    left_out: tuple[str, ...] = ()
+    tokenizer: Path | None = None
+    _kept: ExitStack = field(default_factory=ExitStack, repr=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the descriptors that the tensors read from."""
+        self._kept.close()
+
+    @cached_property
+    def tokens(self) -> Sequence[str] | None:
+        """The text of each token id, from the tokenizer; None where it cannot be told."""
+        if self.tokenizer is None:
+            return None
+        found = read_json(
+            "tokenizer.json",
+            self.tokenizer,
+            max_bytes=MAX_TOKENIZER_BYTES,
+            max_nodes=8 * MAX_TOKENS,
+        )
+        return None if isinstance(found, Problem) else _tokens(found)
+
+
+def open_checkpoint(files: Mapping[str, Path]) -> Checkpoint:
+    """The weights among `files`, a map of repository paths to local files.
+
+    What is wrong with the files stands in `problems`. Raises: WeightsError: a file is gone.
+    """
+    weights = {name: path for name, path in files.items() if not _is_trainers(name)}
+    folder = _main_folder(weights)
+    problems: list[Problem] = []
+    config = _config(files, folder, problems)
+    with ExitStack() as kept:
+        found = read_safetensors(weights, folder, kept)
+        if not found.tensors and not found.problems:
+            problems.append(Problem("no_weights"))
+        return Checkpoint(
+            tensors=found.tensors,
+            metadata=found.metadata,
+            config=config,
+            format="safetensors",
+            problems=(*found.problems, *problems, *_unreadable(weights)),
+            left_out=tuple(_left_out(weights, folder, found)),
+            tokenizer=files.get(inside(folder, "tokenizer.json")),
+            _kept=kept.pop_all(),
+        )
+
+
+def _is_trainers(name: str) -> bool:
+    return _TRAINER.match(PurePosixPath(name).name) is not None
+
+
+def _main_folder(files: Mapping[str, Path]) -> str:
+    """The folder of the model: the one with weights that lies least deep."""
+    folders = {parent_of(name) for name in files if name.endswith((".safetensors", ".gguf"))}
+    return min(folders, key=lambda folder: (bool(folder), folder.count("/"), folder), default="")
+
+
+def _config(files: Mapping[str, Path], folder: str, problems: list[Problem]) -> Any:
+    name = inside(folder, "config.json")
+    if name not in files:
+        return None
+    config = read_json(name, files[name])
+    if isinstance(config, Problem):
+        problems.append(config)
+        return None
+    return config
+
+
+def _unreadable(files: Mapping[str, Path]) -> list[Problem]:
+    """Pickles run code when they are opened: they are named, never read."""
+    pickles = sorted(name for name in files if name.endswith(_PICKLES))
+    return [Problem("not_readable", None, {"file": name}) for name in pickles]
+
+
+def _left_out(files: Mapping[str, Path], folder: str, found: Found) -> list[str]:
+    elsewhere = [
+        name
+        for name in files
+        if name.endswith((".safetensors", ".gguf")) and parent_of(name) != folder
+    ]
+    return sorted([*elsewhere, *found.left_out])
+
+
+def _tokens(tokenizer: dict[str, Any]) -> list[str] | None:
+    """Texts by token id from a `tokenizer.json`: the model's vocabulary and added tokens."""
+    model = tokenizer.get("model")
+    pairs: list[tuple[object, object]]
+    vocabulary = model.get("vocab") if isinstance(model, dict) else None
+    if isinstance(vocabulary, list):  # Unigram: [text, score] in the order of the ids
+        pairs = [
+            (each[0], at) for at, each in enumerate(vocabulary) if isinstance(each, list) and each
+        ]
+    elif isinstance(vocabulary, dict):
+        pairs = list(vocabulary.items())
+    else:
+        return None
+    added = tokenizer.get("added_tokens")
+    for each in added if isinstance(added, list) else []:
+        if isinstance(each, dict):
+            pairs.append((each.get("content"), each.get("id")))
+    texts = {
+        at: text
+        for text, at in pairs
+        if isinstance(text, str) and type(at) is int and 0 <= at < MAX_TOKENS
+    }
+    return [texts.get(at, "") for at in range(max(texts, default=-1) + 1)]
