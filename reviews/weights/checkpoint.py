@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from reviews.weights.errors import Problem
+from reviews.weights.gguf_files import FoundGguf, read_gguf
 from reviews.weights.opening import read_json
 from reviews.weights.safetensors_files import Found, inside, parent_of, read_safetensors
 from reviews.weights.tensors import Tensor
@@ -38,7 +39,7 @@ class Checkpoint:
     format: Format
     problems: tuple[Problem, ...]
     left_out: tuple[str, ...] = ()
-    tokenizer: Path | None = None
+    tokenizer: Path | tuple[str, ...] | None = None
     _kept: ExitStack = field(default_factory=ExitStack, repr=False)
 
     def __enter__(self) -> Self:
@@ -59,8 +60,8 @@ class Checkpoint:
     @cached_property
     def tokens(self) -> Sequence[str] | None:
         """The text of each token id, from the tokenizer; None where it cannot be told."""
-        if self.tokenizer is None:
-            return None
+        if not isinstance(self.tokenizer, Path):
+            return self.tokenizer
         found = read_json(
             "tokenizer.json",
             self.tokenizer,
@@ -80,17 +81,21 @@ def open_checkpoint(files: Mapping[str, Path]) -> Checkpoint:
     problems: list[Problem] = []
     config = _config(files, folder, problems)
     with ExitStack() as kept:
-        found = read_safetensors(weights, folder, kept)
+        found: Found = read_safetensors(weights, folder, kept)
+        kind: Format = "safetensors"
+        if not found.tensors and not found.problems and _has_gguf(weights, folder):
+            found, kind = read_gguf(weights, folder, kept), "gguf"
         if not found.tensors and not found.problems:
             problems.append(Problem("no_weights"))
+        implied = found if isinstance(found, FoundGguf) else FoundGguf()
         return Checkpoint(
             tensors=found.tensors,
             metadata=found.metadata,
-            config=config,
-            format="safetensors",
+            config=config or implied.config or None,
+            format=kind,
             problems=(*found.problems, *problems, *_unreadable(weights)),
-            left_out=tuple(_left_out(weights, folder, found)),
-            tokenizer=files.get(inside(folder, "tokenizer.json")),
+            left_out=tuple(_left_out(weights, folder, found, kind)),
+            tokenizer=files.get(inside(folder, "tokenizer.json")) or implied.tokens,
             _kept=kept.pop_all(),
         )
 
@@ -122,16 +127,21 @@ def _unreadable(files: Mapping[str, Path]) -> list[Problem]:
     return [Problem("not_readable", None, {"file": name}) for name in pickles]
 
 
-def _left_out(files: Mapping[str, Path], folder: str, found: Found) -> list[str]:
+def _has_gguf(files: Mapping[str, Path], folder: str) -> bool:
+    return any(name.endswith(".gguf") and parent_of(name) == folder for name in files)
+
+
+def _left_out(files: Mapping[str, Path], folder: str, found: Found, kind: Format) -> list[str]:
     elsewhere = [
         name
         for name in files
-        if name.endswith((".safetensors", ".gguf")) and parent_of(name) != folder
+        if name.endswith((".safetensors", ".gguf"))
+        and (parent_of(name) != folder or (name.endswith(".gguf") and kind != "gguf"))
     ]
     return sorted([*elsewhere, *found.left_out])
 
 
-def _tokens(tokenizer: dict[str, Any]) -> list[str] | None:
+def _tokens(tokenizer: dict[str, Any]) -> tuple[str, ...] | None:
     """Texts by token id from a `tokenizer.json`: the model's vocabulary and added tokens."""
     model = tokenizer.get("model")
     pairs: list[tuple[object, object]]
@@ -153,4 +163,4 @@ def _tokens(tokenizer: dict[str, Any]) -> list[str] | None:
         for text, at in pairs
         if isinstance(text, str) and type(at) is int and 0 <= at < MAX_TOKENS
     }
-    return [texts.get(at, "") for at in range(max(texts, default=-1) + 1)]
+    return tuple(texts.get(at, "") for at in range(max(texts, default=-1) + 1))

@@ -80,6 +80,16 @@ class Tensor(ABC):
         """Where its bytes lie; None of a tensor that is worked out from others."""
         return None
 
+    @property
+    def made_of(self) -> tuple[Tensor, ...]:
+        """The tensors that this one is worked out from; `recipe` says how."""
+        return ()
+
+    @property
+    def recipe(self) -> str:
+        """A text that, with `made_of`, determines the values; empty where bytes are stored."""
+        return ""
+
     def rows(self, start: int, stop: int) -> Floats:
         """Rows of `matrix`, [stop - start, columns]."""
         columns = self.matrix[1]
