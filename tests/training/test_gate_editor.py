@@ -419,6 +419,7 @@ def test_other_commits_meanwhile_do_not_matter_and_another_rule_does(place, clie
     page = answer.content.decode()
     assert answer.status_code == 422
     assert "has changed since you opened it" in page
+    assert "What stands there now" in page
     assert "margin: 0.04" in place.text(), "nothing was written over"
     assert fields(page)["b0-margin"] == "0.05", "and nothing that was typed is lost"
     again = client.post(place.url, fields(page) | {"do": "save"})

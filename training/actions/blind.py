@@ -296,7 +296,8 @@ def _line(desk: Desk) -> Requirement:
         return Requirement("blind", label, RequirementState.UNMET, told)
     if desk.state is DeskState.MISSING:
         told = _("The answers of this version were not written: run the gate again.")
-        return Requirement("blind", label, RequirementState.FAILED, told)
+        see = (_("See"), f"{desk.change.path}/benchmarks")
+        return Requirement("blind", label, RequirementState.FAILED, told, *see)
     if desk.state is DeskState.OPEN or desk.outcome is None:
         told = _("%(given)d of %(needed)d judgements") % {
             "given": len(desk.votes),

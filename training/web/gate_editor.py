@@ -39,13 +39,17 @@ from training.web.gate_shown import shown, summary
 
 @dataclass
 class Draft:
-    """The rule as it is being edited; `config` is None while the fields do not say one."""
+    """The rule as it is being edited; `config` is None while the fields do not say one.
+
+    `theirs` is what somebody else has saved meanwhile.
+    """
 
     data: QueryDict | None
     config: GateConfig | None
     text: str
     problem: str = ""
     hint: str = ""
+    theirs: str | None = None
     without: str = ""
     is_saved: bool = False
 
@@ -66,6 +70,7 @@ def edit(request: HttpRequest, repository: Repository) -> HttpResponse:
             raise
         except RuleChangedError as error:
             draft.problem, rule = str(error), error.rule
+            draft.theirs = rule.text or ""
         except HubError as error:
             draft.problem = str(error)
         else:
@@ -179,6 +184,7 @@ def _context(repository: Repository, actor: Actor, rule: Rule, draft: Draft) -> 
         "rule_text": draft.text,
         "problem": draft.problem,
         "hint": draft.hint,
+        "theirs": draft.theirs,
         "lost": lost_comments(rule.text or ""),
         "may_be_form": draft.config is not None or draft.data is not None or rule.text is None,
         "offered": offered,

@@ -22,7 +22,8 @@ from training.specs.gate import (
 )
 from training.specs.gate_text import written_looks
 
-ROWS = [str(number) for number in range(MAX_BENCHMARKS)]
+# One more than a rule may have, so that it is refused and not forgotten.
+ROWS = [str(number) for number in range(MAX_BENCHMARKS + 1)]
 
 
 @dataclass(frozen=True)
