@@ -1,0 +1,140 @@
+"""Histograms from counts of 16-bit codes and of exponents, instead of sorting values into bins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reviews.weights.dtypes import Codes, Floats, decode
+
+Counts = npt.NDArray[np.int64]
+
+BINS = 64
+# Values further out than this many standard deviations are counted, but do not widen the axis.
+WIDEST = 8.0
+# Up to so many elements every one is counted for the overlay.
+WHOLE = 1 << 17
+EXPONENTS = 256
+_BIAS = 127
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """Values of both sides on one axis: BINS bins of equal width from `low` to `high`.
+
+    Every `step`-th element is counted. `beyond` counts those outside the axis, of the base and of
+    the candidate.
+    """
+
+    low: float
+    high: float
+    base: tuple[int, ...]
+    candidate: tuple[int, ...]
+    beyond: tuple[int, int]
+    step: int
+
+    @classmethod
+    def from_dict(cls, told: dict[str, Any]) -> Overlay:
+        return cls(
+            told["low"], told["high"], tuple(told["base"]), tuple(told["candidate"]),
+            (told["beyond"][0], told["beyond"][1]), told["step"],
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Octaves:
+    """How large the changes are: `counts[i]` elements have |D| from 2^(first + i) up to twice that.
+
+    Elements without a change are not in it.
+    """
+
+    first: int
+    counts: tuple[int, ...]
+
+    @classmethod
+    def from_dict(cls, told: dict[str, Any]) -> Octaves:
+        return cls(told["first"], tuple(told["counts"]))
+
+
+def count_codes(codes: Codes | None, values: Floats, dtype: str, step: int) -> Counts:
+    """How often each bf16 code occurs among every `step`-th element, [65536].
+
+    Exact of BF16; of other dtypes the upper 16 bits of float32 count, so that a value lands at most
+    2^-7 of itself nearer to zero: less than a bin's width.
+    """
+    if codes is None or dtype != "BF16":
+        codes = values.astype(np.float32, copy=False).view(np.uint16)[1::2]
+    return np.bincount(codes[::step].astype(np.int64), minlength=1 << 16)
+
+
+def step_of(shape: tuple[int, int]) -> int:
+    """Large matrices show every 5th element: coprime to the columns, so that each has its turn."""
+    rows, columns = shape
+    if rows * columns <= WHOLE:
+        return 1
+    return 5 if columns % 5 else 7
+
+
+def count_octaves(magnitudes: Floats) -> Counts:
+    """How often each binary exponent occurs among numbers >= 0, [EXPONENTS].
+
+    Two neighbours make one 16-bit number to count, which halves the counting.
+    """
+    bits = magnitudes.astype(np.float32, copy=False).view(np.int32)
+    exponents = (bits >> 23).astype(np.uint8)
+    even = len(exponents) & ~1
+    pairs = np.bincount(exponents[:even].view(np.uint16), minlength=EXPONENTS**2)
+    square = pairs.reshape(EXPONENTS, EXPONENTS)
+    counts = square.sum(axis=0) + square.sum(axis=1)
+    counts[exponents[even:]] += 1
+    return counts
+
+
+def overlay(base: Counts, candidate: Counts, step: int) -> Overlay | None:
+    """One axis for both; None where nothing finite is there."""
+    sides = [_finite(counts) for counts in (base, candidate)]
+    ends = [_ends(values, weights) for values, weights in sides if len(values)]
+    if not ends:
+        return None
+    low, high = min(end[0] for end in ends), max(end[1] for end in ends)
+    if low == high:
+        low, high = low - (abs(low) or 1.0) / 2, high + (abs(high) or 1.0) / 2
+    binned = [_bins(values, weights, low, high) for values, weights in sides]
+    beyond = [
+        int(weights.sum()) - sum(found) for (_, weights), found in zip(sides, binned, strict=True)
+    ]
+    return Overlay(low, high, binned[0], binned[1], (beyond[0], beyond[1]), step)
+
+
+def octaves(counts: Counts) -> Octaves | None:
+    """None where nothing changed. Changes below 2^-126 count as none."""
+    present = np.flatnonzero(counts[1:] > 0) + 1
+    if len(present) == 0:
+        return None
+    first, last = int(present[0]), int(present[-1])
+    return Octaves(first - _BIAS, tuple(counts[first : last + 1].tolist()))
+
+
+def _finite(counts: Counts) -> tuple[npt.NDArray[np.float64], Counts]:
+    """The finite values that occur, and how often."""
+    codes = np.flatnonzero(counts > 0)
+    codes = codes[(codes & 0x7F80) != 0x7F80]
+    return decode(codes.astype(np.uint16), "BF16").astype(np.float64), counts[codes]
+
+
+def _ends(values: npt.NDArray[np.float64], weights: Counts) -> tuple[float, float]:
+    mean = float(np.average(values, weights=weights))
+    reach = WIDEST * float(np.sqrt(np.average((values - mean) ** 2, weights=weights)))
+    return max(float(values.min()), mean - reach), min(float(values.max()), mean + reach)
+
+
+def _bins(
+    values: npt.NDArray[np.float64], weights: Counts, low: float, high: float
+) -> tuple[int, ...]:
+    inside = (values >= low) & (values <= high)
+    places = ((values[inside] - low) * (BINS / (high - low))).astype(np.int64)
+    found = np.bincount(np.minimum(places, BINS - 1), weights[inside], minlength=BINS)
+    return tuple(int(count) for count in found)
