@@ -11,10 +11,17 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from reviews.weights.errors import Problem
+from reviews.weights.adapter_config import CONFIG, WEIGHTS, Adapter, lora_config
+from reviews.weights.errors import Problem, WeightsError
 from reviews.weights.gguf_files import FoundGguf, read_gguf
 from reviews.weights.opening import read_json
-from reviews.weights.safetensors_files import Found, inside, parent_of, read_safetensors
+from reviews.weights.safetensors_files import (
+    Found,
+    inside,
+    parent_of,
+    read_safetensors,
+    read_single,
+)
 from reviews.weights.tensors import Tensor
 
 Format = Literal["safetensors", "gguf", "adapter"]
@@ -40,6 +47,7 @@ class Checkpoint:
     problems: tuple[Problem, ...]
     left_out: tuple[str, ...] = ()
     tokenizer: Path | tuple[str, ...] | None = None
+    adapter: Adapter | None = None
     _kept: ExitStack = field(default_factory=ExitStack, repr=False)
 
     def __enter__(self) -> Self:
@@ -81,11 +89,15 @@ def open_checkpoint(files: Mapping[str, Path]) -> Checkpoint:
     problems: list[Problem] = []
     config = _config(files, folder, problems)
     with ExitStack() as kept:
-        found: Found = read_safetensors(weights, folder, kept)
+        adapter = _adapter(weights, folder, problems, kept)
+        plain = {name: weights[name] for name in weights if PurePosixPath(name).name != WEIGHTS}
+        found: Found = read_safetensors(plain, folder, kept)
         kind: Format = "safetensors"
         if not found.tensors and not found.problems and _has_gguf(weights, folder):
             found, kind = read_gguf(weights, folder, kept), "gguf"
-        if not found.tensors and not found.problems:
+        if not found.tensors and adapter is not None:
+            found.tensors, kind = dict(adapter.tensors), "adapter"
+        if not found.tensors and not found.problems and not problems:
             problems.append(Problem("no_weights"))
         implied = found if isinstance(found, FoundGguf) else FoundGguf()
         return Checkpoint(
@@ -96,8 +108,34 @@ def open_checkpoint(files: Mapping[str, Path]) -> Checkpoint:
             problems=(*found.problems, *problems, *_unreadable(weights)),
             left_out=tuple(_left_out(weights, folder, found, kind)),
             tokenizer=files.get(inside(folder, "tokenizer.json")) or implied.tokens,
+            adapter=adapter,
             _kept=kept.pop_all(),
         )
+
+
+def _adapter(
+    files: Mapping[str, Path], folder: str, problems: list[Problem], kept: ExitStack
+) -> Adapter | None:
+    weights, settings = inside(folder, WEIGHTS), inside(folder, CONFIG)
+    if weights not in files:
+        return None
+    found = read_single(weights, files[weights], kept)
+    problems += found.problems
+    if settings not in files:
+        problems.append(Problem("adapter_config_missing", None, {"file": settings}))
+        return None
+    values = read_json(settings, files[settings])
+    if isinstance(values, Problem):
+        problems.append(values)
+        return None
+    try:
+        config = lora_config(values)
+    except WeightsError as error:
+        problems.append(Problem(error.code, None, {**error.parameters, "file": settings}))
+        return None
+    if config.refused is not None:
+        problems.append(Problem("adapter_not_supported", None, {"reason": config.refused}))
+    return Adapter(found.tensors, config)
 
 
 def _is_trainers(name: str) -> bool:

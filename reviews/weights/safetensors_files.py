@@ -58,6 +58,13 @@ def read_safetensors(files: Mapping[str, Path], folder: str, kept: ExitStack) ->
     return found
 
 
+def read_single(name: str, path: Path, kept: ExitStack) -> Found:
+    """The tensors of one safetensors file."""
+    found = Found()
+    _add_file(name, path, {}, found, kept)
+    return found
+
+
 def inside(folder: str, name: str) -> str:
     """The repository path of `name` in `folder`; the root is the empty text."""
     return f"{folder}/{name}" if folder else name
