@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -16,38 +14,17 @@ import numpy.typing as npt
 from reviews.weights.checkpoint import Checkpoint
 from reviews.weights.dtypes import FLOATS, Codes, Floats
 from reviews.weights.errors import WeightsError
+from reviews.weights.keeping import LastUsed
 from reviews.weights.tensors import Tensor
 from reviews.weights.ties import stand_in
 
 Matrix = npt.NDArray[np.float32]
 
+_FACTORS_KEPT = 4
 _PREFIX = "base_model.model."
 _FACTOR = re.compile(r"(?P<module>.+)\.lora_(?P<embedding>embedding_)?(?P<side>[AB])(?:\.weight)?")
 # Modules of a whole model that a model without its head, or under another head, names without.
 _OUTER = ("model.", "transformer.", "bert.")
-
-
-class LastFactors:
-    """Factors in float32 of the tensors read last: one is read in many pieces, by few threads."""
-
-    _MOST = 4
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._held: OrderedDict[str, tuple[Matrix, Matrix]] = OrderedDict()
-
-    def of(self, tensor: AdaptedTensor) -> tuple[Matrix, Matrix]:
-        """Left [rows, r] and right [r, columns] of the tensor's change."""
-        with self._lock:
-            if (found := self._held.get(tensor.name)) is None:
-                a, b = _matrix(tensor.a), _matrix(tensor.b)
-                left, right = (a.T, b.T) if tensor.transposed else (b, a)
-                found = np.ascontiguousarray(left), np.ascontiguousarray(right)
-                self._held[tensor.name] = found
-            self._held.move_to_end(tensor.name)
-            while len(self._held) > self._MOST:
-                self._held.popitem(last=False)
-            return found
 
 
 @dataclass(frozen=True)
@@ -63,7 +40,7 @@ class AdaptedTensor(Tensor):
     scaling: float
     transposed: bool
     name: str
-    factors: LastFactors
+    kept: LastUsed[tuple[Matrix, Matrix]]
 
     def __post_init__(self) -> None:
         for each in ("dtype", "shape", "file"):
@@ -84,8 +61,13 @@ class AdaptedTensor(Tensor):
     @property
     def delta_factors(self) -> tuple[Matrix, Matrix, float]:
         """Left [rows, r], right [r, columns] and the scaling: their product is the whole change."""
-        left, right = self.factors.of(self)
+        left, right = self.kept.get(self.name, self._factors)
         return left, right, self.scaling
+
+    def _factors(self) -> tuple[Matrix, Matrix]:
+        a, b = _matrix(self.a), _matrix(self.b)
+        left, right = (a.T, b.T) if self.transposed else (b, a)
+        return np.ascontiguousarray(left), np.ascontiguousarray(right)
 
     def codes(self, start: int, stop: int) -> Codes:
         raise WeightsError("no_codes", tensor=self.name)
@@ -115,7 +97,8 @@ def with_adapter(base: Checkpoint, adapter: Checkpoint) -> Checkpoint:
     if settings.refused is not None:
         raise WeightsError("adapter_not_supported", reason=settings.refused)
     factors, whole = _sorted_out(adapter.adapter.tensors)
-    tensors, kept = dict(base.tensors), LastFactors()
+    tensors = dict(base.tensors)
+    kept: LastUsed[tuple[Matrix, Matrix]] = LastUsed(_FACTORS_KEPT)
     for name, tensor in whole.items():
         target = _target(name, tensors) or name
         tensors[target] = _renamed(tensor, target)

@@ -11,16 +11,23 @@ from pathlib import Path
 from typing import Any
 
 from hub.formats.safetensors_header import MAX_TENSORS
-from reviews.weights.dtypes import STORAGE
+from reviews.weights.dtypes import STORAGE, Floats
 from reviews.weights.errors import Problem, WeightsError
 from reviews.weights.gguf_header import GgufHeader, GgufTensor, read_gguf_header
 from reviews.weights.gguf_names import (
     SHIFTED_NORMS,
     implied_config,
+    is_transposed,
     rotary_heads,
     transformers_name,
 )
-from reviews.weights.gguf_tensors import BlockTensor, ReorderedTensor, ShiftedTensor
+from reviews.weights.gguf_tensors import (
+    BlockTensor,
+    ReorderedTensor,
+    ShiftedTensor,
+    TransposedTensor,
+)
+from reviews.weights.keeping import LastUsed
 from reviews.weights.opening import OpenFile, open_file
 from reviews.weights.safetensors_files import Found, parent_of
 from reviews.weights.tensors import Span, StoredTensor, Tensor
@@ -66,11 +73,13 @@ def read_gguf(files: Mapping[str, Path], folder: str, kept: ExitStack) -> FoundG
     found.tokens = next((header.tokens for _, header in headers if header.tokens), None)
     if values.get("general.type") == "adapter":
         found.problems.append(Problem("adapter_not_supported", None, {"reason": "gguf"}))
+    whole: LastUsed[Floats] = LastUsed(1)
     for file, header in headers:
-        _add(file, header, architecture, found)
+        _add(file, header, architecture, found, whole)
     if found.tensors and "vocab_size" not in found.config and found.tokens:
         found.config["vocab_size"] = len(found.tokens)
-    found.config["tie_word_embeddings"] = "lm_head.weight" not in found.tensors
+    if architecture != "bert":
+        found.config["tie_word_embeddings"] = "lm_head.weight" not in found.tensors
     return found
 
 
@@ -104,11 +113,19 @@ def _check_parts(chosen: list[str], found: FoundGguf) -> None:
         found.problems.append(Problem("index_lies", None, about))
 
 
-def _add(file: OpenFile, header: GgufHeader, architecture: str, found: FoundGguf) -> None:
+def _add(
+    file: OpenFile,
+    header: GgufHeader,
+    architecture: str,
+    found: FoundGguf,
+    whole: LastUsed[Floats],
+) -> None:
     if len(found.tensors) + len(header.tensors) > MAX_TENSORS:
         raise WeightsError("too_many_tensors", limit=MAX_TENSORS)
     for entry in header.tensors:
         tensor = _tensor(entry, file, architecture, found.config)
+        if is_transposed(entry.name, architecture) and len(entry.shape) == 2:
+            tensor = TransposedTensor(tensor, whole)
         if tensor.name in found.tensors:
             files = [found.tensors[tensor.name].file, file.name]
             found.problems.append(Problem("duplicate", tensor.name, {"files": files}))

@@ -3,39 +3,65 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from gguf.constants import MODEL_ARCH_NAMES
-from gguf.tensor_mapping import get_tensor_name_map
-
-# Architectures of GGUF whose tensors are those of Llama, with what some of them add.
-_DECODERS = frozenset(
-    {"llama", "qwen2", "qwen3", "gemma", "gemma2", "gemma3", "smollm3", "granite"}
-)
-_DECODER_NAMES = {
+_DECODER = {
     "token_embd": "model.embed_tokens",
     "output_norm": "model.norm",
     "output": "lm_head",
-    "attn_norm": "input_layernorm",
-    "attn_q": "self_attn.q_proj",
-    "attn_k": "self_attn.k_proj",
-    "attn_v": "self_attn.v_proj",
-    "attn_output": "self_attn.o_proj",
-    "attn_q_norm": "self_attn.q_norm",
-    "attn_k_norm": "self_attn.k_norm",
-    "ffn_norm": "post_attention_layernorm",
-    "ffn_gate": "mlp.gate_proj",
-    "ffn_up": "mlp.up_proj",
-    "ffn_down": "mlp.down_proj",
+    "attn_norm": "model.layers.{}.input_layernorm",
+    "attn_q": "model.layers.{}.self_attn.q_proj",
+    "attn_k": "model.layers.{}.self_attn.k_proj",
+    "attn_v": "model.layers.{}.self_attn.v_proj",
+    "attn_output": "model.layers.{}.self_attn.o_proj",
+    "attn_q_norm": "model.layers.{}.self_attn.q_norm",
+    "attn_k_norm": "model.layers.{}.self_attn.k_norm",
+    "ffn_norm": "model.layers.{}.post_attention_layernorm",
+    "ffn_gate": "model.layers.{}.mlp.gate_proj",
+    "ffn_up": "model.layers.{}.mlp.up_proj",
+    "ffn_down": "model.layers.{}.mlp.down_proj",
 }
 # Gemma 2 and 3 have two norms more in each layer.
-_GEMMA_NAMES = {
-    "post_attention_norm": "post_attention_layernorm",
-    "ffn_norm": "pre_feedforward_layernorm",
-    "post_ffw_norm": "post_feedforward_layernorm",
+_GEMMA = {
+    **_DECODER,
+    "post_attention_norm": "model.layers.{}.post_attention_layernorm",
+    "ffn_norm": "model.layers.{}.pre_feedforward_layernorm",
+    "post_ffw_norm": "model.layers.{}.post_feedforward_layernorm",
 }
-_GEMMA = frozenset({"gemma2", "gemma3"})
+_GPT2 = {
+    "token_embd": "transformer.wte",
+    "position_embd": "transformer.wpe",
+    "output_norm": "transformer.ln_f",
+    "output": "lm_head",
+    "attn_norm": "transformer.h.{}.ln_1",
+    "attn_qkv": "transformer.h.{}.attn.c_attn",
+    "attn_output": "transformer.h.{}.attn.c_proj",
+    "ffn_norm": "transformer.h.{}.ln_2",
+    "ffn_up": "transformer.h.{}.mlp.c_fc",
+    "ffn_down": "transformer.h.{}.mlp.c_proj",
+}
+_BERT = {
+    "token_embd": "embeddings.word_embeddings",
+    "position_embd": "embeddings.position_embeddings",
+    "token_types": "embeddings.token_type_embeddings",
+    "token_embd_norm": "embeddings.LayerNorm",
+    "attn_q": "encoder.layer.{}.attention.self.query",
+    "attn_k": "encoder.layer.{}.attention.self.key",
+    "attn_v": "encoder.layer.{}.attention.self.value",
+    "attn_output": "encoder.layer.{}.attention.output.dense",
+    "attn_output_norm": "encoder.layer.{}.attention.output.LayerNorm",
+    "ffn_up": "encoder.layer.{}.intermediate.dense",
+    "ffn_down": "encoder.layer.{}.output.dense",
+    "layer_output_norm": "encoder.layer.{}.output.LayerNorm",
+}
+# By GGUF's architecture (its "llama" is Mistral's and SmolLM2's as well).
+NAMES = {
+    **dict.fromkeys(("llama", "qwen2", "qwen3", "gemma"), _DECODER),
+    **dict.fromkeys(("gemma2", "gemma3"), _GEMMA),
+    "gpt2": _GPT2,
+    "bert": _BERT,
+}
 SHIFTED_NORMS = frozenset({"gemma", "gemma2", "gemma3"})
 _NAME = re.compile(r"(?:blk\.(?P<layer>\d+)\.)?(?P<module>\w+)(?P<suffix>\.weight|\.bias)")
 _MODEL_TYPES = {"gemma3": "gemma3_text"}
@@ -49,20 +75,34 @@ _CONFIG = {
     "context_length": "max_position_embeddings",
     "vocab_size": "vocab_size",
 }
-_MOST_LAYERS = 1_000
+_GPT2_CONFIG = {
+    "embedding_length": "n_embd",
+    "feed_forward_length": "n_inner",
+    "block_count": "n_layer",
+    "attention.head_count": "n_head",
+    "context_length": "n_positions",
+    "vocab_size": "vocab_size",
+}
 
 
 def transformers_name(name: str, architecture: str) -> str:
     """The name in transformers of a GGUF tensor; its own name where the family is not known."""
     parts = _NAME.fullmatch(name)
-    if architecture not in _DECODERS or parts is None:
+    module = NAMES.get(architecture, {}).get(parts["module"]) if parts else None
+    if parts is None or module is None or ("{}" in module) != (parts["layer"] is not None):
         return name
-    names = {**_DECODER_NAMES, **(_GEMMA_NAMES if architecture in _GEMMA else {})}
-    module = names.get(parts["module"])
-    if module is None:
-        return name
-    layer = f"model.layers.{parts['layer']}." if parts["layer"] is not None else ""
-    return layer + module + parts["suffix"]
+    return module.format(parts["layer"]) + parts["suffix"]
+
+
+def is_transposed(name: str, architecture: str) -> bool:
+    """Whether transformers stores this matrix the other way round (GPT-2's Conv1D)."""
+    parts = _NAME.fullmatch(name)
+    return (
+        architecture == "gpt2"
+        and parts is not None
+        and parts["module"] in {"attn_qkv", "attn_output", "ffn_up", "ffn_down"}
+        and parts["suffix"] == ".weight"
+    )
 
 
 def rotary_heads(name: str, architecture: str, config: Mapping[str, Any]) -> int | None:
@@ -81,28 +121,9 @@ def rotary_heads(name: str, architecture: str, config: Mapping[str, Any]) -> int
 def implied_config(values: Mapping[str, Any], architecture: str) -> dict[str, Any]:
     """The sizes of the model as `config.json` would name them, from a GGUF header's values."""
     config: dict[str, Any] = {"model_type": _MODEL_TYPES.get(architecture, architecture)}
-    for key, name in _CONFIG.items():
+    names = _GPT2_CONFIG if architecture == "gpt2" else _CONFIG
+    for key, name in names.items():
         value = values.get(f"{architecture}.{key}")
         if type(value) is int:
             config[name] = value
     return config
-
-
-def names_as_in(
-    names: Iterable[str], architecture: str, other_names: Iterable[str], layers: int
-) -> dict[str, str]:
-    """Of GGUF's `names`, those that `other_names` of transformers stand for, by gguf's own map."""
-    known = next((arch for arch, name in MODEL_ARCH_NAMES.items() if name == architecture), None)
-    if known is None or not 0 <= layers <= _MOST_LAYERS:
-        return {}
-    mapping = get_tensor_name_map(known, layers)
-    wanted = set(names)
-    found: dict[str, str] = {}
-    for other in other_names:
-        stem, dot, suffix = other.rpartition(".")
-        if suffix not in {"weight", "bias"}:
-            stem, dot, suffix = other, "", ""
-        mine = mapping.get_name(stem)
-        if mine is not None and mine + dot + suffix in wanted:
-            found[mine + dot + suffix] = other
-    return found

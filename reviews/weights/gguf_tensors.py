@@ -12,6 +12,7 @@ from gguf.quants import dequantize
 
 from reviews.weights.dtypes import Codes, Floats
 from reviews.weights.errors import WeightsError
+from reviews.weights.keeping import LastUsed
 from reviews.weights.tensors import Span, Tensor
 
 
@@ -124,7 +125,41 @@ class ShiftedTensor(Tensor):
         return False
 
     def codes(self, start: int, stop: int) -> Codes:
-        raise WeightsError("dtype_not_decoded", tensor=self.name, dtype=self.dtype)
+        raise WeightsError("no_codes", tensor=self.name)
 
     def values(self, start: int, stop: int) -> Floats:
         return self.inner.values(start, stop) - np.float32(1)
+
+
+@dataclass(frozen=True)
+class TransposedTensor(Tensor):
+    """The matrices of GPT-2, which transformers stores [in, out] and GGUF [out, in].
+
+    The whole matrix is worked out at once and kept while it is read (float32).
+    """
+
+    inner: Tensor
+    kept: LastUsed[Floats]
+
+    def __post_init__(self) -> None:
+        for each in ("name", "dtype", "file"):
+            object.__setattr__(self, each, getattr(self.inner, each))
+        object.__setattr__(self, "shape", self.inner.shape[::-1])
+
+    @property
+    def span(self) -> Span | None:
+        return self.inner.span
+
+    @property
+    def has_codes(self) -> bool:
+        return False
+
+    def codes(self, start: int, stop: int) -> Codes:
+        raise WeightsError("no_codes", tensor=self.name)
+
+    def values(self, start: int, stop: int) -> Floats:
+        return self.kept.get(self.name, self._whole)[start:stop]
+
+    def _whole(self) -> Floats:
+        found: Floats = self.inner.rows(0, self.inner.shape[0]).T.reshape(-1)
+        return found
