@@ -132,7 +132,8 @@ def _side(
     nan = inf = 0
     if not np.isfinite(largest):
         nan, inf = int(np.isnan(values).sum()), int(np.isinf(values).sum())
-        values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+        values = values.copy()
+        values[~np.isfinite(values)] = 0
         largest = float(np.abs(values).max())
     return Side(_row_squares(values, largest, width), largest, nan, inf, counts), values
 
