@@ -1,0 +1,1 @@
+"""Merging models: formulas, recipes, the conditions for averaging, and the carrying out."""
