@@ -15,6 +15,7 @@ from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
 
 from hub.formats.safetensors_header import MAX_NAME_BYTES, MAX_TENSORS
 from reviews.weights.errors import WeightsError
+from reviews.weights.tensors import is_workable
 
 MAGIC = b"GGUF"
 MAX_HEADER_BYTES = 128 * 1024 * 1024
@@ -174,6 +175,8 @@ def _info(cursor: _Cursor) -> tuple[str, GGMLQuantizationType, tuple[int, ...], 
     if rank > MAX_RANK:
         raise _refused("rank", tensor=name)
     shape = tuple(reversed([cursor.number("Q") for _ in range(rank)]))
+    if not is_workable(shape):
+        raise _refused("size", tensor=name)
     code, offset = cursor.number("I"), cursor.number("Q")
     try:
         kind = GGMLQuantizationType(code)

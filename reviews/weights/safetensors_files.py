@@ -14,7 +14,7 @@ from hub.formats.safetensors_header import MAX_TENSORS, SafetensorsHeader, Tenso
 from reviews.weights.dtypes import STORAGE
 from reviews.weights.errors import Problem, WeightsError
 from reviews.weights.opening import OpenFile, open_file, read_json
-from reviews.weights.tensors import PackedTensor, Span, StoredTensor, Tensor
+from reviews.weights.tensors import PackedTensor, Span, StoredTensor, Tensor, is_workable
 
 INDEX = "model.safetensors.index.json"
 SINGLE = "model.safetensors"
@@ -83,11 +83,16 @@ def header_of(file: OpenFile) -> SafetensorsHeader | Problem:
     with open(file.descriptor, "rb", closefd=False) as stream:
         stream.seek(0)
         try:
-            return read_header(stream, file_bytes=file.size)
+            header = read_header(stream, file_bytes=file.size)
         except SafetensorsError as error:
             code = "header_unreadable" if error.fault == "unreadable" else error.fault
             about = {"file": file.name, "reason": str(error)[:300]}
             return Problem(code, error.tensor, about)
+    for entry in header.tensors:
+        if not is_workable(entry.shape):
+            about = {"file": file.name, "reason": "size"}
+            return Problem("header_unreadable", entry.name, about)
+    return header
 
 
 def tensor_of(entry: TensorEntry, file: OpenFile) -> Tensor:

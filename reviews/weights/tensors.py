@@ -16,6 +16,13 @@ from reviews.weights.errors import WeightsError
 
 # Elements of a piece: it stays in a core's cache while it is worked on.
 PIECE = 1 << 18
+_LARGEST_SIDE = 1 << 40
+_LARGEST_SIDE_OF_NOTHING = 1 << 24
+
+
+def is_workable(shape: tuple[int, ...]) -> bool:
+    """Whether no side is absurd: no bytes need stand behind the others where one side is 0."""
+    return max(shape, default=1) <= (_LARGEST_SIDE if prod(shape) else _LARGEST_SIDE_OF_NOTHING)
 
 
 @dataclass(frozen=True, slots=True)
