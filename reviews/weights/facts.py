@@ -1,0 +1,93 @@
+"""Facts about changed tensors: one by one where a change keeps to a block, else put together."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from math import sqrt
+from typing import Any
+
+from reviews.weights.diff import TensorChange
+from reviews.weights.heads import Heads
+from reviews.weights.places import layer_ranges, place_of
+from reviews.weights.tensor_stats import TensorStats
+
+# Reasons of an undecidable rank with which a change is told as dense all the same.
+_DENSE = {"nothing_above", "more_than"}
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A `code` and what belongs into its sentence, as JSON."""
+
+    code: str
+    parameters: dict[str, Any]
+
+
+def of_block(change: TensorChange, heads: Heads | None) -> Fact | None:
+    """The fact of a tensor whose change keeps to heads, rows, columns, or scales or clears it."""
+    stats = change.stats
+    if stats is None or stats.block is None or stats.is_cast:
+        return None
+    block, place = stats.block, place_of(change.name)
+    is_vector = len(stats.shape) < 2
+    if is_vector and block.effect == "changed":
+        return None
+    told: dict[str, Any] = {
+        "tensor": change.name, "layer": place.layer, "module": place.module,
+        "relative": stats.relative,
+    }  # fmt: skip
+    if block.effect == "scaled":
+        told["factor"] = block.factor
+    if block.axis == "all":
+        return Fact(f"tensor_{block.effect}", told)
+    covered = heads.of_block(place, block) if heads and not is_vector else None
+    if covered is not None:
+        return Fact(f"head_{block.effect}", told | {"heads": covered})
+    axis = "elements" if is_vector else block.axis
+    ranges = [list(bounds) for bounds in block.ranges]
+    return Fact(f"{axis}_{block.effect}", told | {"ranges": ranges, "count": block.count})
+
+
+def grouped(changes: Iterable[TensorChange]) -> Iterator[Fact]:
+    """Facts of spread changes: modules that changed in one way, in the same layers, together."""
+    by_module: dict[tuple[str, str], list[TensorChange]] = defaultdict(list)
+    for change in changes:
+        if change.stats is not None and change.stats.changed and not change.stats.is_cast:
+            by_module[_code(change), place_of(change.name).module].append(change)
+    by_layers: dict[tuple[Any, ...], list[tuple[str, list[TensorChange]]]] = defaultdict(list)
+    for (code, module), held in by_module.items():
+        ranks = [change.spectrum.rank or 0 for change in held if change.spectrum]
+        rank = max(ranks) if code == "low_rank_change" else None
+        layers = tuple(sorted({place_of(change.name).layer or 0 for change in held}))
+        outside = place_of(held[0].name).layer is None
+        by_layers[code, rank, outside, layers].append((module, held))
+    for (code, rank, outside, layers), members in by_layers.items():
+        held = [change for _, some in members for change in some]
+        told: dict[str, Any] = {
+            "modules": [module for module, _ in members],
+            "layers": [] if outside else layer_ranges(layers),
+            "tensors": [change.name for change in held],
+            "relative": _relative([change.stats for change in held if change.stats]),
+        }
+        if rank is not None:
+            told["rank"] = rank
+            told["rank_min"] = min(each.spectrum.rank or 0 for each in held if each.spectrum)
+        yield Fact(code, told)
+
+
+def _code(change: TensorChange) -> str:
+    found = change.spectrum
+    if found is None or found.undecidable in {"unknown_rounding", "not_finite"}:
+        return "changed"
+    if found.undecidable == "below_rounding":
+        return "change_below_rounding"
+    if found.undecidable in _DENSE or not found.low_rank:
+        return "dense_change"
+    return "low_rank_change"
+
+
+def _relative(stats: Sequence[TensorStats]) -> float | None:
+    base = sqrt(sum(found.base.norm**2 for found in stats))
+    return sqrt(sum(found.change_norm**2 for found in stats)) / base if base else None

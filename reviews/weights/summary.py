@@ -1,0 +1,193 @@
+"""What happened to a model, in facts: each has a code and parameters, worded elsewhere.
+
+Codes of facts, by what they are about:
+
+- of the whole: no_change, files_moved, cast_only, no_nan, embeddings_untouched
+- of many tensors (`modules`, `layers` as runs, `tensors`, `relative`): low_rank_change (`rank`,
+  `rank_min`), dense_change, change_below_rounding, changed (its rank is not known, or it has none),
+  cast (`before`, `after`)
+- of one tensor (`tensor`, `layer`, `module`): head_scaled, head_zeroed, head_changed (`heads`);
+  rows_…, columns_…, elements_… (`ranges`, `count`); tensor_scaled, tensor_zeroed; `factor` of the
+  scaled ones; rows_zeroed_among_changes (`count`); outlier (`z`, `times`); nan, inf (`count`);
+  reshaped (`before`, `after`); swapped (`other`)
+- of tensors that came and went: tokens_added, tokens_removed (`count`), rows_added, rows_removed
+  (`tensor`, `count`), added, removed, renamed (`tensors`, `count`)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from math import prod, sqrt
+from typing import Any
+
+from reviews.weights.diff import TensorChange
+from reviews.weights.errors import WeightsError
+from reviews.weights.facts import Fact, grouped, of_block
+from reviews.weights.heads import Heads
+from reviews.weights.outliers import outlying
+from reviews.weights.places import layer_ranges, place_of
+from reviews.weights.tensor_stats import VERSION
+
+# Facts that a reviewer must have seen: the model may be broken, or is another than it seems.
+ALARMS = frozenset(
+    {
+        "nan", "inf", "swapped", "removed", "reshaped", "outlier", "head_zeroed", "rows_zeroed",
+        "columns_zeroed", "elements_zeroed", "tensor_zeroed", "rows_zeroed_among_changes",
+        "tokens_removed", "rows_removed",
+    }
+)  # fmt: skip
+NAMED = 50
+
+
+@dataclass(frozen=True)
+class Summary:
+    """`layers`: runs of layers in which anything changed. `relative`: ‖D‖ / ‖W0‖ over the tensors
+    whose values changed (None: no values did). Counts are of tensors and of elements."""
+
+    facts: tuple[Fact, ...]
+    layers: list[list[int]]
+    relative: float | None
+    tensors: int
+    touched: int
+    elements: int
+    changed_elements: int
+
+    @property
+    def alarms(self) -> tuple[Fact, ...]:
+        return tuple(fact for fact in self.facts if fact.code in ALARMS)
+
+    @property
+    def is_safe(self) -> bool:
+        """Whether nothing in the facts asks for a second look."""
+        return not self.alarms
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON with VERSION inside."""
+        return {"version": VERSION, **asdict(self)}
+
+    @classmethod
+    def from_dict(cls, told: dict[str, Any]) -> Summary:
+        """Raises: WeightsError "another_version" for what an older or newer program wrote."""
+        if told.get("version") != VERSION:
+            raise WeightsError("another_version", version=told.get("version"))
+        known = {key: value for key, value in told.items() if key != "version"}
+        return cls(**known | {"facts": tuple(Fact(**fact) for fact in known["facts"])})
+
+
+def summarise(changes: Sequence[TensorChange], config: Mapping[str, Any] | None = None) -> Summary:
+    """The facts of a whole diff; what is not computed yet is told as merely changed.
+
+    `config` is the model's config.json: it says how projections fall into heads.
+    """
+    touched = [change for change in changes if change.is_touched]
+    layers = [place.layer for change in touched if (place := place_of(change.name))]
+    stats = [change.stats for change in changes if change.stats]
+    base = sqrt(sum(found.base.norm**2 for found in stats if found.changed))
+    moved = sqrt(sum(found.change_norm**2 for found in stats))
+    return Summary(
+        facts=tuple(_facts(changes, touched, Heads.of_config(config))),
+        layers=layer_ranges(layer for layer in layers if layer is not None),
+        relative=moved / base if base else None,
+        tensors=len(changes),
+        touched=len(touched),
+        elements=sum(prod(change.shapes[1] or ()) for change in changes if change.shapes[1]),
+        changed_elements=sum(found.changed for found in stats if not found.is_cast),
+    )
+
+
+def _facts(
+    changes: Sequence[TensorChange], touched: Sequence[TensorChange], heads: Heads | None
+) -> Iterator[Fact]:
+    yield from _whole(changes, touched)
+    yield from _casts(changes)
+    rest = []
+    for change in touched:
+        found = of_block(change, heads)
+        if found is not None:
+            yield found
+        else:
+            rest.append(change)
+    yield from grouped(rest)
+    yield from _came_and_went(changes)
+    yield from _embeddings(changes, touched)
+    yield from _alarming(changes)
+
+
+def _whole(changes: Sequence[TensorChange], touched: Sequence[TensorChange]) -> Iterator[Fact]:
+    if not touched:
+        yield Fact("no_change", {"tensors": len(changes)})
+    if moved := sum(change.moved_file for change in changes):
+        yield Fact("files_moved", {"tensors": moved})
+
+
+def _casts(changes: Sequence[TensorChange]) -> Iterator[Fact]:
+    """Tensors that only got another dtype, and whether that is all that happened."""
+    by_dtypes: dict[tuple[str | None, str | None], list[str]] = {}
+    for change in changes:
+        if change.stats and change.stats.is_cast:
+            by_dtypes.setdefault(change.dtypes, []).append(change.name)
+    cast = sum(map(len, by_dtypes.values()))
+    only = cast == sum(change.is_touched for change in changes)
+    for (before, after), names in by_dtypes.items():
+        told = {"before": before, "after": after, "count": len(names), "tensors": names[:NAMED]}
+        yield Fact("cast_only" if only else "cast", told)
+
+
+def _came_and_went(changes: Sequence[TensorChange]) -> Iterator[Fact]:
+    for kind in ("added", "removed", "renamed"):
+        names = [
+            change.name for change in changes if change.kind == kind and not change.swapped_with
+        ]
+        if names:
+            yield Fact(kind, {"count": len(names), "tensors": names[:NAMED]})
+    tokens = set()
+    for change in changes:
+        if change.swapped_with and change.name < change.swapped_with:
+            yield Fact("swapped", {"tensor": change.name, "other": change.swapped_with})
+        if change.kind != "reshaped":
+            continue
+        if change.rows_added is None:
+            before, after = change.shapes
+            yield Fact("reshaped", {"tensor": change.name, "before": before, "after": after})
+        elif place_of(change.name).role in {"embedding", "head"}:
+            tokens.add(change.rows_added)
+        else:
+            code = "rows_added" if change.rows_added > 0 else "rows_removed"
+            yield Fact(code, {"tensor": change.name, "count": abs(change.rows_added)})
+    for count in sorted(tokens):
+        yield Fact("tokens_added" if count > 0 else "tokens_removed", {"count": abs(count)})
+
+
+def _embeddings(changes: Sequence[TensorChange], touched: Sequence[TensorChange]) -> Iterator[Fact]:
+    """Told where something else changed: that the embeddings did not is worth a word then."""
+    held = [change for change in changes if place_of(change.name).role == "embedding"]
+    same = all(
+        change.kind == "same" or (change.stats is not None and change.stats.changed == 0)
+        for change in held
+    )
+    if held and same and touched:
+        yield Fact("embeddings_untouched", {"tensors": [change.name for change in held]})
+
+
+def _alarming(changes: Sequence[TensorChange]) -> Iterator[Fact]:
+    sizes = []
+    compared = broken = 0
+    for change in changes:
+        if change.stats is None:
+            continue
+        compared += 1
+        for code in ("nan", "inf"):
+            if count := getattr(change.stats.candidate, code):
+                broken += 1
+                yield Fact(code, {"tensor": change.name, "count": count})
+        if change.stats.zeroed_rows and change.stats.block is None:
+            told = {"tensor": change.name, "count": change.stats.zeroed_rows}
+            yield Fact("rows_zeroed_among_changes", told)
+        if not change.stats.is_cast:
+            kind = place_of(change.name).kind
+            sizes.append((change.name, kind, change.stats.relative or 0.0))
+    for found in outlying(sizes):
+        yield Fact("outlier", {"tensor": found.name, "z": found.z, "times": found.times})
+    if compared and not broken:
+        yield Fact("no_nan", {"tensors": compared})
