@@ -3,6 +3,10 @@
 from celery import shared_task
 
 from reviews.jobs import reconcile
+from reviews.jobs.comparing import carry_out, due
+
+# A doorbell that nobody heard for so long is rung anew by the sweeper.
+RING_LIFETIME_SECONDS = 60
 
 
 @shared_task
@@ -10,3 +14,16 @@ def reconcile_merges() -> None:
     """Settle merges and pushes that a crash interrupted."""
     reconcile.reconcile_merges()
     reconcile.reconcile_heads()
+
+
+@shared_task
+def compare_weights(comparison_id: int) -> None:
+    """Compare two checkpoints, unless that is done or somebody is at it."""
+    carry_out(comparison_id)
+
+
+@shared_task
+def sweep_comparisons() -> None:
+    """Ring again for every comparison that waits or was abandoned."""
+    for comparison_id in due():
+        compare_weights.apply_async((comparison_id,), expires=RING_LIFETIME_SECONDS)

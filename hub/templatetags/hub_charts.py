@@ -7,7 +7,7 @@ from typing import Any
 
 from django import template
 
-from hub.rendering import charts
+from hub.rendering import charts, tensor_charts
 
 register = template.Library()
 
@@ -120,3 +120,19 @@ def heat_map(columns: Sequence[str], rows: Iterable[Any], title: str = "") -> di
     every = max(1, len(columns) // 6)
     headings = [name if index % every == 0 else "" for index, name in enumerate(columns)]
     return {"headings": headings, "rows": lines, "title": title}
+
+
+@register.inclusion_tag("components/histograms.html")
+def histograms(
+    low: float, high: float, series: Sequence[Sequence[int]], names: Sequence[str], title: str
+) -> dict[str, Any]:
+    """Counts of equal bins from `low` to `high`, one series over the other."""
+    drawn = tensor_charts.histograms(series, low, high)
+    return {"drawn": drawn, "names": names, "title": title, "height": tensor_charts.HEIGHT}
+
+
+@register.inclusion_tag("components/spectrum.html")
+def spectrum(sigma: Sequence[float], edge: float | None, title: str) -> dict[str, Any]:
+    """Singular values of a change, largest first; `edge` is where rounding noise begins."""
+    drawn = tensor_charts.spectrum(sigma, edge)
+    return {"drawn": drawn, "title": title, "height": tensor_charts.HEIGHT}

@@ -207,6 +207,14 @@ def plain_number(value: float | None) -> str:
 
 
 @register.filter
+def percent3(fraction: float | None) -> str:
+    """A small fraction as per cent in three significant digits: 0.0034 is 0.34 %, 1e-7 1e−5 %."""
+    if fraction is None:
+        return ABSENT
+    return f"{100 * fraction:.3g}\N{NO-BREAK SPACE}%".replace("-", MINUS)
+
+
+@register.filter
 def tick(value: float) -> str:
     """A signed place on an axis: −4, 0, +4."""
     return "0" if value == 0 else ("+" if value > 0 else MINUS) + f"{abs(value):g}"

@@ -39,17 +39,22 @@ def check_title(title: str) -> str:
 
 
 @transaction.atomic
-def add_comment(discussion: Discussion, actor: Actor, body: str) -> TimelineEvent:
-    """Say something in a discussion."""
+def add_comment(
+    discussion: Discussion, actor: Actor, body: str, *, about: dict[str, str] | None = None
+) -> TimelineEvent:
+    """Say something in a discussion; `about` names the part that it is about, as {kind: name}."""
     user = require_commenter(actor)
-    comment = write_comment(discussion, user, check_text(body))
+    comment = write_comment(discussion, user, check_text(body), about)
     tell_comment(discussion, "create", comment, user)
     return comment.event
 
 
-def write_comment(discussion: Discussion, by: User, text: str) -> Comment:
+def write_comment(
+    discussion: Discussion, by: User, text: str, about: dict[str, str] | None = None
+) -> Comment:
     """The rows of a comment, of which nobody is told yet."""
-    event = TimelineEvent.objects.record(discussion, TimelineKind.COMMENT, by)
+    data = {"about": about} if about else {}
+    event = TimelineEvent.objects.record(discussion, TimelineKind.COMMENT, by, **data)
     return Comment.objects.create(event=event, body=text)
 
 

@@ -8,9 +8,11 @@ from reviews.models.discussions import (
 from reviews.models.merges import Merge, MergeState
 from reviews.models.reviews import Review, ReviewVerdict
 from reviews.models.timeline import Comment, TimelineEvent, TimelineKind
+from reviews.models.weights import ComparisonState, TensorComparison, WeightsComparison
 
 __all__ = [
     "Comment",
+    "ComparisonState",
     "Discussion",
     "DiscussionStatus",
     "Merge",
@@ -18,6 +20,8 @@ __all__ = [
     "PatchSet",
     "Review",
     "ReviewVerdict",
+    "TensorComparison",
     "TimelineEvent",
     "TimelineKind",
+    "WeightsComparison",
 ]

@@ -1,0 +1,98 @@
+"""Asking what lies between the weights of two revisions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.cache import cache
+from django.db import transaction
+
+from hub.extensions import Change
+from hub.models import Repository
+from reviews.jobs.weight_files import WeightFile, files_digest, weight_files
+from reviews.models import ComparisonState, WeightsComparison
+from reviews.tasks import compare_weights
+from reviews.weights.tensor_stats import VERSION
+
+# Commits and trees are named by content: their files stay the same for ever.
+_KEPT_SECONDS = 7 * 24 * 3600
+
+
+@dataclass(frozen=True)
+class Side:
+    """The weights of one commit or tree."""
+
+    repository: Repository
+    oid: str
+    files: tuple[WeightFile, ...]
+    digest: str
+
+    @property
+    def has_weights(self) -> bool:
+        return any(file.is_weights for file in self.files)
+
+
+def side_at(repository: Repository, oid: str) -> Side:
+    """The weights of `oid`, a commit or tree that is there."""
+    key = f"weight-files:{repository.pk}:{oid}"
+    kept: list[dict[str, Any]] | None = cache.get(key)
+    if kept is None:
+        kept = [file.to_json() for file in weight_files(repository.store(), oid)]
+        cache.set(key, kept, _KEPT_SECONDS)
+    files = tuple(WeightFile(**each) for each in kept)
+    return Side(repository, oid, files, files_digest(files))
+
+
+def sides_of(repository: Repository, change: Change) -> tuple[Side, Side] | None:
+    """Base and what would land (the head, where that conflicts); None where no weights change."""
+    found = change.memo.get("weights")
+    if found is None:
+        base = side_at(repository, change.base_oid)
+        candidate = side_at(repository, change.merge_tree or change.head_oid)
+        differ = base.digest != candidate.digest and (base.has_weights or candidate.has_weights)
+        found = change.memo["weights"] = (base, candidate) if differ else ()
+    return found or None
+
+
+def comparison_of(base: Side, candidate: Side) -> WeightsComparison | None:
+    """What is known of two sides so far; None when nobody has asked."""
+    return WeightsComparison.objects.filter(
+        base_digest=base.digest, candidate_digest=candidate.digest, version=VERSION
+    ).first()
+
+
+@transaction.atomic
+def request_comparison(base: Side, candidate: Side) -> WeightsComparison:
+    """The comparison of two sides, given to a worker unless somebody has asked before."""
+    row, created = WeightsComparison.objects.get_or_create(
+        base_digest=base.digest,
+        candidate_digest=candidate.digest,
+        version=VERSION,
+        defaults={
+            "base_repository": base.repository,
+            "candidate_repository": candidate.repository,
+            "base_files": [file.to_json() for file in base.files],
+            "candidate_files": [file.to_json() for file in candidate.files],
+        },
+    )
+    if created:
+        compare_weights.delay_on_commit(row.pk)
+    return row
+
+
+@transaction.atomic
+def retry_comparison(base: Side, candidate: Side) -> WeightsComparison:
+    """Ask again for what failed; the files are read where this caller has them."""
+    row = request_comparison(base, candidate)
+    again = WeightsComparison.objects.filter(pk=row.pk, state=ComparisonState.FAILED).update(
+        state=ComparisonState.WAITING,
+        error={},
+        attempts_left=WeightsComparison.ATTEMPTS,
+        base_repository=base.repository,
+        candidate_repository=candidate.repository,
+    )
+    if again:
+        compare_weights.delay_on_commit(row.pk)
+        row.refresh_from_db()
+    return row

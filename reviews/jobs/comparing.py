@@ -1,0 +1,273 @@
+"""Comparing the weights of two revisions: headers first, then numbers, then spectra."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.utils import timezone
+
+from hub.errors import HubError
+from hub.models import Repository
+from reviews.jobs.weight_files import WeightFile, lay_out
+from reviews.models import ComparisonState, TensorComparison, WeightsComparison
+from reviews.models.weights import LEASE
+from reviews.weights.adapters import with_adapter
+from reviews.weights.checkpoint import Checkpoint, open_checkpoint
+from reviews.weights.checks import blocks, check_checkpoint, check_values
+from reviews.weights.diff import TensorChange, comparable, diff, structure, with_spectrum
+from reviews.weights.digests import tensor_digest
+from reviews.weights.errors import Problem, WeightsError
+from reviews.weights.pairing import TensorPair, pair_tensors
+from reviews.weights.spectrum import Spectrum
+from reviews.weights.summary import summarise
+from reviews.weights.tensor_stats import VERSION, TensorStats
+from reviews.weights.tensors import Tensor
+
+log = structlog.get_logger(__name__)
+# How often the page sees more, and the lease is renewed.
+TOLD_EVERY_SECONDS = 2.0
+# All spectra of one comparison together; what is left is said not to have been computed.
+SPECTRA_SECONDS = 120.0
+RUNG_AT_ONCE = 8
+PROBLEMS_KEPT = 200
+
+
+class ClaimLostError(Exception):
+    """Another worker has the comparison."""
+
+
+def due() -> list[int]:
+    """Comparisons whose doorbell must ring again; those that kill every worker are settled."""
+    if count := WeightsComparison.objects.give_up():
+        log.warning("weights.given_up", count=count)
+    return list(WeightsComparison.objects.due().values_list("pk", flat=True)[:RUNG_AT_ONCE])
+
+
+def carry_out(comparison_id: int) -> None:
+    """Compare, unless that is done or somebody is at it. Safe to repeat and to kill."""
+    row = WeightsComparison.objects.claim(comparison_id)
+    if row is None:
+        return
+    try:
+        with tempfile.TemporaryDirectory() as scratch, ExitStack() as kept:
+            Comparing(row, Path(scratch), kept).run()
+    except ClaimLostError:
+        log.warning("weights.claim_lost", comparison_id=comparison_id)
+    except WeightsError as error:
+        _fail(row, error.code, error.parameters)
+    except HubError as error:
+        _fail(row, "not_to_be_read", {"said": str(error)})
+    except Exception:
+        log.exception("weights.failed", comparison_id=comparison_id)
+        _fail(row, "internal", {})
+
+
+def _fail(row: WeightsComparison, code: str, parameters: dict[str, Any]) -> None:
+    WeightsComparison.objects.held(row).update(
+        state=ComparisonState.FAILED,
+        error={"code": code, "parameters": parameters},
+        finished_at=timezone.now(),
+    )
+
+
+class Comparing:
+    """One claim on one comparison."""
+
+    def __init__(self, row: WeightsComparison, scratch: Path, kept: ExitStack) -> None:
+        self.row, self.scratch, self.kept = row, scratch, kept
+        self.changes: dict[str, TensorChange] = {}
+        self.keys: dict[str, tuple[str, str]] = {}
+        self.digests: dict[int, str] = {}
+        self.told_at = 0.0
+
+    def run(self) -> None:
+        base, candidate = self._open("base"), self._open("candidate")
+        self._from_headers(base, candidate)
+        pairs = pair_tensors(base, candidate, self._digest)
+        self.changes = {pair.name: structure(pair) for pair in pairs}
+        self._take_known(pairs)
+        self._compare(pairs)
+        self._tell(
+            problems=self._problems(base, candidate, pairs),
+            summary=self._summary(candidate),
+        )
+        self._take_spectra(pairs)
+        self._tell(
+            summary=self._summary(candidate),
+            state=ComparisonState.DONE,
+            finished_at=timezone.now(),
+            progress={},
+        )
+
+    def _open(self, side: str) -> Checkpoint:
+        """The checkpoint as loaders would use it: an adapter beside its base changes the base."""
+        repository: Repository = getattr(self.row, f"{side}_repository")
+        files = [WeightFile(**each) for each in getattr(self.row, f"{side}_files")]
+        placed = lay_out(repository, files, self.scratch / side)
+        found = self.kept.enter_context(open_checkpoint(placed))
+        if found.adapter is None or found.format == "adapter":
+            return found
+        return with_adapter(found, found)
+
+    # What is known when ------------------------------------------------------------------------
+
+    def _from_headers(self, base: Checkpoint, candidate: Checkpoint) -> None:
+        """Names and shapes, for a page that is looked at while the rest is computed."""
+        pairs = pair_tensors(base, candidate, lambda tensor: f"{tensor.dtype}{tensor.shape}")
+        self.changes = {pair.name: structure(pair) for pair in pairs}
+        self._tell(progress={"step": "reading"})
+
+    def _digest(self, tensor: Tensor) -> str:
+        """A tensor's digest, computed once; checkpoints keep their tensors until the end."""
+        found = self.digests.get(id(tensor))
+        if found is None:
+            found = self.digests[id(tensor)] = tensor_digest(tensor)
+            self._keep(progress={"step": "reading", "done": len(self.digests)})
+        return found
+
+    def _take_known(self, pairs: Sequence[TensorPair]) -> None:
+        """Take over the numbers of pairs of tensors that were compared before, anywhere."""
+        for pair in pairs:
+            both = comparable(pair)
+            if both is not None:
+                # Not by _digest: the first rows of a tensor are made anew each time.
+                self.keys[pair.name] = tensor_digest(both[0]), tensor_digest(both[1])
+                self._keep()
+        rows = TensorComparison.objects.filter(
+            version=VERSION, base_digest__in={base for base, _candidate in self.keys.values()}
+        )
+        known = {(row.base_digest, row.candidate_digest): row for row in rows}
+        for name, key in self.keys.items():
+            if (row := known.get(key)) is not None:
+                self.changes[name] = replace(
+                    self.changes[name],
+                    stats=TensorStats.from_dict(row.stats),
+                    spectrum=row.spectrum and Spectrum.from_dict(row.spectrum),
+                )
+
+    def _compare(self, pairs: Sequence[TensorPair]) -> None:
+        open_ones = [
+            pair
+            for pair in pairs
+            if pair.name in self.keys and self.changes[pair.name].stats is None
+        ]
+        threads = settings.RUN_THREADS or len(os.sched_getaffinity(0))
+        for number, change in enumerate(diff(open_ones, threads=threads), 1):
+            self.changes[change.name] = change
+            if change.stats is not None:
+                base_digest, candidate_digest = self.keys[change.name]
+                TensorComparison.objects.get_or_create(
+                    base_digest=base_digest,
+                    candidate_digest=candidate_digest,
+                    version=VERSION,
+                    defaults={"stats": change.stats.to_dict()},
+                )
+            self._keep(progress={"step": "comparing", "done": number, "total": len(open_ones)})
+
+    def _take_spectra(self, pairs: Sequence[TensorPair]) -> None:
+        began = time.monotonic()
+        open_ones = [
+            pair
+            for pair in pairs
+            if pair.name in self.keys and self.changes[pair.name].spectrum is None
+        ]
+        for number, pair in enumerate(open_ones, 1):
+            if time.monotonic() - began > SPECTRA_SECONDS:
+                break
+            change = with_spectrum(self.changes[pair.name], pair)
+            self.changes[pair.name] = change
+            if change.spectrum is not None:
+                base_digest, candidate_digest = self.keys[pair.name]
+                TensorComparison.objects.filter(
+                    base_digest=base_digest, candidate_digest=candidate_digest, version=VERSION
+                ).update(spectrum=change.spectrum.to_dict())
+            self._keep(progress={"step": "spectra", "done": number, "total": len(open_ones)})
+
+    # What is kept ------------------------------------------------------------------------------
+
+    def _keep(self, **progress: Any) -> None:
+        """Tell what is there by now, from time to time; every time would be slower than the work.
+
+        Raises: ClaimLostError.
+        """
+        if time.monotonic() - self.told_at >= TOLD_EVERY_SECONDS:
+            self._tell(**progress)
+
+    def _tell(self, **values: Any) -> None:
+        self.told_at = time.monotonic()
+        rows = [told_change(change, self.keys.get(name)) for name, change in self.changes.items()]
+        held = WeightsComparison.objects.held(self.row).update(
+            structure=rows, lease_until=timezone.now() + LEASE, **values
+        )
+        if not held:
+            raise ClaimLostError
+
+    def _summary(self, candidate: Checkpoint) -> dict[str, Any]:
+        return summarise(list(self.changes.values()), candidate.config).to_dict()
+
+    def _problems(
+        self, base: Checkpoint, candidate: Checkpoint, pairs: Sequence[TensorPair]
+    ) -> list[dict[str, Any]]:
+        """What blocks: problems of the candidate that the base has not."""
+        before = {(each.code, each.tensor) for each in check_checkpoint(base, values=False)}
+        found = check_checkpoint(candidate, values=False)
+        for pair in pairs:
+            stats = self.changes[pair.name].stats
+            if stats is None:
+                if pair.kind == "added" and pair.candidate is not None:
+                    found += check_values(pair.candidate)
+                continue
+            for code in ("nan", "inf"):
+                if count := getattr(stats.candidate, code):
+                    found.append(Problem(code, pair.name, {"count": count}))
+                if getattr(stats.base, code):
+                    before.add((code, pair.name))
+        return [
+            {"code": each.code, "tensor": each.tensor, "parameters": each.parameters}
+            for each in found
+            if blocks(each) and (each.code, each.tensor) not in before
+        ][:PROBLEMS_KEPT]
+
+
+def told_change(change: TensorChange, key: tuple[str, str] | None) -> dict[str, Any]:
+    """A row of the table: what the headers tell, and numbers where they are known."""
+    told: dict[str, Any] = {
+        "name": change.name,
+        "kind": change.kind,
+        "shapes": change.shapes,
+        "dtypes": change.dtypes,
+        "renamed_from": change.renamed_from,
+        "swapped_with": change.swapped_with,
+        "rows_added": change.rows_added,
+        "moved_file": change.moved_file,
+        "key": key,
+    }
+    if (stats := change.stats) is not None:
+        told |= {
+            "relative": stats.relative,
+            "change_norm": stats.change_norm,
+            "cosine": stats.cosine,
+            "max_change": stats.max_change,
+            "changed_share": stats.changed_share,
+            "is_cast": stats.is_cast,
+            "outliers": (stats.base.outlier, stats.candidate.outlier),
+            "not_finite": stats.candidate.nan + stats.candidate.inf,
+        }
+    if (spectrum := change.spectrum) is not None:
+        told |= {
+            "rank": spectrum.rank,
+            "undecidable": spectrum.undecidable,
+            "at_least": spectrum.at_least,
+            "low_rank": spectrum.low_rank,
+            "stable_rank": spectrum.stable_rank,
+        }
+    return told
