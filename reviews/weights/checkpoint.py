@@ -29,7 +29,8 @@ Format = Literal["safetensors", "gguf", "adapter"]
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 # What trainers leave beside weights to go on later; no part of the model.
 _TRAINER = re.compile(r"(optimizer|scheduler|scaler|rng_state|random_states|training_args|sampler)")
-MAX_TOKENIZER_BYTES = 64 * 1024 * 1024
+MAX_TOKENIZER_BYTES = 40 * 1024 * 1024
+MAX_TOKENIZER_NODES = 3_000_000
 MAX_TOKENS = 1_000_000
 
 
@@ -74,7 +75,7 @@ class Checkpoint:
             "tokenizer.json",
             self.tokenizer,
             max_bytes=MAX_TOKENIZER_BYTES,
-            max_nodes=8 * MAX_TOKENS,
+            max_nodes=MAX_TOKENIZER_NODES,
         )
         return None if isinstance(found, Problem) else _tokens(found)
 
@@ -97,7 +98,7 @@ def open_checkpoint(files: Mapping[str, Path]) -> Checkpoint:
             found, kind = read_gguf(weights, folder, kept), "gguf"
         if not found.tensors and adapter is not None:
             found.tensors, kind = dict(adapter.tensors), "adapter"
-        if not found.tensors and not found.problems and not problems:
+        if not found.tensors and not found.problems and inside(folder, WEIGHTS) not in weights:
             problems.append(Problem("no_weights"))
         implied = found if isinstance(found, FoundGguf) else FoundGguf()
         return Checkpoint(
@@ -120,7 +121,9 @@ def _adapter(
     if weights not in files:
         return None
     found = read_single(weights, files[weights], kept)
-    problems += found.problems
+    if found.problems:
+        problems += found.problems
+        return None
     if settings not in files:
         problems.append(Problem("adapter_config_missing", None, {"file": settings}))
         return None

@@ -36,7 +36,8 @@ def check_checkpoint(
     problems = list(checkpoint.problems)
     problems += _against_config(checkpoint)
     if values:
-        for tensor in checkpoint.tensors.values():
+        beside = checkpoint.adapter.tensors if checkpoint.adapter is not None else {}
+        for tensor in {**beside, **checkpoint.tensors}.values():
             problems += check_values(tensor)
             progress(tensor)
     return problems

@@ -54,4 +54,5 @@ def encode(values: Floats, dtype: str) -> Codes:
         rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
         # NaN stays NaN: adding could carry its payload into infinity.
         return np.where(np.isnan(values), (bits >> 16) | 0x40, rounded).astype(np.uint16)
-    return values.astype(STORAGE[dtype])
+    with np.errstate(over="ignore", invalid="ignore"):  # too large is infinite, as in torch
+        return values.astype(STORAGE[dtype])

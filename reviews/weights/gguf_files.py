@@ -28,7 +28,7 @@ from reviews.weights.gguf_tensors import (
     TransposedTensor,
 )
 from reviews.weights.keeping import LastUsed
-from reviews.weights.opening import OpenFile, open_file
+from reviews.weights.opening import OpenFile, open_files
 from reviews.weights.safetensors_files import Found, parent_of
 from reviews.weights.tensors import Span, StoredTensor, Tensor
 
@@ -58,7 +58,7 @@ def read_gguf(files: Mapping[str, Path], folder: str, kept: ExitStack) -> FoundG
     found = FoundGguf(left_out=[name for name in beside if name not in chosen])
     headers = [
         (file, header)
-        for file in (open_file(name, files[name], kept) for name in chosen)
+        for file in open_files(chosen, files, kept)
         if (header := _header(file, found)) is not None
     ]
     _check_parts(chosen, found)

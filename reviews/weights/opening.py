@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from reviews.weights.tensors import Span
 
 _POINTER = b"version https://git-lfs.github.com/spec/"
 _LARGEST_POINTER_BYTES = 1024
+# Each stays open while the checkpoint is: two checkpoints fit a process's usual 1024.
+MAX_FILES = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,13 @@ def open_file(name: str, path: Path, kept: ExitStack) -> OpenFile:
     if not stat.S_ISREG(status.st_mode):
         raise WeightsError("file_missing", file=name)
     return OpenFile(name, descriptor, status.st_size)
+
+
+def open_files(names: Sequence[str], files: Mapping[str, Path], kept: ExitStack) -> list[OpenFile]:
+    """Several files at once. Raises: WeightsError: too_many_files, file_missing."""
+    if len(names) > MAX_FILES:
+        raise WeightsError("too_many_files", limit=MAX_FILES)
+    return [open_file(name, files[name], kept) for name in names]
 
 
 def read_json(

@@ -147,14 +147,14 @@ def _alike(one: str, other: str) -> int:
 
 
 def _by_prefix(removed: dict[str, Tensor], added: dict[str, Tensor]) -> dict[str, str]:
-    """New names by old ones that differ by one prefix, the same for all of them."""
-    rules: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
-    for name in added:
-        for cut in range(len(parts := name.split("."))):
-            if (rest := ".".join(parts[cut:])) in removed and cut:
-                rules["added", ".".join(parts[:cut])][name] = rest
-    for name in removed:
-        for cut in range(len(parts := name.split("."))):
-            if (rest := ".".join(parts[cut:])) in added and cut:
-                rules["removed", ".".join(parts[:cut])][rest] = name
+    """New names by old ones of equal shape that differ by one prefix, the same for all of them."""
+    rules: dict[tuple[bool, str], dict[str, str]] = defaultdict(dict)
+    for longer, shorter, is_new in ((added, removed, True), (removed, added, False)):
+        for name, held in longer.items():
+            parts = name.split(".")
+            for cut in range(1, len(parts)):
+                rest = ".".join(parts[cut:])
+                if rest in shorter and shorter[rest].shape == held.shape:
+                    new, old = (name, rest) if is_new else (rest, name)
+                    rules[is_new, ".".join(parts[:cut])][new] = old
     return max(rules.values(), key=len, default={})

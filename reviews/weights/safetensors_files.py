@@ -13,7 +13,7 @@ from hub.formats.errors import SafetensorsError
 from hub.formats.safetensors_header import MAX_TENSORS, SafetensorsHeader, TensorEntry, read_header
 from reviews.weights.dtypes import STORAGE
 from reviews.weights.errors import Problem, WeightsError
-from reviews.weights.opening import OpenFile, open_file, read_json
+from reviews.weights.opening import OpenFile, open_file, open_files, read_json
 from reviews.weights.tensors import PackedTensor, Span, StoredTensor, Tensor, is_workable
 
 INDEX = "model.safetensors.index.json"
@@ -49,8 +49,8 @@ def read_safetensors(files: Mapping[str, Path], folder: str, kept: ExitStack) ->
     sharded = [name for name in beside if name in set(declared.values())]
     chosen = [single] if single in beside else sharded or beside
     found.left_out = [name for name in beside if name not in chosen]
-    for name in chosen:
-        _add_file(name, files[name], declared, found, kept)
+    for file in open_files(chosen, files, kept):
+        _add_file(file, declared, found)
     if index is not None:
         _check_index(index, declared, files, found, single if single in beside else None)
     else:
@@ -61,7 +61,7 @@ def read_safetensors(files: Mapping[str, Path], folder: str, kept: ExitStack) ->
 def read_single(name: str, path: Path, kept: ExitStack) -> Found:
     """The tensors of one safetensors file."""
     found = Found()
-    _add_file(name, path, {}, found, kept)
+    _add_file(open_file(name, path, kept), {}, found)
     return found
 
 
@@ -105,10 +105,7 @@ def tensor_of(entry: TensorEntry, file: OpenFile) -> Tensor:
     return PackedTensor(entry.name, entry.dtype, entry.shape, file.name, span)
 
 
-def _add_file(
-    name: str, path: Path, declared: Mapping[str, str], found: Found, kept: ExitStack
-) -> None:
-    file = open_file(name, path, kept)
+def _add_file(file: OpenFile, declared: Mapping[str, str], found: Found) -> None:
     header = header_of(file)
     if isinstance(header, Problem):
         found.problems.append(header)
@@ -119,9 +116,9 @@ def _add_file(
     for entry in header.tensors:
         other = found.tensors.get(entry.name)
         if other is not None:
-            about = {"files": [other.file, name]}
+            about = {"files": [other.file, file.name]}
             found.problems.append(Problem("duplicate", entry.name, about))
-            if declared.get(entry.name) != name:
+            if declared.get(entry.name) != file.name:
                 continue
         found.tensors[entry.name] = tensor_of(entry, file)
 

@@ -278,6 +278,21 @@ def test_an_adapter_without_its_settings_is_told(tmp_path):
         assert [each.code for each in model.problems] == ["adapter_config_missing"]
 
 
+def test_a_pointer_in_place_of_an_adapter_is_told(tmp_path):
+    (tmp_path / "adapter_model.safetensors").write_text(POINTER)
+    (tmp_path / "adapter_config.json").write_text('{"peft_type": "LORA"}')
+    with opened(tmp_path) as model:
+        assert [each.code for each in model.problems] == ["lfs_pointer"]
+        assert model.adapter is None
+
+
+def test_more_files_than_may_be_open_are_refused(tmp_path):
+    write_model(tmp_path, {"a": np.zeros(1)}, name="m0.safetensors")
+    files = {f"m{number}.safetensors": tmp_path / "m0.safetensors" for number in range(401)}
+    with pytest.raises(WeightsError, match="too_many_files"):
+        open_checkpoint(files)
+
+
 def test_files_in_folders_are_found_by_their_paths(tmp_path):
     write_shards(tmp_path / "deep" / "model", some_tensors(), count=2)
     files = files_in(tmp_path)

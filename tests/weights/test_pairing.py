@@ -141,6 +141,15 @@ def test_a_prefix_of_all_names_does_not_hide_what_changed(tmp_path):
     assert all(each.renamed_from == f"model.{name}" for name, each in pairs.items())
 
 
+def test_names_that_end_alike_by_chance_are_not_paired(tmp_path):
+    after = some_tensors()
+    del after["model.norm.weight"]
+    after["extra.model.norm.weight"] = np.ones(3, np.float32)
+    assert kinds(compared(tmp_path, some_tensors(), after)[0]) == {
+        "extra.model.norm.weight": "added", "model.norm.weight": "removed",
+    }  # fmt: skip
+
+
 def test_a_tied_embedding_that_is_now_stored_twice_is_no_change(tmp_path):
     after = some_tensors() | {HEAD: some_tensors()[EMBEDDING]}
     pairs, tie = compared(tmp_path, some_tensors(), after, (TIED, TIED))
