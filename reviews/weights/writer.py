@@ -13,6 +13,7 @@ from threading import Lock
 
 from hub.formats.safetensors_header import BITS_BY_DTYPE
 from reviews.weights.errors import WeightsError
+from reviews.weights.pieces import keep_heap
 from reviews.weights.tensors import Tensor
 
 INDEX = "model.safetensors.index.json"
@@ -45,6 +46,7 @@ def write_checkpoint(
 
     Raises: WeightsError: cancelled, file_outside, dtype_not_stored, or a tensor's own.
     """
+    keep_heap()
     with ExitStack() as kept:
         files = [_begin(kept, folder, name, tensors) for name, tensors in layout.items()]
         todo = [(file, at) for file in files for at in range(len(file.tensors))]

@@ -79,6 +79,14 @@ def elect(deltas: Sequence[Block], weights: Sequence[float], *, mean: bool = Tru
     return result
 
 
+def inner(left: Block, right: Block) -> float:
+    """The inner product in float64, in an order of summing that no processor or thread changes.
+
+    A BLAS would take its own, and start threads of its own.
+    """
+    return float(np.multiply(left, right, dtype=np.float64).sum())
+
+
 def kept_count(density: float, count: int) -> int:
     """How many of `count` elements a density keeps: rounded down, but at least one."""
     return min(count, max(1, int(density * count)))
@@ -119,11 +127,10 @@ class Products:
         return cls(np.zeros((count, count)))
 
     def add(self, blocks: Sequence[Block]) -> None:
-        """Take in one more piece of every vector, summed in float64."""
-        wide = [block.astype(np.float64, copy=False) for block in blocks]
-        for row, left in enumerate(wide):
-            for column in range(row, len(wide)):
-                product = float(np.dot(left, wide[column]))
+        """Take in one more piece of every vector."""
+        for row, left in enumerate(blocks):
+            for column in range(row, len(blocks)):
+                product = inner(left, blocks[column])
                 self.table[row, column] += product
                 if column != row:
                     self.table[column, row] += product

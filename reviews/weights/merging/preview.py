@@ -9,6 +9,7 @@ from math import isfinite, sqrt
 
 import numpy as np
 
+from reviews.weights.merging.formulas import inner
 from reviews.weights.tensors import Tensor
 
 
@@ -63,7 +64,7 @@ def _distances(merged: Tensor, parents: Sequence[Tensor | None]) -> list[Distanc
             if parent is not None:
                 other = parent.values(start, stop)
                 apart = values - other
-                sums[at] += [np.dot(apart, apart), np.dot(other, other)]
+                sums[at] += [inner(apart, apart), inner(other, other)]
     return [
         Distance(*map(float, each)) if parent else None
         for each, parent in zip(sums, alike, strict=True)

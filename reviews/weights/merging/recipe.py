@@ -26,16 +26,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from hub.formats.bounded_yaml import dump_yaml
 from hub.formats.path_patterns import PathPattern
 from reviews.weights.merging.methods import DTYPES, METHODS, Method
+from reviews.weights.places import place_of
 
-# The number of a layer in a name such as model.layers.4.mlp.up_proj.weight.
-_LAYER = re.compile(r"(?:^|\.)(?:layers?|h|blocks?|blk)\.(\d{1,6})\.")
 RECIPE_PATH = ".weighbridge/merge.yaml"
 
 
@@ -107,8 +105,8 @@ class Rule:
             return False
         if self.layers is None:
             return True
-        layer = _LAYER.search(name)
-        return layer is not None and self.layers[0] <= int(layer[1]) <= self.layers[1]
+        layer = place_of(name).layer
+        return layer is not None and self.layers[0] <= layer <= self.layers[1]
 
     def to_dict(self) -> dict[str, Any]:
         return _told(
