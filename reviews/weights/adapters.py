@@ -96,7 +96,7 @@ def with_adapter(base: Checkpoint, adapter: Checkpoint) -> Checkpoint:
     settings = adapter.adapter.config
     if settings.refused is not None:
         raise WeightsError("adapter_not_supported", reason=settings.refused)
-    factors, whole = _sorted_out(adapter.adapter.tensors)
+    factors, whole = sorted_out(adapter.adapter.tensors)
     tensors = dict(base.tensors)
     kept: LastUsed[tuple[Matrix, Matrix]] = LastUsed(_FACTORS_KEPT)
     for name, tensor in whole.items():
@@ -110,7 +110,7 @@ def with_adapter(base: Checkpoint, adapter: Checkpoint) -> Checkpoint:
     return replace(base, tensors=tensors, adapter=None, _kept=ExitStack())
 
 
-def _sorted_out(
+def sorted_out(
     tensors: Mapping[str, Tensor],
 ) -> tuple[dict[str, tuple[Tensor, Tensor, bool]], dict[str, Tensor]]:
     """The pairs (A, B, whether of an embedding) by module, and tensors stored whole by name."""
