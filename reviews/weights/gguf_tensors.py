@@ -76,6 +76,10 @@ class ReorderedTensor(Tensor):
         return self.inner.span
 
     @property
+    def recipe(self) -> str:
+        return f"reordered {self.heads}"
+
+    @property
     def has_codes(self) -> bool:
         return self.inner.has_codes
 
@@ -121,6 +125,10 @@ class ShiftedTensor(Tensor):
         return self.inner.span
 
     @property
+    def recipe(self) -> str:
+        return "shifted"
+
+    @property
     def has_codes(self) -> bool:
         return False
 
@@ -149,6 +157,10 @@ class TransposedTensor(Tensor):
     @property
     def span(self) -> Span | None:
         return self.inner.span
+
+    @property
+    def recipe(self) -> str:
+        return "transposed"
 
     @property
     def has_codes(self) -> bool:

@@ -94,7 +94,7 @@ class Tensor(ABC):
 
     @property
     def recipe(self) -> str:
-        """A text that, with `made_of`, determines the values; empty where bytes are stored."""
+        """How the values come from `made_of` or the bytes; empty where they are as they lie."""
         return ""
 
     def rows(self, start: int, stop: int) -> Floats:

@@ -62,6 +62,18 @@ def test_rows_of_queries_and_keys_come_in_the_order_of_transformers(tmp_path):
         assert len(one.values(9, 9)) == 0
 
 
+def test_equal_bytes_that_are_read_in_another_order_have_another_digest(tmp_path):
+    digests = set()
+    for heads in (2, 4):
+        path = write_gguf(
+            tmp_path / f"{heads}.gguf", {"blk.0.attn_q.weight": random(64, 32)}, kind="Q8_0",
+            attention__head_count=heads,
+        )  # fmt: skip
+        with open_checkpoint({"m.gguf": path}) as model:
+            digests.add(tensor_digest(model.tensors["model.layers.0.self_attn.q_proj.weight"]))
+    assert len(digests) == 2
+
+
 @pytest.mark.parametrize("kind", ["Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "F16", "BF16", "F32"])
 def test_numbers_are_those_of_the_reference_library(tmp_path, kind):
     used = GGMLQuantizationType[kind]
