@@ -104,6 +104,8 @@ def with_adapter(base: Checkpoint, adapter: Checkpoint) -> Checkpoint:
         tensors[target] = _renamed(tensor, target)
     for module, (a, b, embedding) in factors.items():
         name, inner = _adapted(module, base, tensors)
+        if a.shape[:1] != (settings.rank(module),):
+            raise WeightsError("adapter_does_not_fit", tensor=name, reason="rank")
         scaling = settings.scaling(module, a.shape[0])
         transposed = _is_transposed(inner, a, b, settings.fan_in_fan_out or embedding)
         tensors[name] = AdaptedTensor(inner, a, b, scaling, transposed, name, kept)

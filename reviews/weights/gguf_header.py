@@ -21,6 +21,7 @@ MAGIC = b"GGUF"
 MAX_HEADER_BYTES = 128 * 1024 * 1024
 MAX_PAIRS = 10_000
 MAX_STRINGS = 2_000_000
+MAX_TOKENS_BYTES = 32 * 1024 * 1024
 MAX_TEXT_BYTES = 1024 * 1024
 MAX_RANK = 4
 _LARGEST_ALIGNMENT = 1 << 16
@@ -103,10 +104,18 @@ class _Cursor:
         if self.strings > MAX_STRINGS:
             raise _refused("too_many_texts")
         if keep:
-            return tuple(self.text(MAX_NAME_BYTES * 8) for _ in range(count))
+            return self._tokens(count)
         for _ in range(count):
             self.skip(self.number("Q"))
         return ()
+
+    def _tokens(self, count: int) -> tuple[str, ...]:
+        start, found = self.at, []
+        for _ in range(count):
+            found.append(self.text())
+            if self.at - start > MAX_TOKENS_BYTES:
+                raise _refused("too_many_texts")
+        return tuple(found)
 
 
 def read_gguf_header(file: IO[bytes], *, file_bytes: int) -> GgufHeader:

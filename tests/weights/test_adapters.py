@@ -2,10 +2,12 @@
 
 import json
 import math
+import time
 
 import numpy as np
 import pytest
 
+from reviews.weights.adapter_config import Patterns, lora_config
 from reviews.weights.adapters import with_adapter
 from reviews.weights.digests import tensor_digest
 from reviews.weights.errors import WeightsError
@@ -58,6 +60,7 @@ def effective(tmp_path, tensors, *, base=BASE, config=None, **changes):
         ({"alpha_pattern": {"layers.0.*q_proj": 4, "q_proj": 5}}, 2.0),
         ({"alpha_pattern": {"proj": 5, "k_proj": 4}}, 3.0),
         ({"rank_pattern": {"q_proj": 2}, "r": 16}, 3.0),
+        ({"rank_pattern": {"q_proj": 2}, "r": 16, "use_rslora": True}, 6 / math.sqrt(2)),
     ],
 )
 def test_the_effect_is_base_plus_scaled_product(tmp_path, changes, scaling):
@@ -182,7 +185,7 @@ def test_what_cannot_be_worked_out_is_refused_by_its_setting(tmp_path, changes, 
         ({"r": 0}, "r"), ({"r": "8"}, "r"), ({"r": True}, "r"), ({"r": 10**9}, "r"),
         ({"lora_alpha": "x"}, "lora_alpha"), ({"lora_alpha": 1e300}, "lora_alpha"),
         ({"alpha_pattern": {"q_proj": None}}, "alpha_pattern"),
-        ({"alpha_pattern": [1]}, "alpha_pattern"),
+        ({"alpha_pattern": [1]}, "alpha_pattern"), ({"rank_pattern": {"a": 0}}, "rank_pattern"),
     ],
 )  # fmt: skip
 def test_wrong_settings_are_told(tmp_path, changes, field):
@@ -193,15 +196,26 @@ def test_wrong_settings_are_told(tmp_path, changes, field):
         ]
 
 
-@pytest.mark.parametrize("pattern", ["(a+)+$", "(.*.*)*.*x", "(", "[z-a]", "(?P<n>"])
-def test_a_hostile_pattern_costs_no_time(tmp_path, pattern):
-    module = "model.layers.0." + "a" * 60
-    tensors, _, _ = factors(module, 8, 6)
-    base = {f"{module}.weight": BASE[f"{QUERY}.weight"]}
-    try:
-        effective(tmp_path, tensors, base=base, alpha_pattern={pattern: 3})
-    except WeightsError as error:
-        assert error.code == "adapter_config_wrong"
+@pytest.mark.parametrize("pattern", ["(", "[z-a]", ")"])
+def test_a_pattern_that_is_none_is_refused(tmp_path, pattern):
+    with pytest.raises(WeightsError, match="adapter_config_wrong"):
+        effective(tmp_path, factors(QUERY, 8, 6)[0], alpha_pattern={pattern: 3})
+
+
+@pytest.mark.parametrize("pattern", ["((a{1000}){1000}){1000}", "(?i)q_proj", "a" * 301])
+def test_a_pattern_that_would_fill_the_memory_is_never_compiled(pattern):
+    with pytest.raises(WeightsError, match="adapter_config_wrong"):
+        lora_config(CONFIG | {"alpha_pattern": {pattern: 3}})
+
+
+def test_patterns_that_take_for_ever_are_given_up():
+    start = time.process_time()
+    patterns = Patterns({f"(.*?,)+(.*?,)+(.*?,)+(.*?,)+P{count}": 1 for count in range(40)})
+    module = ",".join(map(str, range(60)))
+    with pytest.raises(WeightsError, match="adapter_config_wrong"):
+        for _ in range(1000):
+            patterns.get(module, 0)
+    assert time.process_time() - start < 10
 
 
 @pytest.mark.parametrize(
@@ -223,6 +237,11 @@ def test_an_adapter_of_another_base_is_refused(tmp_path, tensors, reason):
     with pytest.raises(WeightsError, match="adapter_does_not_fit") as raised:
         effective(tmp_path, tensors)
     assert raised.value.parameters["reason"] == reason
+
+
+def test_factors_of_another_rank_than_the_settings_say_are_refused(tmp_path):
+    with pytest.raises(WeightsError, match="reason=rank"):
+        effective(tmp_path, factors(QUERY, 8, 6)[0], r=4)
 
 
 def test_a_checkpoint_without_an_adapter_is_refused(tmp_path):
