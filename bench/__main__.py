@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import gate, pages, runs, wire
+from bench import gate, pages, runs, weights, wire
 from bench.hub import BenchHub
 from bench.rows import Absent, Row, table, write
 from demo.console import Console
@@ -25,7 +25,7 @@ GROUPS: dict[str, Measure | None] = {
     "reviews": None,
     "runs": runs.measure,
     "gate": gate.measure,
-    "weights": None,
+    "weights": weights.measure,
 }
 RESULT = Path("bench.json")
 

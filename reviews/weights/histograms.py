@@ -17,7 +17,7 @@ BINS = 64
 WIDEST = 8.0
 # Up to so many elements every one is counted for the overlay.
 WHOLE = 1 << 17
-EXPONENTS = 256
+PAIRS = 1 << 16
 _BIAS = 127
 
 
@@ -79,18 +79,15 @@ def step_of(shape: tuple[int, int]) -> int:
 
 
 def count_octaves(magnitudes: Floats) -> Counts:
-    """How often each binary exponent occurs among numbers >= 0, [EXPONENTS].
+    """How often each pair of binary exponents occurs in neighbours among numbers >= 0, [PAIRS].
 
-    Two neighbours make one 16-bit number to count, which halves the counting.
+    Two exponents of 8 bits make one number to count, which halves the counting.
     """
     bits = magnitudes.astype(np.float32, copy=False).view(np.int32)
     exponents = (bits >> 23).astype(np.uint8)
-    even = len(exponents) & ~1
-    pairs = np.bincount(exponents[:even].view(np.uint16), minlength=EXPONENTS**2)
-    square = pairs.reshape(EXPONENTS, EXPONENTS)
-    counts = square.sum(axis=0) + square.sum(axis=1)
-    counts[exponents[even:]] += 1
-    return counts
+    if len(exponents) % 2:
+        exponents = np.append(exponents, np.uint8(0))
+    return np.bincount(exponents.view(np.uint16).astype(np.int64), minlength=PAIRS)
 
 
 def overlay(base: Counts, candidate: Counts, step: int) -> Overlay | None:
@@ -109,8 +106,10 @@ def overlay(base: Counts, candidate: Counts, step: int) -> Overlay | None:
     return Overlay(low, high, binned[0], binned[1], (beyond[0], beyond[1]), step)
 
 
-def octaves(counts: Counts) -> Octaves | None:
-    """None where nothing changed. Changes below 2^-126 count as none."""
+def octaves(pairs: Counts) -> Octaves | None:
+    """Of `count_octaves`; None where nothing changed. Changes below 2^-126 count as none."""
+    square = pairs.reshape(256, 256)
+    counts = square.sum(axis=0) + square.sum(axis=1)
     present = np.flatnonzero(counts[1:] > 0) + 1
     if len(present) == 0:
         return None

@@ -15,6 +15,8 @@ Ranges = tuple[tuple[int, int], ...]
 
 # A change is called local when it leaves at least this share of the rows (columns) untouched.
 UNTOUCHED = 0.5
+# Where there are more columns, memory does not allow to follow each of them.
+MOST_COLUMNS = 1 << 20
 # Ranges kept: a fine-tune that met half of the tokens needs no list.
 KEPT_RANGES = 64
 # "Scaled": what one factor leaves unexplained, of the block's norm (above bf16's rounding, about
@@ -52,7 +54,8 @@ class Norms:
 def find_block(base: Tensor, candidate: Tensor, rows: Norms, by_column: Doubles) -> Block | None:
     """The block that a change keeps to; None when it is spread over the tensor.
 
-    `by_column` is the largest change in each column. Columns are only read again when needed.
+    `by_column` is the largest change in each column, empty where it was not followed.
+    Columns are only read again when needed.
     """
     effect, factor = _effect(rows, np.ones(len(rows.change), dtype=bool))
     if effect != "changed":
@@ -61,7 +64,7 @@ def find_block(base: Tensor, candidate: Tensor, rows: Norms, by_column: Doubles)
     if touched.mean() <= UNTOUCHED:
         return Block("rows", *_effect(rows, touched), int(touched.sum()), ranges_of(touched))
     touched = by_column > 0
-    if touched.mean() <= UNTOUCHED:
+    if len(touched) and touched.mean() <= UNTOUCHED:
         columns = _column_norms(base, candidate)
         found = _effect(columns, touched)
         return Block("columns", *found, int(touched.sum()), ranges_of(touched))

@@ -128,7 +128,7 @@ def _side(
 ) -> tuple[Side, Floats]:
     """The sums of one side; and its values, zero where they are not finite."""
     counts = count_codes(codes, values, dtype, step)
-    largest = max(float(values.max()), -float(values.min()))
+    largest = _largest(codes, values, dtype)
     nan = inf = 0
     if not np.isfinite(largest):
         nan, inf = int(np.isnan(values).sum()), int(np.isinf(values).sum())
@@ -138,12 +138,19 @@ def _side(
     return Side(_row_squares(values, largest, width), largest, nan, inf, counts), values
 
 
+def _largest(codes: Codes | None, values: Floats, dtype: str) -> float:
+    """The largest magnitude; NaN or infinite where such an element is."""
+    if codes is not None and dtype == "BF16":
+        return float(decode((codes.view(np.uint16) & 0x7FFF).max(keepdims=True), dtype)[0])
+    return max(float(values.max()), -float(values.min()))
+
+
 def _change(old: Floats, new: Floats, width: int) -> Change:
     change = new - old
     sizes = np.abs(change)
     by_column = sizes.reshape(-1, width).max(axis=0)
     squares = _row_squares(change, float(by_column.max()), width)
-    by_row = sizes.reshape(-1, width).sum(axis=1).astype(np.float64)
+    by_row = np.vecdot(sizes.reshape(-1, width), np.ones(width, sizes.dtype)).astype(np.float64)
     return Change(squares, by_row, by_column.astype(np.float64), count_octaves(sizes))
 
 

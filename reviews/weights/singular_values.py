@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reviews.weights.pieces import Doubles
-from reviews.weights.tensors import PIECE, Tensor
+from reviews.weights.tensors import Tensor
 
 # Up to this side an exact SVD is used; up to the next one the eigenvalues of the Gram matrix, which
 # are blind below 1e-8 of the largest singular value; beyond it only leading values are computed.
@@ -15,6 +15,8 @@ _SVD_SIDE = 256
 _GRAM_SIDE = 2048
 _DIRECTIONS = 128
 _PASSES = 4
+# Elements of a block of rows: 16 MB in float64, enough for fast products.
+_BLOCK = 1 << 21
 # Operations a second that are counted on, on one core (float64).
 _FLOPS = 8e9
 
@@ -82,7 +84,7 @@ class Difference:
         return change
 
     def spans(self) -> list[tuple[int, int]]:
-        step = max(1, PIECE // self.columns)
+        step = max(1, _BLOCK // self.columns)
         return [(row, min(row + step, self.rows)) for row in range(0, self.rows, step)]
 
     def small(self) -> Values:
@@ -117,7 +119,7 @@ class Difference:
         for start, stop in self.spans():
             whole[start:stop] = self.block(start, stop)
         gram = np.zeros((self.rows, self.rows))
-        step = max(1, PIECE // self.rows)
+        step = max(1, _BLOCK // self.rows)
         for column in range(0, self.columns, step):
             part = whole[:, column : column + step].astype(np.float64)
             gram += part @ part.T

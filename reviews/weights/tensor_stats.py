@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from reviews.weights.errors import WeightsError
-from reviews.weights.histograms import EXPONENTS, Octaves, Overlay, octaves, overlay, step_of
-from reviews.weights.localised import Block, Norms, find_block
+from reviews.weights.histograms import PAIRS, Octaves, Overlay, octaves, overlay, step_of
+from reviews.weights.localised import MOST_COLUMNS, Block, Norms, find_block
 from reviews.weights.pieces import Piece, bounds, keep_heap, sum_piece
 from reviews.weights.tensors import Tensor
 from reviews.weights.top_rows import RowChange, top_rows
@@ -141,11 +141,12 @@ class _Sums:
         self.tensors = base, candidate
         self.rows = Norms(np.zeros(rows), np.zeros(rows), np.zeros(rows))
         self.sizes = np.zeros(rows)
-        self.by_column = np.zeros(columns)
+        self.by_column = np.zeros(columns if columns <= MOST_COLUMNS else 0)
+        self.max_change = 0.0
         self.counts = [np.zeros(1 << 16, dtype=np.int64) for _ in self.tensors]
         self.largest = [0.0, 0.0]
         self.not_finite = [[0, 0], [0, 0]]
-        self.octaves = np.zeros(EXPONENTS, dtype=np.int64)
+        self.octaves = np.zeros(PAIRS, dtype=np.int64)
         self.changed = 0
         self.is_cast = base.dtype != candidate.dtype
 
@@ -164,8 +165,10 @@ class _Sums:
             self.rows.change[rows] += change.squares
             self.sizes[rows] += change.sizes
             self.octaves += change.octaves
-            columns = slice(piece.column, piece.column + len(change.by_column))
-            np.maximum(self.by_column[columns], change.by_column, out=self.by_column[columns])
+            self.max_change = max(self.max_change, float(change.by_column.max()))
+            if len(self.by_column):
+                columns = self.by_column[piece.column : piece.column + len(change.by_column)]
+                np.maximum(columns, change.by_column, out=columns)
 
     def finish(self) -> TensorStats:
         base, candidate = self.tensors
@@ -180,7 +183,7 @@ class _Sums:
             change_norm=sqrt(change),
             relative=sqrt(change / old) if old else None,
             cosine=_cosine(old, new, change),
-            max_change=float(self.by_column.max(initial=0)),
+            max_change=self.max_change,
             mean_change=float(self.sizes.sum()) / count,
             is_cast=self.is_cast,
             values=overlay(self.counts[0], self.counts[1], step_of(base.matrix)),
