@@ -29,6 +29,9 @@ from reviews.weights.merging.formulas import (
 from reviews.weights.merging.methods import Method
 from reviews.weights.tensors import Tensor
 
+# Elements of a task vector that are held rather than worked out again: at most 32 MB a thread.
+_HELD = 1 << 22
+
 # From the bounds of a piece to its numbers.
 Work = Callable[[int, int], Block]
 
@@ -116,10 +119,18 @@ def _thinning(job: Job, part: Part, keep: str | None) -> Callable[[Block, int], 
         return lambda delta, start: delta
     if keep == "largest":
         count = kept_count(part.density, job.base.count)
-        chosen: Largest = largest(partial(job.deltas, part), count)
+        chosen: Largest = largest(_readings(job, part), count)
         return lambda delta, start: delta * chosen.kept(delta, start)
     drawn = Drawn.of(part.density, job.seed, part.digest, job.base.name)
     return lambda delta, start: rescale_kept(delta, drawn.kept(delta, start), part.density)
+
+
+def _readings(job: Job, part: Part) -> Callable[[], Iterator[Block]]:
+    """The task vector from its start, as often as it is asked for; small ones are kept."""
+    if job.base.count > _HELD:
+        return partial(job.deltas, part)
+    held = list(job.deltas(part))
+    return lambda: iter(held)
 
 
 def _slerp(job: Job) -> Work:
