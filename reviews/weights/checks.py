@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from reviews.weights.checkpoint import Checkpoint
+from reviews.weights.digests import tensor_digest
 from reviews.weights.dtypes import BYTES, FLOATS, Floats
 from reviews.weights.errors import Problem, WeightsError
-from reviews.weights.families import Expected, expected_tensors, needs_head
+from reviews.weights.families import Expected, expected_tensors, knows_heads, needs_head
 from reviews.weights.tensors import Tensor
+from reviews.weights.ties import embedding_names, is_tied, says_tied
 
 # Facts that the checks tell but that stop nothing.
 NOT_BLOCKING = frozenset({"config_not_checked"})
@@ -40,6 +42,7 @@ def check_checkpoint(
         for tensor in {**beside, **checkpoint.tensors}.values():
             problems += check_values(tensor)
             progress(tensor)
+        problems += _ties(checkpoint)
     return problems
 
 
@@ -96,6 +99,14 @@ def _not_finite(tensor: Tensor, start: int, stop: int) -> Floats | None:
     return None if np.isfinite(found).all() else found
 
 
+def _ties(checkpoint: Checkpoint) -> list[Problem]:
+    """tie_contradicted: the configuration makes one of two embeddings that differ: one is lost."""
+    names = embedding_names(checkpoint)
+    if names is None or not says_tied(checkpoint.config) or is_tied(checkpoint, tensor_digest):
+        return []
+    return [Problem("tie_contradicted", names[1], {"other": names[0]})]
+
+
 def _against_config(checkpoint: Checkpoint) -> list[Problem]:
     if checkpoint.format == "adapter" or not checkpoint.tensors:
         return []
@@ -119,10 +130,13 @@ def _names_and_shapes(
     tensors: Mapping[str, Tensor], config: Mapping[str, Any], family: Expected
 ) -> Iterator[Problem]:
     """missing, unexpected, shape_mismatch. A body alone is stored without its prefix."""
-    bare = not any(name.startswith(family.prefix) for name in tensors)
-    prefix = "" if bare else family.prefix
+    # "transformer." also begins the body of models that answer questions.
+    prefixes = (family.prefix, "transformer.")
+    starts = (each for each in prefixes if any(name.startswith(each) for name in tensors))
+    prefix = next(starts, "")
     wanted = {prefix + name: shape for name, shape in family.required.items()}
-    head = None if bare else needs_head(config, family)
+    closed = knows_heads(config)
+    head = needs_head(config, family) if prefix else None
     if head is not None:
         wanted[head] = family.heads[head]
     for name, shape in wanted.items():
@@ -130,7 +144,8 @@ def _names_and_shapes(
             yield Problem("missing", name, {"expected": list(shape)})
     for name, tensor in tensors.items():
         expected = wanted.get(name, family.heads.get(name))
-        if expected is None and family.ignored.fullmatch(name) is None:
+        of_body = name.startswith(prefix)
+        if expected is None and family.ignored.fullmatch(name) is None and (of_body or closed):
             yield Problem("unexpected", name, {"file": tensor.file})
         elif expected is not None and tensor.shape != expected:
             about = {"expected": list(expected), "found": list(tensor.shape), "file": tensor.file}

@@ -16,6 +16,11 @@ from reviews.weights.ties import says_tied
 Shape = tuple[int, ...]
 _LARGEST = 1 << 32
 _MOST_LAYERS = 2_000
+_KNOWN_HEADS = (
+    "Model", "ForCausalLM", "ForMaskedLM", "ForPreTraining", "ForSequenceClassification",
+    "ForTokenClassification", "ForQuestionAnswering", "ForNextSentencePrediction",
+    "ForMultipleChoice",
+)  # fmt: skip
 
 
 @dataclass
@@ -56,6 +61,8 @@ def _layers(config: Mapping[str, Any], name: str) -> range:
 
 
 def _labels(config: Mapping[str, Any]) -> int:
+    if any(name.endswith("ForMultipleChoice") for name in _architectures(config)):
+        return 1
     names = config.get("id2label")
     return len(names) if isinstance(names, dict) and names else _size(config, "num_labels", 2)
 
@@ -97,7 +104,8 @@ def _decoder(config: Mapping[str, Any]) -> Expected:
             found.required[f"{place}self_attn.k_norm.weight"] = (head,)
     found.heads = {
         "lm_head.weight": (vocabulary, hidden),
-        "score.weight": (_labels(config), hidden),
+        **_linear("score", _labels(config), hidden),
+        **_linear("qa_outputs", 2, hidden),
     }
     return found
 
@@ -126,6 +134,8 @@ def _gpt2(config: Mapping[str, Any]) -> Expected:
     found.heads = {
         "lm_head.weight": (vocabulary, width),
         "score.weight": (_labels(config), width),
+        **_linear("classifier", _labels(config), width),
+        **_linear("qa_outputs", 2, width),
     }
     return found
 
@@ -155,7 +165,7 @@ def _bert(config: Mapping[str, Any]) -> Expected:
         **_linear("bert.pooler.dense", hidden, hidden),
         **_linear("pooler.dense", hidden, hidden),
         **_linear("classifier", _labels(config), hidden),
-        **_linear("qa_outputs", _labels(config), hidden),
+        **_linear("qa_outputs", 2, hidden),
         **_linear("cls.predictions.transform.dense", hidden, hidden),
         **_affine("cls.predictions.transform.LayerNorm", hidden),
         **_linear("cls.predictions.decoder", vocabulary, hidden),
@@ -173,10 +183,19 @@ def _affine(name: str, size: int) -> dict[str, Shape]:
     return {f"{name}.weight": (size,), f"{name}.bias": (size,)}
 
 
+def _architectures(config: Mapping[str, Any]) -> list[str]:
+    names = config.get("architectures")
+    return [str(each) for each in names] if isinstance(names, list) else []
+
+
+def knows_heads(config: Mapping[str, Any]) -> bool:
+    """Whether the model's class is one whose head is known here, so that nothing else may be."""
+    return all(name.endswith(_KNOWN_HEADS) for name in _architectures(config))
+
+
 def needs_head(config: Mapping[str, Any], family: Expected) -> str | None:
     """The head that must be stored: a causal model's output, unless it is tied."""
-    names = config.get("architectures")
-    causal = isinstance(names, list) and any(str(each).endswith("ForCausalLM") for each in names)
+    causal = any(name.endswith("ForCausalLM") for name in _architectures(config))
     if not causal or says_tied(dict(config)):
         return None
     return "lm_head.weight" if "lm_head.weight" in family.heads else None

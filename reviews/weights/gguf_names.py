@@ -120,7 +120,9 @@ def rotary_heads(name: str, architecture: str, config: Mapping[str, Any]) -> int
 
 def implied_config(values: Mapping[str, Any], architecture: str) -> dict[str, Any]:
     """The sizes of the model as `config.json` would name them, from a GGUF header's values."""
-    config: dict[str, Any] = {"model_type": _MODEL_TYPES.get(architecture, architecture)}
+    experts = values.get(f"{architecture}.expert_count", 0) != 0  # Mixtral is a "llama" to GGUF
+    family = f"{architecture}_moe" if experts else architecture
+    config: dict[str, Any] = {"model_type": _MODEL_TYPES.get(family, family)}
     names = _GPT2_CONFIG if architecture == "gpt2" else _CONFIG
     for key, name in names.items():
         value = values.get(f"{architecture}.{key}")

@@ -144,6 +144,23 @@ def test_an_output_that_is_not_tied_must_be_there(tmp_path, tiny):
     assert told(problems(folder)) == [("missing", "lm_head.weight")]
 
 
+def test_a_head_of_another_class_is_not_judged_and_the_body_is(tmp_path, tiny):
+    held = {**tiny, "v_head.weight": np.ones(3, np.float32), "model.x": np.ones(3, np.float32)}
+    config = LLAMA | {"architectures": ["LlamaForRewards"]}
+    assert told(problems(write_model(tmp_path, held, config=config))) == [("unexpected", "model.x")]
+    assert ("unexpected", "v_head.weight") in told(
+        problems(write_model(tmp_path, held, config=LLAMA))
+    )
+
+
+def test_two_embeddings_that_the_configuration_makes_one_must_be_equal(tmp_path, tiny):
+    embedding = tiny["model.embed_tokens.weight"]
+    folder = write_model(tmp_path, {**tiny, "lm_head.weight": embedding.copy()}, config=LLAMA)
+    assert problems(folder) == []
+    folder = write_model(tmp_path, {**tiny, "lm_head.weight": embedding * 2}, config=LLAMA)
+    assert told(problems(folder)) == [("tie_contradicted", "lm_head.weight")]
+
+
 def test_a_body_without_its_head_is_sound(tmp_path, tiny):
     held = {name.removeprefix("model."): each for name, each in tiny.items()}
     assert problems(write_model(tmp_path, held, config=LLAMA)) == []
@@ -200,6 +217,9 @@ GPT2 = {"n_layer": 2, "n_embd": 48, "n_head": 4, "vocab_size": 60, "n_positions"
 @pytest.mark.parametrize(
     ("kind", "sizes", "heads"),
     [
+        ("gpt2", GPT2, ["GPT2ForTokenClassification", "GPT2ForQuestionAnswering"]),
+        ("bert", SMALL | {"intermediate_size": 96}, ["BertForMultipleChoice"]),
+        ("llama", SMALL, ["LlamaForTokenClassification", "LlamaForQuestionAnswering"]),
         ("gpt2", GPT2, ["GPT2Model", "GPT2LMHeadModel", "GPT2ForSequenceClassification"]),
         (
             "bert", SMALL | {"num_labels": 5, "intermediate_size": 96},
@@ -229,4 +249,11 @@ def test_a_gguf_is_checked_against_its_own_header(tmp_path):
     )  # fmt: skip
     found = problems(tmp_path)
     assert {each.code for each in found} == {"missing"}
+    assert all(blocks(each) for each in found)
     assert "model.layers.0.mlp.up_proj.weight" in {each.tensor for each in found}
+
+
+def test_experts_in_a_gguf_are_not_taken_for_a_plain_model(tmp_path):
+    tensors = {"token_embd.weight": np.ones((3, 32)), "blk.0.ffn_up_exps.weight": np.ones((2, 32))}
+    write_gguf(tmp_path / "m.gguf", tensors, tokens="abc", embedding_length=32, expert_count=2)
+    assert told(problems(tmp_path)) == [("config_not_checked", None)]
