@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,12 @@ import numpy.typing as npt
 
 from reviews.weights.merging.formulas import Block, Mask
 
+# One element in so many is looked at first; a prime, so that not every one is of the same column.
+_SPARSE = 61
+# Vectors of so few elements are looked at whole.
+_FEW = 1 << 14
+# Elements that are held at most to find the k-th among them: 8 MB.
+_MOST_BETWEEN = 1 << 21
 _DIGIT = 16  # bits counted at once: 65,536 counters
 
 
@@ -42,10 +49,53 @@ class Largest:
 def largest(pieces: Callable[[], Iterator[Block]], keep: int) -> Largest:
     """Choose `keep` (at least 1) elements of a vector that `pieces` reads anew, from its start.
 
-    The k-th magnitude is exact, found digit by digit as floats of one sign sort like their bits:
-    two readings of float32 (four of float64), and one more where equal ones must be told apart.
-    The memory is that of one piece, whatever the size of the vector.
+    The k-th magnitude is exact: a sample tells between which two it lies, and those between are
+    looked at one by one; where they are too many, or the sample was wrong, digits are counted.
+    Either takes two readings, or three where equal ones must be told apart, and little memory.
     """
+    found = _between(pieces, keep) or _by_digits(pieces, keep)
+    magnitude, left, equal = found
+    cut = _cut(pieces, magnitude, left) if left < equal else np.iinfo(np.int64).max
+    return Largest(magnitude, int(cut))
+
+
+def _between(pieces: Callable[[], Iterator[Block]], keep: int) -> tuple[float, int, int] | None:
+    """The k-th magnitude, how many of the elements equal to it are kept, and how many there are."""
+    low, high = _bounds(pieces, keep)
+    above, inside, count = 0, [], 0
+    for piece in pieces():
+        size = np.abs(piece)
+        above += int(np.count_nonzero(size > high))
+        inside.append(size[(size >= low) & (size <= high)])
+        count += len(inside[-1])
+        if count > _MOST_BETWEEN:
+            return None
+    if not above < keep <= above + count:
+        return None
+    between = np.concatenate(inside)
+    magnitude = np.partition(between, above + count - keep)[above + count - keep]
+    left = keep - above - int(np.count_nonzero(between > magnitude))
+    return magnitude.item(), left, int(np.count_nonzero(between == magnitude))
+
+
+def _bounds(pieces: Callable[[], Iterator[Block]], keep: int) -> tuple[float, float]:
+    """Two magnitudes between which the k-th lies, but for one vector in many thousands."""
+    sample, count = [], 0
+    for piece in pieces():
+        sample.append(np.abs(piece[::_SPARSE]))
+        count += len(piece)
+    if count <= _FEW:
+        return 0.0, np.inf
+    drawn = np.sort(np.concatenate(sample))[::-1]
+    share = keep / count
+    place, slack = share * len(drawn), 4 * sqrt(share * (1 - share) * len(drawn)) + 2
+    first, last = int(place - slack), int(place + slack)
+    low = drawn[last].item() if last < len(drawn) else 0.0
+    return low, drawn[first].item() if first >= 0 else np.inf
+
+
+def _by_digits(pieces: Callable[[], Iterator[Block]], keep: int) -> tuple[float, int, int]:
+    """The same from counts of bits, digit by digit: floats of one sign sort as their bits do."""
     prefix, left, equal, floats = 0, keep, 0, np.dtype(np.float32)
     shift = None
     while shift is None or shift > 0:
@@ -65,8 +115,7 @@ def largest(pieces: Callable[[], Iterator[Block]], keep: int) -> Largest:
         prefix = prefix << _DIGIT | ((1 << _DIGIT) - 1 - place)
         equal = int(counts[::-1][place])
     magnitude = np.array([prefix], dtype=f"u{floats.itemsize}").view(floats)[0].item()
-    cut = _cut(pieces, magnitude, left) if left < equal else np.iinfo(np.int64).max
-    return Largest(magnitude, int(cut))
+    return magnitude, left, equal
 
 
 def _cut(pieces: Callable[[], Iterator[Block]], magnitude: float, keep: int) -> int:

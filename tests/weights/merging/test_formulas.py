@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from reviews.weights.merging import choosing
 from reviews.weights.merging.barrier import loss_barrier
 from reviews.weights.merging.choosing import Drawn, largest
 from reviews.weights.merging.formulas import (
@@ -194,6 +195,38 @@ def test_the_largest_are_those_that_sorting_finds(values, density, size, floats)
     want = np.zeros(len(delta), dtype=bool)
     want[np.argsort(-np.abs(delta), kind="stable")[:keep]] = True
     assert np.array_equal(got, want)
+
+
+@pytest.mark.parametrize("floats", [np.float32, np.float64])
+@pytest.mark.parametrize("keep", [1, 40, 60_000, 119_999, 120_000])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda random: random.normal(size=120_000),
+        lambda random: random.normal(size=120_000).round(1),
+        lambda random: np.zeros(120_000),
+        lambda random: np.where(random.random(120_000) < 0.3, random.normal(size=120_000), 0),
+        # What is sampled is nothing like the rest: the count of digits has to find it.
+        lambda random: np.where(np.arange(120_000) % 61 == 0, 9, random.normal(size=120_000)),
+    ],
+)
+def test_the_largest_of_many_are_found_whatever_they_look_like(make, keep, floats):
+    delta = make(np.random.default_rng(3)).astype(floats)
+    chosen = largest(lambda: iter(np.split(delta, 4)), keep)
+    order = np.argsort(-np.abs(delta), kind="stable")
+    want = np.zeros(len(delta), dtype=bool)
+    want[order[:keep]] = True
+    assert chosen.magnitude == np.abs(delta[order[keep - 1]])
+    parts = [chosen.kept(piece, 30_000 * at) for at, piece in enumerate(np.split(delta, 4))]
+    assert np.array_equal(np.concatenate(parts), want)
+
+
+def test_too_many_equal_magnitudes_are_counted_and_not_held(monkeypatch):
+    monkeypatch.setattr(choosing, "_MOST_BETWEEN", 1_000)
+    delta = np.random.default_rng(4).normal(size=50_000).round(1).astype(np.float32)
+    chosen = largest(lambda: iter([delta]), 20_000)
+    assert chosen.kept(delta, 0).sum() == 20_000
+    assert chosen.magnitude == np.sort(np.abs(delta))[-20_000]
 
 
 def test_lots_are_alike_in_any_pieces_and_fair():
