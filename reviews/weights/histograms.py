@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import gcd
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,8 @@ Counts = npt.NDArray[np.int64]
 BINS = 64
 # Values further out than this many standard deviations are counted, but do not widen the axis.
 WIDEST = 8.0
-# Up to so many elements every one is counted for the overlay.
-WHOLE = 1 << 17
+# Elements of a tensor that are counted for the overlay: a bin with 1 % of them is known to 4 %.
+SHOWN = 1 << 16
 PAIRS = 1 << 16
 _BIAS = 127
 
@@ -70,12 +71,16 @@ def count_codes(codes: Codes | None, values: Floats, dtype: str, step: int) -> C
     return np.bincount(codes[::step].astype(np.int64), minlength=1 << 16)
 
 
-def step_of(shape: tuple[int, int]) -> int:
-    """Large matrices show every 5th element: coprime to the columns, so that each has its turn."""
-    rows, columns = shape
-    if rows * columns <= WHOLE:
-        return 1
-    return 5 if columns % 5 else 7
+def step_of(matrix: tuple[int, int]) -> int:
+    """How many elements stand for one, so that SHOWN at least are counted.
+
+    Coprime to the columns, so that each of them has its turn.
+    """
+    rows, columns = matrix
+    step = max(1, rows * columns // SHOWN)
+    while gcd(step, columns) > 1:
+        step -= 1
+    return step
 
 
 def count_octaves(magnitudes: Floats) -> Counts:
