@@ -14,10 +14,13 @@ from hub.models import Repository, User
 from hub.policies import Actor
 from reviews.actions.pull_requests import open_pull_request
 from reviews.actions.timeline import add_comment
+from reviews.actions.weights import request_comparison, sides_of
+from reviews.actions.weights_checks import weights_requirement
 from reviews.changes import change_of
 from reviews.jobs.pushes import record_push
 from reviews.models import Discussion, DiscussionStatus
 from reviews.policies import may_push
+from reviews.web.weights_pages import TAB
 
 PULL_REQUESTS_NAMED = 100
 
@@ -33,7 +36,10 @@ def connect() -> None:
     registries.count_discussions = count_discussions
     registries.integrity_checks.append(merged_stand)
     registries.repository_tabs.append(community_tab)
+    registries.pull_request_tabs.append(TAB)
+    registries.requirements.append(weights_requirement)
     events.revision_pushed.connect(follow_ref, dispatch_uid="reviews.follow_ref")
+    events.change_proposed.connect(compare, dispatch_uid="reviews.compare")
 
 
 def count_discussions(user: User, repositories: QuerySet[Repository]) -> int:
@@ -100,3 +106,9 @@ def follow_ref(sender: Any, repository: Repository, ref: str, actor: Any, **_mor
     number = ref.removeprefix("refs/pr/")
     if ref.startswith("refs/pr/") and number.isdecimal():
         record_push(repository, int(number), by=actor)
+
+
+def compare(sender: Any, repository: Repository, change: Change, **_more: Any) -> None:
+    """A proposal's weights are compared before anybody looks."""
+    if (sides := sides_of(repository, change)) is not None:
+        request_comparison(*sides)

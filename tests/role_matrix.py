@@ -8,7 +8,7 @@ that is merged below.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -67,6 +67,7 @@ class Route:
     prepare: Callable[[World], None] = lambda world: None
     # More keywords of the address, from what `prepare` made.
     more_kwargs: Callable[[World], dict[str, Any]] = lambda world: {}
+    query: Mapping[str, str] = field(default_factory=dict)
     # A function view does not look at tokens: only browsers use it.
     takes_tokens: bool = True
 

@@ -26,6 +26,7 @@ WIDTHS = (360, 1440)
 THEMES = ("light", "dark")
 LANGUAGES = ("en", "zh-hans")
 HEIGHT = 900
+EDITED = "model.layers.1.self_attn.q_proj.weight"
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,9 @@ def member_pages(story: LittleStory) -> dict[str, str]:
         "pull-merged-files": f"{good}/files",
         "pull-merged-benchmarks": f"{good}/benchmarks",
         "pull-merged-commits": f"{good}/commits",
+        "pull-merged-weights": f"{good}/weights",
+        "pull-merged-tensor": f"{good}/weights?tensor={EDITED}",
+        "weights-between": f"{model}/weights?candidate=refs/pr/1",
         "pull-refused": bad,
         "pull-refused-benchmarks": f"{bad}/benchmarks",
         "pull-refused-examples": f"{bad}/examples",

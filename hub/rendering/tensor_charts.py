@@ -49,6 +49,10 @@ class Spectrum:
     edge: float | None
     ticks: tuple[Tick, ...]
 
+    @property
+    def noise_height(self) -> float:
+        return round(HEIGHT - (self.edge or 0.0), 1)
+
 
 def spectrum(sigma: Sequence[float], edge: float | None) -> Spectrum | None:
     """The positive ones of `sigma`, the largest first; `edge` is where rounding noise begins."""

@@ -78,6 +78,8 @@ STATES: dict[str, State] = {
     "comment": State("plain", "comment", gettext_lazy("commented")),
     "added": State("pass", "plus", gettext_lazy("added")),
     "modified": State("wait", "edit", gettext_lazy("modified")),
+    "changed": State("run", "edit", gettext_lazy("changed")),
+    "alarm": State("wait", "warn", gettext_lazy("look at this")),
     "deleted": State("fail", "trash", gettext_lazy("deleted")),
     "renamed": State("run", "chevron", gettext_lazy("renamed")),
 }

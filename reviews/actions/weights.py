@@ -8,10 +8,20 @@ from typing import Any
 from django.core.cache import cache
 from django.db import transaction
 
+from hub.errors import NotFoundError
 from hub.extensions import Change
 from hub.models import Repository
+from hub.policies import Actor
+from reviews.actions.timeline import add_comment
+from reviews.changes import change_of
 from reviews.jobs.weight_files import WeightFile, files_digest, weight_files
-from reviews.models import ComparisonState, WeightsComparison
+from reviews.models import (
+    ComparisonState,
+    Discussion,
+    TensorComparison,
+    TimelineEvent,
+    WeightsComparison,
+)
 from reviews.tasks import compare_weights
 from reviews.weights.tensor_stats import VERSION
 
@@ -62,6 +72,16 @@ def comparison_of(base: Side, candidate: Side) -> WeightsComparison | None:
     ).first()
 
 
+def tensor_comparison(row: WeightsComparison, tensor: str) -> TensorComparison | None:
+    """All numbers of one tensor; None where there are none."""
+    key = next((each["key"] for each in row.structure if each["name"] == tensor), None)
+    if key is None:
+        return None
+    return TensorComparison.objects.filter(
+        base_digest=key[0], candidate_digest=key[1], version=row.version
+    ).first()
+
+
 @transaction.atomic
 def request_comparison(base: Side, candidate: Side) -> WeightsComparison:
     """The comparison of two sides, given to a worker unless somebody has asked before."""
@@ -96,3 +116,17 @@ def retry_comparison(base: Side, candidate: Side) -> WeightsComparison:
         compare_weights.delay_on_commit(row.pk)
         row.refresh_from_db()
     return row
+
+
+def comment_on_tensor(
+    discussion: Discussion, actor: Actor, *, tensor: str, text: str
+) -> TimelineEvent:
+    """Say something about one tensor of a proposal.
+
+    Raises: NotFoundError: neither side of the proposal has such a tensor.
+    """
+    sides = sides_of(discussion.repository, change_of(discussion))
+    row = None if sides is None else comparison_of(*sides)
+    if row is None or not any(each["name"] == tensor for each in row.structure):
+        raise NotFoundError(f"There is no tensor {tensor[:200]} in this pull request.")
+    return add_comment(discussion, actor, text, about={"tensor": tensor})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver
 
 from hub.http.routing import api
-from reviews.api import views
+from reviews.api import views, weights
 
 _ONE = "/discussions/<int:number>"
 
@@ -17,6 +17,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     api(f"{_ONE}/comment/<str:event>/hide", views.CommentHideView.as_view(), "api-comment-hide"),
     api(f"{_ONE}/title", views.TitleView.as_view(), "api-discussion-title"),
     api(f"{_ONE}/status", views.StatusView.as_view(), "api-discussion-status"),
+    api(f"{_ONE}/weights", weights.PullRequestWeightsView.as_view(), "api-pull-request-weights"),
+    api("/weights", weights.WeightsView.as_view(), "api-weights"),
     api(f"{_ONE}/merge", views.MergeView.as_view(), "api-pull-request-merge"),
     api(f"{_ONE}/review", views.ReviewView.as_view(), "api-pull-request-review"),
     api(

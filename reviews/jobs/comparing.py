@@ -27,6 +27,7 @@ from reviews.weights.diff import TensorChange, comparable, diff, structure, with
 from reviews.weights.digests import tensor_digest
 from reviews.weights.errors import Problem, WeightsError
 from reviews.weights.pairing import TensorPair, pair_tensors
+from reviews.weights.places import place_of
 from reviews.weights.spectrum import Spectrum
 from reviews.weights.summary import summarise
 from reviews.weights.tensor_stats import VERSION, TensorStats
@@ -88,9 +89,11 @@ class Comparing:
         self.keys: dict[str, tuple[str, str]] = {}
         self.digests: dict[int, str] = {}
         self.told_at = 0.0
+        self.tokens: Sequence[str] = ()
 
     def run(self) -> None:
         base, candidate = self._open("base"), self._open("candidate")
+        self.tokens = candidate.tokens or ()
         self._from_headers(base, candidate)
         pairs = pair_tensors(base, candidate, self._digest)
         self.changes = {pair.name: structure(pair) for pair in pairs}
@@ -204,7 +207,10 @@ class Comparing:
 
     def _tell(self, **values: Any) -> None:
         self.told_at = time.monotonic()
-        rows = [told_change(change, self.keys.get(name)) for name, change in self.changes.items()]
+        rows = [
+            told_change(change, self.keys.get(name), self.tokens)
+            for name, change in self.changes.items()
+        ]
         held = WeightsComparison.objects.held(self.row).update(
             structure=rows, lease_until=timezone.now() + LEASE, **values
         )
@@ -238,8 +244,11 @@ class Comparing:
         ][:PROBLEMS_KEPT]
 
 
-def told_change(change: TensorChange, key: tuple[str, str] | None) -> dict[str, Any]:
-    """A row of the table: what the headers tell, and numbers where they are known."""
+def told_change(
+    change: TensorChange, key: tuple[str, str] | None, tokens: Sequence[str]
+) -> dict[str, Any]:
+    """A row of the table: what the headers tell, and numbers where they are known; of tensors
+    with a row a token the texts of those that changed most."""
     told: dict[str, Any] = {
         "name": change.name,
         "kind": change.kind,
@@ -262,6 +271,8 @@ def told_change(change: TensorChange, key: tuple[str, str] | None) -> dict[str, 
             "outliers": (stats.base.outlier, stats.candidate.outlier),
             "not_finite": stats.candidate.nan + stats.candidate.inf,
         }
+        if tokens and place_of(change.name).role in {"embedding", "head"}:
+            told["tokens"] = [tokens[r.index] for r in stats.rows if r.index < len(tokens)]
     if (spectrum := change.spectrum) is not None:
         told |= {
             "rank": spectrum.rank,

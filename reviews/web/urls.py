@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver
 
 from hub.http.routing import page
-from reviews.web import pages, posts
+from reviews.web import pages, posts, weights_pages
 
 _ONE = "/discussions/<int:number>"
 
@@ -23,5 +23,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *page(f"{_ONE}/reopen", posts.reopen, "discussion-reopen"),
     *page(f"{_ONE}/publish", posts.publish, "pull-request-publish"),
     *page(f"{_ONE}/title", posts.title, "discussion-title"),
+    *page(f"{_ONE}/weights/comment", weights_pages.comment, "weights-comment"),
+    *page(f"{_ONE}/weights/again", weights_pages.again, "weights-again"),
+    *page("/weights", weights_pages.between, "weights-between"),
     *page(f"{_ONE}/<slug:key>", pages.pull_request_feature, "pull-request-feature"),
 ]

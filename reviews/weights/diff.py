@@ -6,10 +6,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+import numpy as np
+
+from reviews.weights.adapters import AdaptedTensor
+from reviews.weights.digests import tensor_digest
 from reviews.weights.dtypes import Codes, Floats
 from reviews.weights.errors import WeightsError
 from reviews.weights.pairing import TensorPair
-from reviews.weights.spectrum import Spectrum, spectrum
+from reviews.weights.spectrum import Factors, Spectrum, spectrum
 from reviews.weights.tensor_stats import VERSION, TensorStats, compare_many
 from reviews.weights.tensors import Tensor
 
@@ -91,11 +95,19 @@ def with_spectrum(
     both = comparable(pair)
     if both is None or min(both[0].matrix) < 2 or not _has_changed(change):
         return change
-    # An adapter on this very base: its factors are the change.
-    inner = getattr(both[1], "inner", None)
-    factors = getattr(both[1], "delta_factors", None) if inner is both[0] else None
-    found = spectrum(*both, budget_seconds=budget_seconds, factors=factors)
+    found = spectrum(*both, budget_seconds=budget_seconds, factors=_factors(*both))
     return replace(change, spectrum=found)
+
+
+def _factors(base: Tensor, candidate: Tensor) -> Factors | None:
+    """The factors of an adapter on this very base: they are the whole change."""
+    if not isinstance(candidate, AdaptedTensor):
+        return None
+    inner = candidate.inner
+    if inner is not base and tensor_digest(inner) != tensor_digest(base):
+        return None
+    left, right, scaling = candidate.delta_factors
+    return left.astype(np.float64), right.astype(np.float64), scaling
 
 
 def comparable(pair: TensorPair) -> tuple[Tensor, Tensor] | None:

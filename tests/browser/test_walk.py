@@ -71,7 +71,7 @@ def open_the_pull_request(page: Page) -> None:
     page.get_by_role("link", name="Pull request #").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text(TITLE)
     checklist = page.locator("#merge-box .req")
-    expect(checklist).to_have_count(3)
+    expect(checklist).to_have_count(4)
     expect(page.get_by_role("button", name="Merge")).to_be_disabled()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.http.response import HttpResponseBase
@@ -187,7 +188,7 @@ def test_a_route_answers_each_role_as_the_matrix_says(key, visibility):
             route.prepare(world)
         response = client_of(role, world, route).generic(
             method,
-            address_of(name, route.address(world)),
+            f"{address_of(name, route.address(world))}?{urlencode(route.query)}",
             route.payload(world),
             content_type=route.content_type,
         )

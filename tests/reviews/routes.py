@@ -5,10 +5,16 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
+import numpy as np
+from safetensors.numpy import save
+
 from hub.policies import Actor
 from reviews.actions.discussions import change_status
 from reviews.actions.timeline import add_comment
-from tests.reviews.factories import make_pull_request
+from reviews.actions.weights import request_comparison, sides_of
+from reviews.changes import change_of
+from reviews.jobs.comparing import carry_out
+from tests.reviews.factories import make_pull_request, push
 from tests.role_matrix import Need, Route, World
 
 NUMBER = {"number": 1}
@@ -60,6 +66,20 @@ def _form(need: Need, body: Any = None, **more: Any) -> Route:
     return _page(need, body=encoded, content_type="application/x-www-form-urlencoded", **more)
 
 
+def _weights(world: World) -> None:
+    """A pull request whose weights a worker has compared."""
+    repository = world.repository
+    _open(world)
+    row = world.extra["pull_request"]
+    push(row, {"model.safetensors": save({"w": np.ones((2, 2), np.float32)})})
+    row.refresh_from_db()
+    row.repository = repository
+    sides = sides_of(repository, change_of(row))
+    assert sides is not None
+    carry_out(request_comparison(*sides).pk)
+
+
+_PAIR = {"base": "main", "candidate": "refs/pr/1"}
 _NEW = {"title": "Why?", "description": "", "pullRequest": False}
 _SAY = {"comment": "More."}
 
@@ -77,6 +97,15 @@ REVIEWS: dict[tuple[str, str], Route] = {
     ("reviews:api-pull-request-merge", "POST"): _api(Need.WRITE, {}),
     ("reviews:api-pull-request-review", "POST"): _api(Need.WRITE, _verdict),
     ("reviews:api-pull-request-requirements", "GET"): _api(Need.READ),
+    ("reviews:api-pull-request-weights", "GET"): _api(Need.READ, prepare=_weights),
+    ("reviews:api-weights", "GET"): Route(Need.READ, query=_PAIR, prepare=_weights),
+    ("reviews:api-weights", "POST"): _api(Need.PROPOSE, _PAIR, kwargs={}),
+    ("reviews:weights-between", "GET"): _page(Need.READ, kwargs={}),
+    ("reviews:weights-between", "POST"): _form(Need.PROPOSE, _PAIR, kwargs={}),
+    ("reviews:weights-comment", "POST"): _form(
+        Need.PROPOSE, {"tensor": "w", **_SAY}, prepare=_weights
+    ),
+    ("reviews:weights-again", "POST"): _form(Need.PROPOSE, prepare=_weights),
     ("reviews:discussion-list", "GET"): _page(Need.READ, kwargs={}),
     ("reviews:discussion-new", "GET"): _page(Need.PROPOSE, kwargs={}),
     ("reviews:discussion-new", "POST"): _form(Need.PROPOSE, {"title": "Why?"}, kwargs={}),

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from datetime import timedelta
+
 import numpy as np
 import pytest
+from django.utils import timezone
 from safetensors.numpy import load_file, save
 
 from hub.gitstore import AddFile
 from hub.models import Repository
-from reviews.actions.weights import request_comparison, side_at
+from reviews.actions.weights import request_comparison, retry_comparison, side_at
 from reviews.jobs import comparing
-from reviews.models import ComparisonState, WeightsComparison
+from reviews.models import ComparisonState, TensorComparison, WeightsComparison
 from tests.factories import make_repository
 from tests.training.factories import TINY, commit, large
 
@@ -63,3 +67,119 @@ def test_an_edit_is_told_with_its_tensor_its_size_and_its_rank(model):
     codes = [fact["code"] for fact in row.summary["facts"]]
     assert "low_rank_change" in codes and "no_nan" in codes
     assert len(row.structure) == len(tensors())
+
+
+def test_equal_tensors_are_compared_once_whoever_proposes_them(model):
+    base = model.store().resolve("main")
+    first = compared(model, base, changed(model, rank_four))
+    rows = list(TensorComparison.objects.values_list("pk", flat=True))
+
+    def the_same_and_a_scale(held: dict[str, np.ndarray]) -> None:
+        rank_four(held)
+        held["model.norm.weight"] = held["model.norm.weight"] * np.float32(2)
+
+    oid = changed(model, the_same_and_a_scale)
+    second = compared(model, base, oid)
+    assert second.pk != first.pk
+    new = TensorComparison.objects.exclude(pk__in=rows)
+    assert new.count() == 1, "the edited projection was known"
+    again = request_comparison(side_at(model, base), side_at(model, oid))
+    assert again.pk == second.pk
+
+
+def test_an_adapter_beside_its_base_is_told_as_what_it_does_to_it(model):
+    base = model.store().resolve("main")
+    generator = np.random.default_rng(1)
+    factors = {
+        f"base_model.model.model.layers.1.self_attn.q_proj.lora_{side}.weight": generator.normal(
+            size=shape
+        ).astype(np.float32)
+        for side, shape in (("A", (3, 192)), ("B", (192, 3)))
+    }
+    settings = {"peft_type": "LORA", "r": 3, "lora_alpha": 6, "target_modules": ["q_proj"]}
+    files = [
+        AddFile("adapter_config.json", json.dumps(settings).encode()),
+        large(model, "adapter_model.safetensors", save(factors)),
+    ]
+    row = compared(model, base, commit(model, files))
+    (edited,) = [each for each in row.structure if each["kind"] != "same"]
+    assert (edited["name"], edited["rank"]) == (EDITED, 3)
+    assert row.problems == []
+
+
+def test_what_is_wrong_is_named_and_what_was_wrong_before_is_not(model):
+    base = model.store().resolve("main")
+
+    def broken(held: dict[str, np.ndarray]) -> None:
+        held[EDITED][3, 5] = np.nan
+        del held["model.norm.weight"]
+
+    oid = changed(model, broken)
+    row = compared(model, base, oid)
+    assert {(each["code"], each["tensor"]) for each in row.problems} == {
+        ("nan", EDITED),
+        ("missing", "model.norm.weight"),
+    }
+    later = compared(model, oid, changed(model, lambda held: (broken(held), rank_four(held))))
+    assert later.problems == []
+
+
+def test_a_worker_that_dies_leaves_its_claim_to_the_next(model, monkeypatch):
+    base, oid = model.store().resolve("main"), changed(model, rank_four)
+    row = request_comparison(side_at(model, base), side_at(model, oid))
+    claimed = WeightsComparison.objects.claim(row.pk)
+    assert claimed is not None and WeightsComparison.objects.claim(row.pk) is None
+    assert comparing.due() == []
+    expired = timezone.now() - timedelta(seconds=1)
+    WeightsComparison.objects.filter(pk=row.pk).update(lease_until=expired)
+    assert comparing.due() == [row.pk]
+    comparing.carry_out(row.pk)
+    row.refresh_from_db()
+    assert row.state == ComparisonState.DONE
+    # The first worker wakes up and finds that it has lost.
+    assert not WeightsComparison.objects.held(claimed).update(structure=[])
+    assert comparing.due() == []
+
+
+def test_the_work_ends_when_the_claim_is_lost(model, monkeypatch):
+    base, oid = model.store().resolve("main"), changed(model, rank_four)
+    row = request_comparison(side_at(model, base), side_at(model, oid))
+    monkeypatch.setattr(comparing, "TOLD_EVERY_SECONDS", 0.0)
+    real = comparing.diff
+
+    def stolen(*args, **more):
+        for change in real(*args, **more):
+            WeightsComparison.objects.filter(pk=row.pk).update(fence=99)
+            yield change
+
+    monkeypatch.setattr(comparing, "diff", stolen)
+    comparing.carry_out(row.pk)
+    row.refresh_from_db()
+    assert (row.state, row.fence, row.problems) == (ComparisonState.RUNNING, 99, None)
+
+
+def test_weights_that_kill_every_worker_are_given_up_and_can_be_tried_again(model):
+    base, oid = model.store().resolve("main"), changed(model, rank_four)
+    sides = side_at(model, base), side_at(model, oid)
+    row = request_comparison(*sides)
+    for _attempt in range(WeightsComparison.ATTEMPTS):
+        assert WeightsComparison.objects.claim(row.pk) is not None
+        WeightsComparison.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    assert comparing.due() == []
+    row.refresh_from_db()
+    assert (row.state, row.error["code"]) == (ComparisonState.FAILED, "workers_died")
+    assert retry_comparison(*sides).state == ComparisonState.WAITING
+    comparing.carry_out(row.pk)
+    row.refresh_from_db()
+    assert (row.state, row.error) == (ComparisonState.DONE, {})
+
+
+def test_bytes_that_are_gone_are_said(model):
+    base, oid = model.store().resolve("main"), changed(model, rank_four)
+    row = request_comparison(side_at(model, base), side_at(model, oid))
+    weights = next(f for f in row.candidate_files if f["path"] == "model.safetensors")
+    path = model.blobs().path(weights["sha256"])
+    path.unlink()
+    comparing.carry_out(row.pk)
+    row.refresh_from_db()
+    assert (row.state, row.error["code"]) == (ComparisonState.FAILED, "not_to_be_read")

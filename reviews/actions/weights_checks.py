@@ -1,0 +1,40 @@
+"""The line of the merge checklist on what is inside the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from hub.extensions import Change, Requirement, RequirementState
+from hub.models import Repository
+from reviews.actions.weights import comparison_of, sides_of
+
+
+def weights_requirement(repository: Repository, change: Change) -> Iterable[Requirement]:
+    """Weights that changed have been read whole, and nothing is wrong that was not before."""
+    sides = sides_of(repository, change)
+    if sides is None:
+        return
+    row = comparison_of(*sides)
+    label, see = _("Weights"), (_("See"), f"{change.path}/weights")
+    if row is None or (row.problems is None and not row.error):
+        told = _("Being read.")
+        yield Requirement("weights", label, RequirementState.RUNNING, told, *see)
+    elif row.error:
+        told = _("They cannot be read.")
+        yield Requirement("weights", label, RequirementState.FAILED, told, *see)
+    elif row.problems:
+        named = [str(each["tensor"] or each["parameters"].get("file", "")) for each in row.problems]
+        told = ngettext(
+            "%(count)d problem: %(names)s.", "%(count)d problems: %(names)s.", len(row.problems)
+        ) % {"count": len(row.problems), "names": ", ".join(dict.fromkeys(named[:3]))}
+        yield Requirement("weights", label, RequirementState.FAILED, told, *see)
+    else:
+        touched, total = row.summary["touched"], row.summary["tensors"]
+        told = _("%(touched)d of %(total)d tensors changed; no NaN, nothing infinite.") % {
+            "touched": touched,
+            "total": total,
+        }
+        yield Requirement("weights", label, RequirementState.MET, told, *see)

@@ -1,0 +1,225 @@
+"""What is known of weights, as sentences in the reader's language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext, ngettext_lazy
+
+from hub.templatetags.hub_format import percent3, plain_number
+from reviews.weights.summary import ALARMS
+
+Parameters = Mapping[str, Any]
+GOOD = frozenset({"no_nan", "embeddings_untouched", "no_change", "cast_only", "files_moved"})
+NAMED = 4
+
+KINDS = {
+    "same": gettext_lazy("same"),
+    "changed": gettext_lazy("changed"),
+    "dtype": gettext_lazy("other type"),
+    "reshaped": gettext_lazy("reshaped"),
+    "renamed": gettext_lazy("renamed"),
+    "added": gettext_lazy("added"),
+    "removed": gettext_lazy("removed"),
+}
+# In the table; the drawer says why.
+UNKNOWN = gettext_lazy("cannot tell")
+UNDECIDED = {
+    "below_rounding": gettext_lazy("cannot tell: below rounding"),
+    "unknown_rounding": gettext_lazy("cannot tell: rounding is not known"),
+    "more_than": gettext_lazy("more than were computed"),
+    "nothing_above": gettext_lazy("no direction stands out"),
+    "not_finite": gettext_lazy("cannot tell: not finite"),
+}
+_FACTS: dict[str, Any] = {
+    "no_change": gettext_lazy("Every tensor is the same, bit for bit."),
+    "files_moved": ngettext_lazy(
+        "%(tensors)d tensor lies in another file than before.",
+        "%(tensors)d tensors lie in other files than before.",
+        "tensors",
+    ),
+    "cast_only": ngettext_lazy(
+        "Only the type changed: %(count)d tensor was cast from %(before)s to %(after)s.",
+        "Only the type changed: %(count)d tensors were cast from %(before)s to %(after)s.",
+        "count",
+    ),
+    "cast": ngettext_lazy(
+        "%(count)d tensor was cast from %(before)s to %(after)s, bit for bit.",
+        "%(count)d tensors were cast from %(before)s to %(after)s, bit for bit.",
+        "count",
+    ),
+    "low_rank_change": gettext_lazy(
+        "LoRA-like change of rank %(ranks)s in %(modules)s, %(where)s: %(size)s of their size."
+    ),
+    "dense_change": gettext_lazy(
+        "Change of full rank in %(modules)s, %(where)s: %(size)s of their size."
+    ),
+    "change_below_rounding": gettext_lazy(
+        "Change in %(modules)s, %(where)s: %(size)s of their size, so little that rounding hides "
+        "its rank."
+    ),
+    "changed": gettext_lazy("Change in %(modules)s, %(where)s: %(size)s of their size."),
+    "head_scaled": gettext_lazy("%(tensor)s: head %(parts)s was multiplied by %(factor)s."),
+    "head_zeroed": gettext_lazy("%(tensor)s: head %(parts)s is zero now."),
+    "head_changed": gettext_lazy("%(tensor)s: only head %(parts)s changed, by %(size)s."),
+    "rows_scaled": gettext_lazy("%(tensor)s: row %(parts)s was multiplied by %(factor)s."),
+    "rows_zeroed": gettext_lazy("%(tensor)s: row %(parts)s is zero now."),
+    "rows_changed": gettext_lazy("%(tensor)s: only row %(parts)s changed, by %(size)s."),
+    "columns_scaled": gettext_lazy("%(tensor)s: column %(parts)s was multiplied by %(factor)s."),
+    "columns_zeroed": gettext_lazy("%(tensor)s: column %(parts)s is zero now."),
+    "columns_changed": gettext_lazy("%(tensor)s: only column %(parts)s changed, by %(size)s."),
+    "elements_scaled": gettext_lazy("%(tensor)s: element %(parts)s was multiplied by %(factor)s."),
+    "elements_zeroed": gettext_lazy("%(tensor)s: element %(parts)s is zero now."),
+    "elements_changed": gettext_lazy("%(tensor)s: only element %(parts)s changed, by %(size)s."),
+    "tensor_scaled": gettext_lazy("%(tensor)s as a whole was multiplied by %(factor)s."),
+    "tensor_zeroed": gettext_lazy("%(tensor)s is zero now."),
+    "rows_zeroed_among_changes": ngettext_lazy(
+        "%(tensor)s: %(count)d row became zero among other changes.",
+        "%(tensor)s: %(count)d rows became zero among other changes.",
+        "count",
+    ),
+    "outlier": gettext_lazy("%(tensor)s changed %(times)s times as much as others of its kind do."),
+    "nan": gettext_lazy("%(tensor)s holds NaN (%(count)d)."),
+    "inf": gettext_lazy("%(tensor)s holds infinite numbers (%(count)d)."),
+    "reshaped": gettext_lazy("%(tensor)s has another shape: %(before)s became %(after)s."),
+    "swapped": gettext_lazy("%(tensor)s and %(other)s have changed places."),
+    "tokens_added": ngettext_lazy("%(count)d token added.", "%(count)d tokens added.", "count"),
+    "tokens_removed": ngettext_lazy(
+        "%(count)d token removed.", "%(count)d tokens removed.", "count"
+    ),
+    "rows_added": ngettext_lazy(
+        "%(tensor)s has %(count)d more row.", "%(tensor)s has %(count)d more rows.", "count"
+    ),
+    "rows_removed": ngettext_lazy(
+        "%(tensor)s has lost %(count)d row.", "%(tensor)s has lost %(count)d rows.", "count"
+    ),
+    "added": gettext_lazy("Added: %(names)s."),
+    "removed": gettext_lazy("Removed: %(names)s."),
+    "renamed": gettext_lazy("Renamed, with the same content: %(names)s."),
+    "embeddings_untouched": gettext_lazy("The embeddings are untouched."),
+    "no_nan": gettext_lazy("No NaN and nothing infinite."),
+}
+_PROBLEMS: dict[str, Any] = {
+    "nan": gettext_lazy("%(tensor)s holds NaN (%(count)d)."),
+    "inf": gettext_lazy("%(tensor)s holds infinite numbers (%(count)d)."),
+    "missing": gettext_lazy("%(tensor)s is missing: config.json asks for it."),
+    "unexpected": gettext_lazy("%(tensor)s is not in the architecture that config.json names."),
+    "shape_mismatch": gettext_lazy(
+        "%(tensor)s has the shape %(found)s; config.json asks for %(expected)s."
+    ),
+    "dtype_mismatch": gettext_lazy(
+        "%(tensor)s is stored as %(found)s; config.json says %(expected)s."
+    ),
+    "duplicate": gettext_lazy("%(tensor)s is there twice."),
+    "overlapping": gettext_lazy("%(tensor)s lies over other tensors in its file."),
+    "index_lies": gettext_lazy("The index does not tell what the files hold: %(about)s."),
+    "header_unreadable": gettext_lazy("%(file)s cannot be read: %(reason)s"),
+    "json_unreadable": gettext_lazy("%(file)s cannot be read: %(reason)s"),
+    "lfs_pointer": gettext_lazy("%(file)s is the pointer to a large file, not the file."),
+    "not_readable": gettext_lazy(
+        "%(file)s can run code when it is opened, so nobody looked inside: use safetensors."
+    ),
+    "no_weights": gettext_lazy("There are no weights left."),
+    "adapter_config_missing": gettext_lazy("The adapter has no adapter_config.json."),
+    "adapter_config_wrong": gettext_lazy("adapter_config.json is not what PEFT writes: %(about)s."),
+    "adapter_not_supported": gettext_lazy(
+        "This kind of adapter cannot be compared with its base: %(reason)s."
+    ),
+    "adapter_does_not_fit": gettext_lazy("The adapter does not fit its base: %(tensor)s."),
+    "config_wrong": gettext_lazy("config.json cannot be right: %(about)s."),
+    "dtype_not_decoded": gettext_lazy("%(tensor)s is stored in a way that is not read here."),
+    "file_cut_off": gettext_lazy("%(file)s ends too early."),
+    "file_missing": gettext_lazy("%(file)s is not in the store: upload it again."),
+    "too_many_tensors": gettext_lazy("There are more tensors than can be compared."),
+    "workers_died": gettext_lazy("Every worker that tried this died of it."),
+    "not_to_be_read": gettext_lazy("%(said)s"),
+    "internal": gettext_lazy("Something went wrong here; the worker's log says more."),
+}
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """`state` is the word of a mark. `tensor` is one that the sentence is about."""
+
+    text: str
+    state: str
+    tensor: str = ""
+
+
+def fact_sentence(fact: Mapping[str, Any]) -> Sentence:
+    """A fact of the summary."""
+    code, told = fact["code"], fact["parameters"]
+    tensor = str(told.get("tensor") or next(iter(_names(told)), ""))
+    state = "alarm" if code in ALARMS else "pass" if code in GOOD else "changed"
+    return Sentence(str(_FACTS[code] % _shaped(told)), state, "" if code in GOOD else tensor)
+
+
+def problem_sentence(code: str, tensor: str | None, parameters: Parameters) -> Sentence:
+    """What is wrong with weights, or why they cannot be compared."""
+    told = _shaped(parameters) | {"tensor": tensor or parameters.get("tensor") or _("A tensor")}
+    text = _PROBLEMS.get(code, _PROBLEMS["internal"]) % _Told(told)
+    return Sentence(str(text), "fail", tensor or "")
+
+
+class _Told(dict[str, Any]):
+    """Parameters of a sentence; one that is not known stays a dash."""
+
+    def __missing__(self, key: str) -> str:
+        return "—"
+
+
+def listed(names: Sequence[str]) -> str:
+    """A few names, and how many more there are."""
+    shown = ", ".join(names[:NAMED])
+    if (more := len(names) - NAMED) > 0:
+        return _("%(names)s and %(count)d more") % {"names": shown, "count": more}
+    return shown
+
+
+def shape_text(shape: Sequence[int] | None) -> str:
+    return " × ".join(map(str, shape)) if shape else "—" if shape is None else "1"
+
+
+def _names(told: Parameters) -> list[str]:
+    found = told.get("tensors")
+    return found if isinstance(found, list) else []
+
+
+def _shaped(told: Parameters) -> _Told:
+    shaped = _Told(told)
+    about = [f"{name}={value}" for name, value in told.items() if name != "tensor"]
+    shaped |= {"names": listed(_names(told)), "about": ", ".join(about)}
+    for name in ("before", "after", "expected", "found"):
+        if isinstance(told.get(name), list | tuple):
+            shaped[name] = shape_text(told[name])
+    for name in ("factor", "times"):
+        if told.get(name) is not None:
+            shaped[name] = plain_number(told[name])
+    if "relative" in told:
+        shaped["size"] = percent3(told["relative"])
+    if "modules" in told:
+        shaped |= {"modules": listed(told["modules"]), "where": _where(told["layers"])}
+    if "rank" in told:
+        least, most = told.get("rank_min", told["rank"]), told["rank"]
+        shaped["ranks"] = str(most) if least == most else f"{least}–{most}"
+    if "heads" in told:
+        shaped["parts"] = ", ".join(map(str, told["heads"]))
+    elif "ranges" in told:  # half-open, from 0
+        shaped["parts"] = _runs([(start, stop - 1) for start, stop in told["ranges"]])
+    return shaped
+
+
+def _runs(runs: Sequence[Sequence[int]]) -> str:
+    """Runs of numbers, both ends included."""
+    return ", ".join(f"{a}" if a == b else f"{a}–{b}" for a, b in runs)
+
+
+def _where(layers: Sequence[Sequence[int]]) -> str:
+    if not layers:
+        return _("outside the layers")
+    count = sum(last - first + 1 for first, last in layers)
+    found = ngettext("layer %(runs)s", "layers %(runs)s", count)
+    return found % {"runs": _runs(layers)}
