@@ -1,0 +1,133 @@
+"""The weights of a proposal on its page: words, table, one tensor, comments, the checklist."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from django.test import Client
+
+from hub.models import Access, Repository
+from reviews.actions.requirements import checklist
+from reviews.actions.weights import request_comparison, sides_of
+from reviews.changes import change_of
+from reviews.jobs.comparing import carry_out
+from reviews.models import Discussion, WeightsComparison
+from tests.factories import make_member
+from tests.reviews.factories import make_pull_request
+from tests.reviews.test_weights_comparing import EDITED, changed, model, rank_four  # noqa: F401
+
+pytestmark = pytest.mark.usefixtures("transactional_db")
+
+
+def proposed(model: Repository, edit) -> Discussion:  # noqa: F811
+    row = make_pull_request(model)
+    changed(model, edit, row.ref)
+    from reviews.jobs.pushes import record_push
+
+    record_push(model, row.number, by=row.author)
+    row.refresh_from_db()
+    row.repository = model
+    return row
+
+
+def compare(row: Discussion) -> WeightsComparison:
+    sides = sides_of(row.repository, change_of(row))
+    assert sides is not None
+    comparison = request_comparison(*sides)
+    carry_out(comparison.pk)
+    comparison.refresh_from_db()
+    return comparison
+
+
+def line(row: Discussion) -> tuple[str, str]:
+    (found,) = [each for each in checklist(row).lines if each.key == "weights"]
+    return found.state.value, str(found.detail)
+
+
+def test_the_tab_says_what_where_how_much_and_whether_it_is_safe(model, client: Client):  # noqa: F811
+    row = proposed(model, rank_four)
+    waiting = client.get(f"{row.get_absolute_url()}/weights").content.decode()
+    assert 'hx-trigger="every 2s"' in waiting and "numbers come" in waiting
+    assert line(row) == ("running", "Being read.")
+    compare(row)
+    page = client.get(f"{row.get_absolute_url()}/weights?tensor={EDITED}").content.decode()
+    assert "LoRA-like change of rank 4 in q_proj, layer 1" in page
+    assert "No NaN and nothing infinite." in page
+    assert "The embeddings are untouched." in page
+    assert 'id="tensor"' in page and "Spectrum of the change" in page
+    assert "layer 1, q_proj:" in page, "the heat map's cell is read out"
+    assert "hx-trigger" not in page.split('id="weights"')[1].split(">")[0]
+    assert line(row) == ("met", "1 of 38 tensors changed; no NaN, nothing infinite.")
+
+
+def test_a_nan_blocks_the_merge_by_name(model):  # noqa: F811
+    def broken(held: dict[str, np.ndarray]) -> None:
+        held[EDITED][0, 0] = np.inf
+
+    row = proposed(model, broken)
+    compare(row)
+    assert line(row) == ("failed", f"1 problem: {EDITED}.")
+    assert not checklist(row).is_met
+
+
+def test_a_change_without_weights_has_neither_tab_nor_line(model, client: Client):  # noqa: F811
+    row = make_pull_request(model)
+    assert [each.key for each in checklist(row).lines if each.key == "weights"] == []
+    assert "/weights" not in client.get(row.get_absolute_url()).content.decode()
+    page = client.get(f"{row.get_absolute_url()}/weights").content.decode()
+    assert "No weights change here" in page
+
+
+def test_a_comment_belongs_to_its_tensor(model, client: Client):  # noqa: F811
+    row = proposed(model, rank_four)
+    compare(row)
+    client.force_login(make_member(model.namespace, access=Access.READ))
+    url = f"{row.get_absolute_url()}/weights"
+    said = client.post(f"{url}/comment", {"tensor": EDITED, "comment": "Why **only** this one?"})
+    assert said.status_code == 302
+    drawer = client.get(f"{url}?tensor={EDITED}").content.decode()
+    assert "Why <strong>only</strong> this one?" in drawer
+    assert "1 comment" in drawer
+    other = client.get(f"{url}?tensor=model.norm.weight").content.decode()
+    assert "this one?" not in other
+    conversation = client.get(row.get_absolute_url()).content.decode()
+    assert f"?tensor={EDITED}" in conversation
+    assert client.post(f"{url}/comment", {"tensor": "nothing", "comment": "x"}).status_code == 404
+
+
+def test_table_filters_and_sorts(model, client: Client):  # noqa: F811
+    def edit(held: dict[str, np.ndarray]) -> None:
+        rank_four(held)
+        held["model.norm.weight"] = held["model.norm.weight"] * np.float32(1.001)
+
+    row = proposed(model, edit)
+    compare(row)
+    url = f"{row.get_absolute_url()}/weights"
+
+    def names(query: str) -> list[str]:
+        table = client.get(f"{url}?{query}").content.decode().split('id="tensors"')[1]
+        return [part.split("</code>")[0] for part in table.split("<code>")[1:]]
+
+    assert set(names("")) == {EDITED, "model.norm.weight"}
+    assert names("sort=relative") == [EDITED, "model.norm.weight"]
+    assert names("layer=1&module=q_proj") == [EDITED]
+    assert names("q=NORM") == ["model.norm.weight"]
+    assert len(names("show=all")) == 38
+
+
+def test_any_two_revisions_can_be_compared(model, client: Client):  # noqa: F811
+    base = model.store().resolve("main")
+    oid = changed(model, rank_four)
+    url = f"{model.get_absolute_url()}/weights"
+    query = f"?base={base}&candidate={oid}"
+    assert "Nobody has compared" in client.get(url + query).content.decode()
+    assert WeightsComparison.objects.count() == 0, "a visitor's look starts no work"
+    client.force_login(make_member(model.namespace, access=Access.READ))
+    client.post(url, {"base": base, "candidate": oid})
+    comparison = WeightsComparison.objects.get()
+    carry_out(comparison.pk)
+    assert "LoRA-like change of rank 4" in client.get(url + query).content.decode()
+    answer = client.get(f"/api/models/{model.repo_id}/weights{query}&tensor={EDITED}").json()
+    assert answer["state"] == "done" and answer["tensor"]["spectrum"]["rank"] == 4
+    same = client.get(f"{url}?base={base}&candidate={base}").content.decode()
+    assert "The weights of both are the same" in same
