@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 
 from bench.hub import BenchHub
 from bench.rows import Absent, Row
-from bench.weights import diff
+from bench.weights import diff, merge
 
 Part = Callable[[BenchHub], Iterator[Row | Absent]]
-PARTS: tuple[Part, ...] = (diff.measure,)
+PARTS: tuple[Part, ...] = (diff.measure, merge.measure)
 
 
 def measure(hub: BenchHub) -> Iterator[Row | Absent]:
