@@ -15,6 +15,8 @@ from reviews.weights.ties import stand_in
 Kind = Literal["same", "changed", "dtype", "reshaped", "renamed", "added", "removed"]
 Digests = Callable[[Tensor], str]
 
+_MOST_PARTS = 24
+
 
 @dataclass(frozen=True)
 class TensorPair:
@@ -109,9 +111,11 @@ def _find_moved(pairs: dict[str, TensorPair], digests: Digests) -> None:
     for name, pair in moved.items():
         if pair.candidate is not None and (found := holders.get(digests(pair.candidate))):
             source[name] = found.pop(0)
-    while strays := source.keys() ^ set(source.values()):
-        for name in strays:
-            source.pop(name, None)
+    loose = list(source.keys() - set(source.values()))  # what they held before is lost
+    while loose:
+        origin = source.pop(loose.pop())
+        if origin in source:
+            loose.append(origin)
     for name, origin in source.items():
         before, after = moved[origin].base, moved[name].candidate
         other = origin if source[origin] == name else None
@@ -122,28 +126,35 @@ def _renamed(
     removed: dict[str, Tensor], added: dict[str, Tensor], digests: Digests
 ) -> dict[str, str]:
     """New names by old names of equal content; the name that ends most alike is taken first."""
+    shapes = {(held.dtype, held.shape) for held in added.values()}
+    by_end: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for name, held in removed.items():
+        if (held.dtype, held.shape) in shapes:
+            digest = digests(held)
+            for end in _ends(name):
+                by_end[digest, end].append(name)
     shapes = {(held.dtype, held.shape) for held in removed.values()}
-    by_digest: dict[str, list[str]] = defaultdict(list)
-    if any((held.dtype, held.shape) in shapes for held in added.values()):
-        for name, held in removed.items():
-            by_digest[digests(held)].append(name)
-    found = {}
+    found: dict[str, str] = {}
+    taken: set[str] = set()
     for name, held in added.items():
-        if (held.dtype, held.shape) in shapes and (names := by_digest.get(digests(held))):
-            source = max(names, key=lambda old: _alike(old, name))
-            names.remove(source)
-            found[name] = source
+        if (held.dtype, held.shape) not in shapes:
+            continue
+        digest = digests(held)
+        for end in _ends(name):
+            names = by_end.get((digest, end), [])
+            while names and names[-1] in taken:
+                names.pop()
+            if names:
+                found[name] = names.pop()
+                taken.add(found[name])
+                break
     return found
 
 
-def _alike(one: str, other: str) -> int:
-    """How many dotted parts of two names agree, counted from the end."""
-    count = 0
-    for left, right in zip(reversed(one.split(".")), reversed(other.split(".")), strict=False):
-        if left != right:
-            break
-        count += 1
-    return count
+def _ends(name: str) -> list[str]:
+    """The name, and what is left of it without its first parts, down to nothing."""
+    parts = name.split(".")[-_MOST_PARTS:]
+    return [".".join(parts[cut:]) for cut in range(len(parts) + 1)]
 
 
 def _by_prefix(removed: dict[str, Tensor], added: dict[str, Tensor]) -> dict[str, str]:
@@ -151,10 +162,8 @@ def _by_prefix(removed: dict[str, Tensor], added: dict[str, Tensor]) -> dict[str
     rules: dict[tuple[bool, str], dict[str, str]] = defaultdict(dict)
     for longer, shorter, is_new in ((added, removed, True), (removed, added, False)):
         for name, held in longer.items():
-            parts = name.split(".")
-            for cut in range(1, len(parts)):
-                rest = ".".join(parts[cut:])
+            for rest in _ends(name)[1:-1]:
                 if rest in shorter and shorter[rest].shape == held.shape:
                     new, old = (name, rest) if is_new else (rest, name)
-                    rules[is_new, ".".join(parts[:cut])][new] = old
+                    rules[is_new, name.removesuffix(rest)][new] = old
     return max(rules.values(), key=len, default={})

@@ -1,5 +1,6 @@
 """Which tensor became which: renamed, swapped, cast, reshaped, tied or parted."""
 
+import time
 from collections import Counter
 
 import numpy as np
@@ -102,6 +103,24 @@ def test_a_chain_that_loses_a_tensor_is_no_circle(tmp_path):
     assert set(kinds(compared(tmp_path, before, after)[0]).values()) == {"changed"}
 
 
+def test_a_chain_of_every_tensor_and_equal_ones_cost_seconds(tmp_path):
+    names = [f"layers.{at}.weight" for at in range(4000)]
+    numbers = {name: np.full(1, at, np.float32) for at, name in enumerate(names)}
+    shifted = dict(
+        zip(names, [*list(numbers.values())[1:], np.full(1, -1, np.float32)], strict=True)
+    )
+    start = time.process_time()
+    assert set(kinds(compared(tmp_path / "chain", numbers, shifted)[0]).values()) == {"changed"}
+    ones = np.ones(1, np.float32)
+    pairs, _ = compared(
+        tmp_path / "equal",
+        {f"a.{name}": ones for name in names},
+        {f"b.{name}": ones for name in names},
+    )
+    assert all(each.renamed_from == f"a.{name[2:]}" for name, each in pairs.items())
+    assert time.process_time() - start < 15
+
+
 @pytest.mark.parametrize("added", [8, -3])
 def test_rows_at_the_end_of_an_embedding_are_counted(tmp_path, added):
     after = some_tensors()
@@ -191,6 +210,7 @@ def test_a_cache_of_digests_is_asked_and_not_the_files(tmp_path):
         pairs = pair_tensors(base, candidate, digests)
     assert {each.kind for each in pairs} == {"same"}
     assert set(asked) == set(base.tensors)
+    assert len(asked) == 2 * len(base.tensors)
 
 
 def test_a_digest_knows_dtype_shape_and_content(tmp_path):
