@@ -129,3 +129,19 @@ def test_a_damaged_file_is_read_or_refused(data):
         assert read(bytes(content)).total_parameters >= 0
     except SafetensorsError:
         return
+
+
+@pytest.mark.parametrize(
+    ("content", "fault", "tensor"),
+    [
+        (crafted(None, 8, raw=b'{"a":{"dtype":"U8","shape":[8],"data_offsets":[0,8]},"a":{}}'),
+         "duplicate", "a"),
+        (crafted({"a": entry(), "b": entry(offsets=(4, 12))}, 12), "overlapping", "b"),
+        (crafted({"a": entry(offsets=(8, 16))}, 16), "unreadable", "a"),
+        (crafted({"a": entry("XX")}), "unreadable", None),
+    ],
+)  # fmt: skip
+def test_a_refusal_names_the_tensor_to_blame(content, fault, tensor):
+    with pytest.raises(SafetensorsError) as raised:
+        read(content)
+    assert (raised.value.fault, raised.value.tensor) == (fault, tensor)
