@@ -135,7 +135,7 @@ _PROBLEMS: dict[str, Any] = {
     "file_missing": gettext_lazy("%(file)s is not in the store: upload it again."),
     "too_many_tensors": gettext_lazy("There are more tensors than can be compared."),
     "workers_died": gettext_lazy("Every worker that tried this died of it."),
-    "not_to_be_read": gettext_lazy("%(said)s"),
+    "not_to_be_read": "%(said)s",
     "internal": gettext_lazy("Something went wrong here; the worker's log says more."),
 }
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+EDITED = "model.layers.1.self_attn.q_proj.weight"
 AXE = Path(__file__).parents[1] / "data" / "axe" / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 PAGES = {
@@ -59,6 +60,7 @@ def places_of(told: Any) -> dict[str, Any]:
     return {
         "model": told.url,
         "pull": told.pull_path("good"),
+        "weights": f"{told.pull_path('good')}/weights?tensor={EDITED}",
         "repo_id": told.repo_id,
         "other": told.other,
         "evaluation": told.evaluation,
