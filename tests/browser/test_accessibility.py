@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-EDITED = "model.layers.1.self_attn.q_proj.weight"
 AXE = Path(__file__).parents[1] / "data" / "axe" / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 PAGES = {
@@ -29,6 +28,7 @@ PAGES = {
     "discussions": "{model}/discussions",
     "conversation": "{pull}",
     "changed files": "{pull}/files",
+    "weights": "{pull}/weights?tensor=model.layers.1.self_attn.q_proj.weight",
     "benchmarks": "{pull}/benchmarks",
     "examples": "{pull}/examples",
     "catalogue": "/-/benchmarks",
@@ -60,7 +60,6 @@ def places_of(told: Any) -> dict[str, Any]:
     return {
         "model": told.url,
         "pull": told.pull_path("good"),
-        "weights": f"{told.pull_path('good')}/weights?tensor={EDITED}",
         "repo_id": told.repo_id,
         "other": told.other,
         "evaluation": told.evaluation,
