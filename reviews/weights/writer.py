@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from threading import Lock
 
 from hub.formats.safetensors_header import BITS_BY_DTYPE
+from reviews.weights.dtypes import FLOATS, encode
 from reviews.weights.errors import WeightsError
 from reviews.weights.pieces import keep_heap
 from reviews.weights.tensors import Tensor
@@ -145,12 +146,18 @@ def _header(tensors: Sequence[Tensor]) -> tuple[bytes, list[int], int]:
 
 
 def _contents(tensor: Tensor) -> Iterator[memoryview]:
-    """The bytes of a tensor in pieces: those that lie in a file as they are, or worked out."""
-    span = tensor.span
-    if span is None:
+    """The bytes of a tensor in pieces."""
+    if tensor.has_codes or tensor.dtype in FLOATS:
         for start, stop in tensor.pieces():
-            yield tensor.codes(start, stop).view("u1").data
+            if tensor.has_codes:
+                codes = tensor.codes(start, stop)
+            else:
+                codes = encode(tensor.values(start, stop), tensor.dtype)
+            yield codes.view("u1").data
         return
+    span = tensor.span  # of elements that nothing here decodes
+    if span is None:
+        raise WeightsError("dtype_not_stored", tensor=tensor.name, dtype=tensor.dtype)
     for place in range(0, span.size, _COPY_BYTES):
         found = bytearray(min(_COPY_BYTES, span.size - place))
         span.read_into(memoryview(found), place)

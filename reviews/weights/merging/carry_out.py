@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from reviews.weights.dtypes import FLOATS
+from hub.formats.safetensors_header import BITS_BY_DTYPE
 from reviews.weights.errors import WeightsError
 from reviews.weights.merging.conditions import left_as_is
 from reviews.weights.merging.merged import CastTensor, CopiedTensor, MergedTensor, same_codes
@@ -137,14 +137,14 @@ class _Plan:
         return MergedTensor(base.name, dtype, base.shape, file, job)
 
     def _copy(self, tensor: Tensor, file: str) -> Tensor:
+        """As it is; quantised values, and floats where the recipe names a dtype, in that dtype."""
         dtype = self.recipe.stored_dtype
-        if tensor.dtype == dtype or (left_as_is(tensor) and tensor.span is not None):
+        stored = tensor.dtype in BITS_BY_DTYPE
+        if stored and (dtype in {None, tensor.dtype} or left_as_is(tensor)):
             return CopiedTensor(tensor, file)
-        if dtype is not None:
-            return CastTensor(tensor, dtype, file)
-        if tensor.dtype not in FLOATS:
+        if dtype is None:
             raise WeightsError("dtype_needed", tensor=tensor.name, dtype=tensor.dtype)
-        return CopiedTensor(tensor, file)
+        return CastTensor(tensor, dtype, file)
 
     def _file(self, name: str) -> str:
         """The base's file of a tensor; for one the base lacks, its own if the base has such."""

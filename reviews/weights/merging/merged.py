@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from reviews.weights.dtypes import Codes, Floats, decode, encode
+from reviews.weights.dtypes import FLOATS, Codes, Floats, decode, encode
 from reviews.weights.merging.methods import Method
 from reviews.weights.merging.works import Job, Work, work_of
 from reviews.weights.tensors import PIECE, Span, Tensor
@@ -114,7 +114,10 @@ class MergedTensor(Tensor):
 
 
 def same_codes(left: Tensor, right: Tensor) -> bool:
-    """Whether two tensors are alike bit for bit; reading ends at the first difference."""
+    """Whether two tensors are alike bit for bit; reading ends at the first difference.
+
+    False, too, where no bits are stored to be compared (products, numbers put together).
+    """
     if (left.dtype, left.shape) != (right.dtype, right.shape):
         return False
     if left.has_codes and right.has_codes:
@@ -122,7 +125,9 @@ def same_codes(left: Tensor, right: Tensor) -> bool:
             left.codes(start, stop).tobytes() == right.codes(start, stop).tobytes()
             for start, stop in left.pieces()
         )
-    return left.span is not None and right.span is not None and _same_bytes(left.span, right.span)
+    if left.dtype in FLOATS or left.span is None or right.span is None:
+        return False
+    return _same_bytes(left.span, right.span)
 
 
 def _same_bytes(left: Span, right: Span) -> bool:

@@ -10,6 +10,8 @@ import pytest
 from reviews.weights.adapters import with_adapter
 from reviews.weights.errors import WeightsError
 from reviews.weights.merging.adapters import merge_adapters
+from reviews.weights.merging.carry_out import merge
+from reviews.weights.writer import write_checkpoint
 from tests.weights.folders import opened, values_of, write_model
 from tests.weights.merging.files import make_recipe
 
@@ -125,6 +127,21 @@ def test_rules_pick_a_side_for_a_module(tmp_path, merged):
 
 def head():
     return {"base_model.model.lm_head.weight": np.ones((4, 6), np.float32)}
+
+
+@pytest.mark.parametrize("method", ["ties", "ours"])
+def test_adapters_in_their_base_are_merged_as_whole_weights(tmp_path, method):
+    base = write_model(tmp_path / "base", BASE)
+    one = write_adapter(tmp_path / "one", rank=2, alpha=6)
+    (wanted,) = effects(base, one)
+    with opened(base) as below, opened(one) as above:
+        effective = with_adapter(below, above)
+        write_checkpoint({"model.safetensors": [*effective.tensors.values()]}, tmp_path / "whole")
+        merge(make_recipe(method, {}), below, [effective], tmp_path / "out")
+    for name in ("whole", "out"):
+        with opened(tmp_path / name) as found:
+            for weight, values in wanted.items():
+                assert values_of(found.tensors[weight]) == pytest.approx(values, rel=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,12 @@
 import json
 import threading
 import tracemalloc
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
 
+from reviews.weights.checkpoint import open_checkpoint
 from reviews.weights.errors import WeightsError
 from reviews.weights.merging.carry_out import merge, merged_tensors
 from reviews.weights.merging.conditions import conditions
@@ -15,7 +17,8 @@ from reviews.weights.merging.methods import METHODS, Method
 from reviews.weights.merging.preview import delta_preview
 from reviews.weights.writer import write_checkpoint
 from tests.weights.folders import TINY
-from tests.weights.merging.files import make_recipe, opened, write_model
+from tests.weights.gguf_writing import write_gguf
+from tests.weights.merging.files import make_recipe, opened, values_of, write_model
 
 W = "layers.0.weight"
 BASE = {W: [1.0, 1, 1, 1]}
@@ -258,6 +261,39 @@ def test_scalars_and_empty_tensors_merge(models):
         values, _ = models.merge(recipe, folders, method)
         assert values["e"] == []
     assert models.merge(make_recipe("linear", {}, {}), folders)[0]["s"] == [2]
+
+
+HEADS = {"attention__head_count": 4, "attention__head_count_kv": 2}
+
+
+def test_a_gguf_is_written_as_safetensors_in_the_order_of_transformers(tmp_path):
+    stored = {"blk.0.attn_q.weight": np.random.default_rng(5).normal(size=(64, 32))}
+    path = write_gguf(tmp_path / "m.gguf", stored, **HEADS)
+    with open_checkpoint({"m.gguf": path}) as model:
+        for method in ("ours", "linear"):
+            done = merge(make_recipe(method, {}), model, [model], tmp_path / method)
+            assert list(done.files) == ["model.safetensors"]
+            with opened(tmp_path / method) as (merged,):
+                assert values_of(merged) == values_of(model)
+        merge(make_recipe("linear", {}, dtype="bfloat16"), model, [model], tmp_path / "cast")
+
+
+def test_quantised_weights_are_never_averaged_and_taken_only_with_a_dtype(tmp_path):
+    for seed, name in enumerate("abc"):
+        random = np.random.default_rng(seed)
+        stored = {"blk.0.attn_q.weight": random.normal(size=(64, 32))}
+        write_gguf(tmp_path / f"{name}.gguf", stored, kind="Q8_0", **HEADS)
+    with ExitStack() as kept:
+        base, *models = (
+            kept.enter_context(open_checkpoint({"m.gguf": tmp_path / f"{name}.gguf"}))
+            for name in "abc"
+        )
+        for method, code in [("linear", "not_averaged"), ("theirs", "dtype_needed")]:
+            with pytest.raises(WeightsError, match=code):
+                merge(make_recipe(method, {}, {}), base, models, tmp_path / "out")
+        merge(make_recipe("theirs", {}, {}, dtype="float32"), base, models, tmp_path / "out")
+        with opened(tmp_path / "out") as (merged,):
+            assert values_of(merged) == values_of(models[1])
 
 
 def test_memory_is_that_of_pieces_and_not_of_tensors(models):
