@@ -18,7 +18,9 @@ BINS = 64
 WIDEST = 8.0
 # Elements of a tensor that are counted for the overlay: a bin with 1 % of them is known to 4 %.
 SHOWN = 1 << 16
-PAIRS = 1 << 16
+EXPONENTS = 256
+# So many changed elements of a piece are counted at least before one may stand for others.
+RARE = 1000
 _BIAS = 127
 
 
@@ -49,7 +51,7 @@ class Overlay:
 class Octaves:
     """How large the changes are: `counts[i]` elements have |D| from 2^(first + i) up to twice that.
 
-    Elements without a change are not in it.
+    Elements without a change are not in it. Of large tensors the counts are estimates.
     """
 
     first: int
@@ -83,16 +85,14 @@ def step_of(matrix: tuple[int, int]) -> int:
     return step
 
 
-def count_octaves(magnitudes: Floats) -> Counts:
-    """How often each pair of binary exponents occurs in neighbours among numbers >= 0, [PAIRS].
+def count_octaves(magnitudes: Floats, changed: int, step: int) -> Counts:
+    """How often each binary exponent occurs among numbers >= 0, [EXPONENTS]; zeros come first.
 
-    Two exponents of 8 bits make one number to count, which halves the counting.
+    Where enough of the elements changed, every `step`-th stands for as many.
     """
-    bits = magnitudes.astype(np.float32, copy=False).view(np.int32)
-    exponents = (bits >> 23).astype(np.uint8)
-    if len(exponents) % 2:
-        exponents = np.append(exponents, np.uint8(0))
-    return np.bincount(exponents.view(np.uint16).astype(np.int64), minlength=PAIRS)
+    step = step if changed >= RARE * step else 1
+    bits = magnitudes[::step].astype(np.float32).view(np.int32)
+    return step * np.bincount(bits >> 23, minlength=EXPONENTS)
 
 
 def overlay(base: Counts, candidate: Counts, step: int) -> Overlay | None:
@@ -111,10 +111,8 @@ def overlay(base: Counts, candidate: Counts, step: int) -> Overlay | None:
     return Overlay(low, high, binned[0], binned[1], (beyond[0], beyond[1]), step)
 
 
-def octaves(pairs: Counts) -> Octaves | None:
+def octaves(counts: Counts) -> Octaves | None:
     """Of `count_octaves`; None where nothing changed. Changes below 2^-126 count as none."""
-    square = pairs.reshape(256, 256)
-    counts = square.sum(axis=0) + square.sum(axis=1)
     present = np.flatnonzero(counts[1:] > 0) + 1
     if len(present) == 0:
         return None

@@ -95,7 +95,8 @@ def sum_piece(base: Tensor, candidate: Tensor, start: int, stop: int) -> Piece:
         if changed == 0:
             return Piece(*place, old_side, old_side, 0, None, is_cast)
         new_side, new = _side(new_codes, new, candidate.dtype, width, step)
-        return Piece(*place, old_side, new_side, changed, _change(old, new, width), is_cast)
+        change = _change(old, new, width, changed, step)
+        return Piece(*place, old_side, new_side, changed, change, is_cast)
 
 
 def read(tensor: Tensor, start: int, stop: int) -> tuple[Codes | None, Floats]:
@@ -145,13 +146,15 @@ def _largest(codes: Codes | None, values: Floats, dtype: str) -> float:
     return max(float(values.max()), -float(values.min()))
 
 
-def _change(old: Floats, new: Floats, width: int) -> Change:
+def _change(old: Floats, new: Floats, width: int, changed: int, step: int) -> Change:
     change = new - old
     sizes = np.abs(change)
     by_column = sizes.reshape(-1, width).max(axis=0)
     squares = _row_squares(change, float(by_column.max()), width)
     by_row = np.vecdot(sizes.reshape(-1, width), np.ones(width, sizes.dtype)).astype(np.float64)
-    return Change(squares, by_row, by_column.astype(np.float64), count_octaves(sizes))
+    return Change(
+        squares, by_row, by_column.astype(np.float64), count_octaves(sizes, changed, step)
+    )
 
 
 def _row_squares(values: Floats, largest: float, width: int) -> Doubles:

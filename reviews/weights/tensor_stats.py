@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from reviews.weights.errors import WeightsError
-from reviews.weights.histograms import PAIRS, Octaves, Overlay, octaves, overlay, step_of
+from reviews.weights.histograms import EXPONENTS, Octaves, Overlay, octaves, overlay, step_of
 from reviews.weights.localised import MOST_COLUMNS, Block, Norms, find_block
 from reviews.weights.pieces import Piece, bounds, keep_heap, sum_piece
 from reviews.weights.tensors import Tensor
@@ -146,7 +146,7 @@ class _Sums:
         self.counts = [np.zeros(1 << 16, dtype=np.int64) for _ in self.tensors]
         self.largest = [0.0, 0.0]
         self.not_finite = [[0, 0], [0, 0]]
-        self.octaves = np.zeros(PAIRS, dtype=np.int64)
+        self.octaves = np.zeros(EXPONENTS, dtype=np.int64)
         self.changed = 0
         self.is_cast = base.dtype != candidate.dtype
 
