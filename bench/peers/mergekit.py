@@ -54,14 +54,13 @@ def run_mergekit(environment: Path, configuration: dict[str, Any], out: Path) ->
     return run([str(program), str(written), str(out), "--quiet"], log=out.with_suffix(".log"))
 
 
-def run(command: list[str], *, log: Path) -> Ran:
+def run(command: list[str], *, log: Path, **variables: str) -> Ran:
     """Run a program to its end, watching its memory. Raises: RuntimeError: it failed."""
     peak = 0
     with log.open("wb") as output:
         began = time.perf_counter()
-        process = subprocess.Popen(
-            command, stdout=output, stderr=output, env=os.environ | {"HF_HUB_OFFLINE": "1"}
-        )
+        environment = os.environ | {"HF_HUB_OFFLINE": "1"} | variables
+        process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
         while process.poll() is None:
             peak = max(peak, _peak_kb(process.pid))
             time.sleep(SAMPLE_SECONDS)

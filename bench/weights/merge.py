@@ -20,9 +20,12 @@ from bench.rows import Absent, Bar, Row
 from bench.weights.fine_tunes import opened, write_fine_tune
 from bench.weights.merge_agreement import DENSITY, agreement
 from demo.files import cache_folder
+from demo.server import ROOT
 from reviews.weights.merging.recipe_file import read_recipe
 from training.runner.smollm2 import make_model
 
+PROGRAM = Path(__file__).with_name("timed_merge.py")
+REPEATS = 3
 SUBJECT = "two fine-tunes of 270 MB in bf16, start-up included"
 
 
@@ -98,8 +101,10 @@ def _run_ours(subject: Subject, models: list[Path], out: Path) -> Ran:
     written = out.with_suffix(".yaml")
     written.write_text(recipe.dump())
     arguments = [str(written), str(out), *map(str, models)]
-    command = [sys.executable, "-m", "bench.weights.timed_merge", *arguments]
-    return run(command, log=out.with_suffix(".log"))
+    command = [sys.executable, "-P", str(PROGRAM), *arguments]
+    log = out.with_suffix(".log")
+    runs = [run(command, log=log, PYTHONPATH=str(ROOT)) for _ in range(REPEATS)]
+    return sorted(runs, key=lambda each: each.seconds)[REPEATS // 2]
 
 
 def _for_mergekit(subject: Subject, models: list[Path]) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""`python -m bench.weights.timed_merge RECIPE OUT BASE MODEL …`: carry out one recipe."""
+"""`timed_merge.py RECIPE OUT BASE MODEL …`: carry out one recipe.
+
+Started by its path: as a module it would load the whole benchmark first.
+"""
 
 from __future__ import annotations
 
