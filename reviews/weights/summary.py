@@ -5,7 +5,7 @@ Codes of facts, by what they are about:
 - of the whole: no_change, files_moved, cast_only, no_nan, embeddings_untouched
 - of many tensors (`modules`, `layers` as runs, `tensors`, `relative`): low_rank_change (`rank`,
   `rank_min`), dense_change, change_below_rounding, changed (its rank is not known, or it has none),
-  cast (`before`, `after`)
+  cast, dtype_changed (`before`, `after`; the second is no rounding alone, or not known yet)
 - of one tensor (`tensor`, `layer`, `module`): head_scaled, head_zeroed, head_changed (`heads`);
   rows_…, columns_…, elements_… (`ranges`, `count`); tensor_scaled, tensor_zeroed; `factor` of the
   scaled ones; rows_zeroed_among_changes (`count`); outlier (`z`, `times`); nan, inf (`count`);
@@ -115,32 +115,48 @@ def _facts(
 
 
 def _whole(changes: Sequence[TensorChange], touched: Sequence[TensorChange]) -> Iterator[Fact]:
-    if not touched:
+    if not touched and not any(map(_is_renamed, changes)):
         yield Fact("no_change", {"tensors": len(changes)})
     if moved := sum(change.moved_file for change in changes):
         yield Fact("files_moved", {"tensors": moved})
 
 
 def _casts(changes: Sequence[TensorChange]) -> Iterator[Fact]:
-    """Tensors that only got another dtype, and whether that is all that happened."""
-    by_dtypes: dict[tuple[str | None, str | None], list[str]] = {}
+    """Tensors that only got another dtype, whether that is all that happened, and other dtypes."""
+    cast = [change for change in changes if change.stats and change.stats.is_cast]
+    only = len(cast) == sum(change.is_touched for change in changes)
+    yield from _by_dtypes("cast_only" if only else "cast", cast)
+    proven = {change.name for change in cast}
+    others = [each for each in changes if each.kind == "dtype" and each.name not in proven]
+    yield from _by_dtypes("dtype_changed", others)
+
+
+def _by_dtypes(code: str, changes: Sequence[TensorChange]) -> Iterator[Fact]:
+    names: dict[tuple[str | None, str | None], list[str]] = {}
     for change in changes:
-        if change.stats and change.stats.is_cast:
-            by_dtypes.setdefault(change.dtypes, []).append(change.name)
-    cast = sum(map(len, by_dtypes.values()))
-    only = cast == sum(change.is_touched for change in changes)
-    for (before, after), names in by_dtypes.items():
-        told = {"before": before, "after": after, "count": len(names), "tensors": names[:NAMED]}
-        yield Fact("cast_only" if only else "cast", told)
+        names.setdefault(change.dtypes, []).append(change.name)
+    for (before, after), held in names.items():
+        told = {"before": before, "after": after, "count": len(held), "tensors": held[:NAMED]}
+        yield Fact(code, told)
+
+
+def _is_renamed(change: TensorChange) -> bool:
+    """Whether the tensor is an old one under another name: equal, or its name got a prefix."""
+    old, new = change.renamed_from, change.name
+    if old is None or change.swapped_with:
+        return False
+    return change.kind == "renamed" or new.endswith(f".{old}") or old.endswith(f".{new}")
 
 
 def _came_and_went(changes: Sequence[TensorChange]) -> Iterator[Fact]:
-    for kind in ("added", "removed", "renamed"):
-        names = [
-            change.name for change in changes if change.kind == kind and not change.swapped_with
-        ]
+    named = {
+        "added": [change.name for change in changes if change.kind == "added"],
+        "removed": [change.name for change in changes if change.kind == "removed"],
+        "renamed": [change.name for change in changes if _is_renamed(change)],
+    }
+    for code, names in named.items():
         if names:
-            yield Fact(kind, {"count": len(names), "tensors": names[:NAMED]})
+            yield Fact(code, {"count": len(names), "tensors": names[:NAMED]})
     tokens = set()
     for change in changes:
         if change.swapped_with and change.name < change.swapped_with:

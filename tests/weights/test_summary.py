@@ -200,6 +200,27 @@ def test_shards_in_another_order_are_no_change(tmp_path):
     assert (summary.layers, summary.relative, summary.is_safe) == ([], None, True)
 
 
+def test_another_dtype_with_other_values_is_no_cast(tmp_path):
+    weights = original("F32")
+    base = written(tmp_path / "base", weights, "F32")
+    rank_four(weights)
+    facts = {
+        fact.code: fact.parameters
+        for fact in told(base, written(tmp_path / "new", weights, "BF16")).facts
+    }
+    assert set(facts) == {"cast", "dtype_changed", "low_rank_change", "no_nan"}
+    assert facts["dtype_changed"]["tensors"] == facts["low_rank_change"]["tensors"] == [down(3)]
+    assert (facts["cast"]["count"], facts["low_rank_change"]["rank"]) == (37, 4)
+
+
+def test_a_prefix_on_every_name_is_renaming_and_nothing_else(tmp_path):
+    weights = original("F32")
+    base = written(tmp_path / "base", weights, "F32")
+    weights = {f"language.{name}": held for name, held in weights.items()}
+    (fact,) = told(base, written(tmp_path / "new", weights, "F32")).facts
+    assert (fact.code, fact.parameters["count"]) == ("renamed", 38)
+
+
 def test_structure_comes_first(tmp_path):
     """Before any value is read, the page knows what is there."""
     weights = original("F32")
