@@ -19,6 +19,7 @@ import numpy as np
 from reviews.weights.dtypes import FLOATS
 from reviews.weights.merging.formulas import Products
 from reviews.weights.merging.merged import same_codes
+from reviews.weights.pieces import keep_heap
 from reviews.weights.tensors import Tensor
 
 CONFIRMABLE = frozenset({"task_vectors_agree"})
@@ -157,6 +158,7 @@ def _task_vectors_agree(base: Model, models: Sequence[Model], threads: int) -> C
         if all(each.shape == tensor.shape for each in others)
         and not any(map(left_as_is, (tensor, *others)))
     ]
+    keep_heap()
     with ThreadPoolExecutor(threads) as pool:
         tables = list(pool.map(lambda pair: _products(*pair).table, pairs))
     products = Products(np.sum(tables, axis=0) if tables else np.zeros((len(models),) * 2))

@@ -10,6 +10,7 @@ from math import isfinite, sqrt
 import numpy as np
 
 from reviews.weights.merging.formulas import inner
+from reviews.weights.pieces import keep_heap
 from reviews.weights.tensors import Tensor
 
 
@@ -50,6 +51,7 @@ def delta_preview(
         with np.errstate(invalid="ignore", over="ignore"):
             return _distances(tensor, [parent.get(tensor.name) for parent in parents])
 
+    keep_heap()
     with ThreadPoolExecutor(threads) as pool:
         measured = pool.map(measure, merged.values())
         return DeltaPreview(dict(zip(merged, measured, strict=True)))
