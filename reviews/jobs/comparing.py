@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -80,6 +80,14 @@ def _fail(row: WeightsComparison, code: str, parameters: dict[str, Any]) -> None
     )
 
 
+def open_effective(placed: Mapping[str, Path], kept: ExitStack) -> Checkpoint:
+    """The checkpoint as loaders would use it: an adapter beside its base changes the base."""
+    found = kept.enter_context(open_checkpoint(placed))
+    if found.adapter is None or found.format == "adapter":
+        return found
+    return with_adapter(found, found)
+
+
 class Comparing:
     """One claim on one comparison."""
 
@@ -112,14 +120,9 @@ class Comparing:
         )
 
     def _open(self, side: str) -> Checkpoint:
-        """The checkpoint as loaders would use it: an adapter beside its base changes the base."""
         repository: Repository = getattr(self.row, f"{side}_repository")
         files = [WeightFile(**each) for each in getattr(self.row, f"{side}_files")]
-        placed = lay_out(repository, files, self.scratch / side)
-        found = self.kept.enter_context(open_checkpoint(placed))
-        if found.adapter is None or found.format == "adapter":
-            return found
-        return with_adapter(found, found)
+        return open_effective(lay_out(repository, files, self.scratch / side), self.kept)
 
     # What is known when ------------------------------------------------------------------------
 
