@@ -15,8 +15,7 @@ from django.utils.translation import gettext_lazy
 
 from hub.templatetags.hub_format import percent3
 from reviews.actions.weights import tensor_comparison
-from reviews.models import WeightsComparison
-from reviews.web.weights_said import (
+from reviews.actions.weights_said import (
     KINDS,
     UNDECIDED,
     UNKNOWN,
@@ -25,6 +24,7 @@ from reviews.web.weights_said import (
     problem_sentence,
     shape_text,
 )
+from reviews.models import WeightsComparison
 from reviews.weights.places import place_of
 from reviews.weights.spectrum import Spectrum
 from reviews.weights.tensor_stats import TensorStats

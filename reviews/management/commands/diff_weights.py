@@ -14,9 +14,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from hub.errors import HubError
 from hub.models import Kind, Repository
+from reviews.actions.weights_said import fact_sentence, problem_sentence
 from reviews.jobs.comparing import open_effective
 from reviews.jobs.weight_files import lay_out, weight_files
-from reviews.web.weights_said import fact_sentence, problem_sentence
 from reviews.weights.checkpoint import Checkpoint
 from reviews.weights.checks import blocks, check_checkpoint
 from reviews.weights.diff import TensorChange, diff, with_spectrum
