@@ -28,7 +28,7 @@ def says_tied(config: dict[str, object] | None) -> bool:
     """Whether the configuration makes output and input embedding one tensor."""
     if config is None:
         return False
-    default = config.get("model_type") in _TIED_BY_DEFAULT
+    default = str(config.get("model_type")) in _TIED_BY_DEFAULT
     return config.get("tie_word_embeddings", default) is True
 
 
