@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from reviews.jobs import reconcile
+from reviews.jobs import reconcile, weight_merging
 from reviews.jobs.comparing import carry_out, due
 
 # A doorbell that nobody heard for so long is rung anew by the sweeper.
@@ -24,6 +24,14 @@ def compare_weights(comparison_id: int) -> None:
 
 @shared_task
 def sweep_comparisons() -> None:
-    """Ring again for every comparison that waits or was abandoned."""
+    """Ring again for every comparison and merge that waits or was abandoned."""
     for comparison_id in due():
         compare_weights.apply_async((comparison_id,), expires=RING_LIFETIME_SECONDS)
+    for merge_id in weight_merging.due():
+        merge_weights.apply_async((merge_id,), expires=RING_LIFETIME_SECONDS)
+
+
+@shared_task
+def merge_weights(merge_id: int) -> None:
+    """Merge weights into a proposal, unless that is done or somebody is at it."""
+    weight_merging.carry_out(merge_id)

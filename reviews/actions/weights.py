@@ -16,12 +16,13 @@ from reviews.actions.timeline import add_comment
 from reviews.changes import change_of
 from reviews.jobs.weight_files import WeightFile, files_digest, weight_files
 from reviews.models import (
-    ComparisonState,
     Discussion,
     TensorComparison,
     TimelineEvent,
     WeightsComparison,
+    WorkState,
 )
+from reviews.models.work import ATTEMPTS
 from reviews.tasks import compare_weights
 from reviews.weights.tensor_stats import VERSION
 
@@ -105,10 +106,10 @@ def request_comparison(base: Side, candidate: Side) -> WeightsComparison:
 def retry_comparison(base: Side, candidate: Side) -> WeightsComparison:
     """Ask again for what failed; the files are read where this caller has them."""
     row = request_comparison(base, candidate)
-    again = WeightsComparison.objects.filter(pk=row.pk, state=ComparisonState.FAILED).update(
-        state=ComparisonState.WAITING,
+    again = WeightsComparison.objects.filter(pk=row.pk, state=WorkState.FAILED).update(
+        state=WorkState.WAITING,
         error={},
-        attempts_left=WeightsComparison.ATTEMPTS,
+        attempts_left=ATTEMPTS,
         base_repository=base.repository,
         candidate_repository=candidate.repository,
     )

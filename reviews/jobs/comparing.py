@@ -18,8 +18,8 @@ from django.utils import timezone
 from hub.errors import HubError
 from hub.models import Repository
 from reviews.jobs.weight_files import WeightFile, lay_out
-from reviews.models import ComparisonState, TensorComparison, WeightsComparison
-from reviews.models.weights import LEASE
+from reviews.models import TensorComparison, WeightsComparison, WorkState
+from reviews.models.work import LEASE
 from reviews.weights.adapters import with_adapter
 from reviews.weights.checkpoint import Checkpoint, open_checkpoint
 from reviews.weights.checks import blocks, check_checkpoint, check_values
@@ -74,7 +74,7 @@ def carry_out(comparison_id: int) -> None:
 
 def _fail(row: WeightsComparison, code: str, parameters: dict[str, Any]) -> None:
     WeightsComparison.objects.held(row).update(
-        state=ComparisonState.FAILED,
+        state=WorkState.FAILED,
         error={"code": code, "parameters": parameters},
         finished_at=timezone.now(),
     )
@@ -114,7 +114,7 @@ class Comparing:
         self._take_spectra(pairs)
         self._tell(
             summary=self._summary(candidate),
-            state=ComparisonState.DONE,
+            state=WorkState.DONE,
             finished_at=timezone.now(),
             progress={},
         )

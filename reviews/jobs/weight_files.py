@@ -35,6 +35,10 @@ class WeightFile:
     def is_weights(self) -> bool:
         return _matches(self.path, WEIGHTS)
 
+    @property
+    def is_index(self) -> bool:
+        return _matches(self.path, BESIDE[:1])
+
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 

@@ -8,11 +8,11 @@ from reviews.models.discussions import (
 from reviews.models.merges import Merge, MergeState
 from reviews.models.reviews import Review, ReviewVerdict
 from reviews.models.timeline import Comment, TimelineEvent, TimelineKind
-from reviews.models.weights import ComparisonState, TensorComparison, WeightsComparison
+from reviews.models.weights import TensorComparison, WeightMerge, WeightsComparison
+from reviews.models.work import WorkState
 
 __all__ = [
     "Comment",
-    "ComparisonState",
     "Discussion",
     "DiscussionStatus",
     "Merge",
@@ -23,5 +23,7 @@ __all__ = [
     "TensorComparison",
     "TimelineEvent",
     "TimelineKind",
+    "WeightMerge",
     "WeightsComparison",
+    "WorkState",
 ]

@@ -14,7 +14,8 @@ from hub.gitstore import AddFile
 from hub.models import Repository
 from reviews.actions.weights import request_comparison, retry_comparison, side_at
 from reviews.jobs import comparing
-from reviews.models import ComparisonState, TensorComparison, WeightsComparison
+from reviews.models import TensorComparison, WeightsComparison, WorkState
+from reviews.models.work import ATTEMPTS
 from tests.factories import make_repository
 from tests.training.factories import TINY, commit, large
 
@@ -59,7 +60,7 @@ def compared(repository: Repository, base_oid: str, oid: str) -> WeightsComparis
 def test_an_edit_is_told_with_its_tensor_its_size_and_its_rank(model):
     base = model.store().resolve("main")
     row = compared(model, base, changed(model, rank_four))
-    assert (row.state, row.error, row.problems) == (ComparisonState.DONE, {}, [])
+    assert (row.state, row.error, row.problems) == (WorkState.DONE, {}, [])
     touched = [each for each in row.structure if each["kind"] != "same"]
     (edited,) = touched
     assert edited["name"] == EDITED and edited["rank"] == 4
@@ -135,7 +136,7 @@ def test_a_worker_that_dies_leaves_its_claim_to_the_next(model, monkeypatch):
     assert comparing.due() == [row.pk]
     comparing.carry_out(row.pk)
     row.refresh_from_db()
-    assert row.state == ComparisonState.DONE
+    assert row.state == WorkState.DONE
     # The first worker wakes up and finds that it has lost.
     assert not WeightsComparison.objects.held(claimed).update(structure=[])
     assert comparing.due() == []
@@ -155,23 +156,23 @@ def test_the_work_ends_when_the_claim_is_lost(model, monkeypatch):
     monkeypatch.setattr(comparing, "diff", stolen)
     comparing.carry_out(row.pk)
     row.refresh_from_db()
-    assert (row.state, row.fence, row.problems) == (ComparisonState.RUNNING, 99, None)
+    assert (row.state, row.fence, row.problems) == (WorkState.RUNNING, 99, None)
 
 
 def test_weights_that_kill_every_worker_are_given_up_and_can_be_tried_again(model):
     base, oid = model.store().resolve("main"), changed(model, rank_four)
     sides = side_at(model, base), side_at(model, oid)
     row = request_comparison(*sides)
-    for _attempt in range(WeightsComparison.ATTEMPTS):
+    for _attempt in range(ATTEMPTS):
         assert WeightsComparison.objects.claim(row.pk) is not None
         WeightsComparison.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
     assert comparing.due() == []
     row.refresh_from_db()
-    assert (row.state, row.error["code"]) == (ComparisonState.FAILED, "workers_died")
-    assert retry_comparison(*sides).state == ComparisonState.WAITING
+    assert (row.state, row.error["code"]) == (WorkState.FAILED, "workers_died")
+    assert retry_comparison(*sides).state == WorkState.WAITING
     comparing.carry_out(row.pk)
     row.refresh_from_db()
-    assert (row.state, row.error) == (ComparisonState.DONE, {})
+    assert (row.state, row.error) == (WorkState.DONE, {})
 
 
 def test_bytes_that_are_gone_are_said(model):
@@ -182,4 +183,4 @@ def test_bytes_that_are_gone_are_said(model):
     path.unlink()
     comparing.carry_out(row.pk)
     row.refresh_from_db()
-    assert (row.state, row.error["code"]) == (ComparisonState.FAILED, "not_to_be_read")
+    assert (row.state, row.error["code"]) == (WorkState.FAILED, "not_to_be_read")

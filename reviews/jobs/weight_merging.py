@@ -1,0 +1,262 @@
+"""Merging the weights that a proposal and its target have both moved, into the proposal."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from hub.actions import large_files, refs
+from hub.actions.commits import author_of
+from hub.errors import HubError
+from hub.gitstore import AddFile, AddPointer, CopyPath, DeleteFile, Operation
+from hub.models import Repository
+from hub.policies import Actor
+from reviews.jobs.weight_files import WeightFile, lay_out, weight_files
+from reviews.models import WeightMerge, WorkState
+from reviews.models.work import LEASE
+from reviews.weights.checkpoint import Checkpoint, open_checkpoint
+from reviews.weights.digests import tensor_digest
+from reviews.weights.errors import WeightsError
+from reviews.weights.merging.carry_out import merge
+from reviews.weights.merging.conditions import Condition, conditions
+from reviews.weights.merging.methods import METHODS
+from reviews.weights.merging.parents import require_parents, weights_digest
+from reviews.weights.merging.recipe import RECIPE_PATH, MergeRecipe
+from reviews.weights.merging.recipe_file import read_recipe
+
+log = structlog.get_logger(__name__)
+TOLD_EVERY_SECONDS = 2.0
+SIDES = ("base", "ours", "theirs")
+
+
+class ClaimLostError(Exception):
+    """Another worker has the merge."""
+
+
+@dataclass(frozen=True)
+class _Side:
+    oid: str
+    files: list[WeightFile]
+    checkpoint: Checkpoint
+    digest: str
+
+
+def due() -> list[int]:
+    """Merges whose doorbell must ring again; those that kill every worker are settled."""
+    WeightMerge.objects.give_up()
+    return list(WeightMerge.objects.due().values_list("pk", flat=True)[:8])
+
+
+def carry_out(merge_id: int) -> None:
+    """Merge, unless that is done or somebody is at it. Safe to repeat and to kill: the head of the
+    proposal moves last, and only from where it was when this was asked for."""
+    row = WeightMerge.objects.claim(merge_id)
+    if row is None:
+        return
+    try:
+        with tempfile.TemporaryDirectory() as scratch, ExitStack() as kept:
+            _Merging(row, Path(scratch), kept).run()
+    except ClaimLostError:
+        log.warning("weight_merge.claim_lost", merge_id=merge_id)
+    except WeightsError as error:
+        _fail(row, error.code, error.parameters)
+    except HubError as error:
+        _fail(row, "refused", {"said": str(error)})
+    except Exception:
+        log.exception("weight_merge.failed", merge_id=merge_id)
+        _fail(row, "internal", {})
+
+
+def _fail(row: WeightMerge, code: str, parameters: Mapping[str, Any]) -> None:
+    WeightMerge.objects.held(row).update(
+        state=WorkState.FAILED,
+        error={"code": code, "parameters": dict(parameters)},
+        finished_at=timezone.now(),
+    )
+
+
+class _Merging:
+    """One claim on one merge."""
+
+    def __init__(self, row: WeightMerge, scratch: Path, kept: ExitStack) -> None:
+        self.row, self.scratch, self.kept = row, scratch, kept
+        self.pull_request = row.pull_request
+        self.repository: Repository = row.pull_request.repository
+        self.store = self.repository.store()
+        self.threads = settings.RUN_THREADS or len(os.sched_getaffinity(0))
+        self.told_at = 0.0
+
+    def run(self) -> None:
+        if self._has_landed():
+            return
+        base, ours, theirs = (self._open(name) for name in SIDES)
+        recipe = recipe_of(self.row.choice, base, ours, theirs)
+        found = self._conditions(recipe, base, ours, theirs)
+        self._tell(conditions=[asdict(each) for each in found])
+        _require(found, confirmed=bool(self.row.choice.get("confirmed")))
+        made = merge(
+            recipe,
+            base.checkpoint,
+            [ours.checkpoint, theirs.checkpoint],
+            self.scratch / "merged",
+            threads=self.threads,
+            progress=lambda *args: self._keep(),
+        )
+        pointers = [self._stored(path, place) for path, place in sorted(made.files.items())]
+        self._land(recipe, pointers, ours, theirs)
+
+    def _has_landed(self) -> bool:
+        """Settle a merge whose worker died between moving the head and writing the row."""
+        head = self.store.ref_oid(self.pull_request.ref)
+        if head is None or head == self.row.theirs_oid:
+            return False
+        if self.store.commit_info(head).parents != (self.row.theirs_oid, self.row.ours_oid):
+            return False
+        self._tell(state=WorkState.DONE, result_oid=head, finished_at=timezone.now())
+        return True
+
+    def _open(self, name: str) -> _Side:
+        oid = getattr(self.row, f"{name}_oid")
+        files = weight_files(self.store, oid)
+        placed = lay_out(self.repository, files, self.scratch / name)
+        checkpoint = self.kept.enter_context(open_checkpoint(placed))
+        if checkpoint.problems:
+            problem = checkpoint.problems[0]
+            raise WeightsError(problem.code, tensor=problem.tensor, **problem.parameters)
+        if checkpoint.format != "safetensors" or checkpoint.adapter is not None:
+            raise WeightsError("only_whole_weights", revision=oid[:12])
+        digests = {}
+        for tensor in checkpoint.tensors.values():
+            digests[tensor.name] = tensor_digest(tensor)
+            self._keep()
+        return _Side(oid, files, checkpoint, weights_digest(digests))
+
+    def _conditions(self, recipe: MergeRecipe, *sides: _Side) -> list[Condition]:
+        """What averaging asks for; nothing is asked of a recipe that only copies."""
+        methods = {recipe.method, *(rule.method for rule in recipe.rules)}
+        if all(METHODS[method].copies for method in methods):
+            return []
+        base, *models = (side.checkpoint for side in sides)
+        return conditions(base, models, same_ancestor=True, threads=self.threads)
+
+    def _stored(self, path: str, place: Path) -> AddPointer:
+        with place.open("rb") as stream:
+            stored = large_files.store(self.repository, stream)
+        self._keep()
+        return AddPointer(path, stored.sha256, stored.size_bytes)
+
+    # The commit --------------------------------------------------------------------------------
+
+    def _land(
+        self, recipe: MergeRecipe, pointers: list[AddPointer], ours: _Side, theirs: _Side
+    ) -> None:
+        """Commit the merged weights on both parents and let the proposal's head be that.
+
+        Raises: BranchMovedError: somebody pushed meanwhile; MergeConflictError: other files too.
+        """
+        tree = self.store.merge_tree(ours.oid, self._without_conflict(ours, theirs))
+        text = recipe.dump().encode()
+        tree = self.store.write_tree_on(tree, [*pointers, AddFile(RECIPE_PATH, text)])
+        by = self.row.by
+        oid = self.store.commit_tree(
+            tree,
+            parents=[theirs.oid, ours.oid],
+            message=f"Merge the weights of {self.pull_request.target_branch}: {recipe.method}",
+            author=author_of(Actor(by)),
+        )
+        with transaction.atomic():
+            held = WeightMerge.objects.held(self.row).update(
+                state=WorkState.DONE, result_oid=oid, finished_at=timezone.now(), progress={}
+            )
+            if not held:
+                raise ClaimLostError
+            refs.move_ref(
+                self.repository, Actor(by), self.pull_request.ref, old=theirs.oid, new=oid
+            )
+
+    def _without_conflict(self, ours: _Side, theirs: _Side) -> str:
+        """A commit of the proposal whose weights are the target's, so that git merges the rest."""
+        kept = {file.path for file in ours.files if file.is_weights or file.is_index}
+        gone = {file.path for file in theirs.files if file.is_weights or file.is_index} - kept
+        operations: list[Operation] = [DeleteFile(path) for path in sorted(gone)]
+        operations += [CopyPath(path, ours.oid, path) for path in sorted(kept)]
+        tree = self.store.write_tree_on(theirs.oid, operations)
+        return self.store.commit_tree(
+            tree,
+            parents=[theirs.oid],
+            message="Weights of the target",
+            author=author_of(Actor(self.row.by)),
+        )
+
+    # What is told ------------------------------------------------------------------------------
+
+    def _keep(self) -> None:
+        if time.monotonic() - self.told_at >= TOLD_EVERY_SECONDS:
+            self._tell()
+
+    def _tell(self, **values: Any) -> None:
+        self.told_at = time.monotonic()
+        lease = timezone.now() + LEASE
+        if not WeightMerge.objects.held(self.row).update(lease_until=lease, **values):
+            raise ClaimLostError
+
+
+def recipe_of(choice: Mapping[str, Any], base: _Side, *models: _Side) -> MergeRecipe:
+    """The recipe of a choice on exactly these weights. Raises: BadInputError."""
+    shares = choice.get("weights") or [1.0] * len(models)
+    densities = choice.get("densities") or [1.0] * len(models)
+    values: dict[str, Any] = {
+        "merge_method": choice["method"],
+        "base_model": {"revision": base.oid, "weights": base.digest},
+        "models": [
+            {
+                "model": {"revision": side.oid, "weights": side.digest},
+                "parameters": {"weight": share, "density": density},
+            }
+            for side, share, density in zip(models, shares, densities, strict=True)
+        ],
+        "seed": choice.get("seed", 0),
+    }
+    for name in ("parameters", "rules"):
+        if choice.get(name):
+            values[name] = choice[name]
+    return read_recipe(values)
+
+
+def _require(found: list[Condition], *, confirmed: bool) -> None:
+    """Raises: WeightsError "not_to_be_averaged" with the first condition that does not hold."""
+    for each in found:
+        if not each.holds and not (each.confirmable and confirmed):
+            raise WeightsError("not_to_be_averaged", condition=each.code, **each.parameters)
+
+
+def rerun(repository: Repository, recipe: MergeRecipe, folder: Path) -> Mapping[str, Path]:
+    """Carry out a recipe again from the commits it names; the files below `folder` by path.
+
+    Raises: WeightsError: parents_changed and others; RevisionNotFoundError.
+    """
+    sources = [recipe.base, *(model.source for model in recipe.models)]
+    with ExitStack() as kept:
+        opened = []
+        for number, source in enumerate(sources):
+            files = weight_files(repository.store(), source.revision)
+            placed = lay_out(repository, files, folder / f"source-{number}")
+            opened.append(kept.enter_context(open_checkpoint(placed)))
+        base, *models = [weights_digest(_digests(each)) for each in opened]
+        require_parents(recipe, base, models)
+        return merge(recipe, opened[0], opened[1:], folder / "merged").files
+
+
+def _digests(checkpoint: Checkpoint) -> dict[str, str]:
+    return {tensor.name: tensor_digest(tensor) for tensor in checkpoint.tensors.values()}

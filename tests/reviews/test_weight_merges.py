@@ -1,0 +1,156 @@
+"""Two proposals moved the same weights: they are made one, by a recipe that is kept."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from django.utils import timezone
+from safetensors.numpy import load
+
+from hub.errors import ConflictError, ForbiddenError
+from hub.gitstore import AddFile
+from hub.models import Repository
+from reviews.actions.weight_merges import choice_of, start_weight_merge
+from reviews.changes import change_of
+from reviews.jobs import weight_merging
+from reviews.jobs.pushes import record_push
+from reviews.models import Discussion, WeightMerge, WorkState
+from reviews.weights.merging.recipe_file import parse_recipe
+from tests.factories import actor, make_user
+from tests.reviews.factories import make_pull_request
+from tests.reviews.test_weights_comparing import changed, model, tensors  # noqa: F401
+from tests.training.factories import commit
+
+pytestmark = pytest.mark.usefixtures("transactional_db")
+NAME = "model.layers.0.mlp.up_proj.weight"
+
+
+def moved(seed: int, scale: float = 0.01):
+    def edit(held: dict[str, np.ndarray]) -> None:
+        generator = np.random.default_rng(seed)
+        step = generator.normal(size=held[NAME].shape) + 1.0  # the two agree a little
+        held[NAME] = (held[NAME] + scale * step).astype(np.float32)
+
+    return edit
+
+
+@pytest.fixture
+def proposal(model: Repository) -> Discussion:  # noqa: F811
+    """Its weights conflict with what has landed on main meanwhile."""
+    row = make_pull_request(model)
+    changed(model, moved(1), row.ref)
+    record_push(model, row.number, by=row.author)
+    changed(model, moved(2))
+    row.refresh_from_db()
+    row.repository = model
+    return row
+
+
+def weights_at(repository: Repository, oid: str) -> dict[str, np.ndarray]:
+    pointer = repository.store().entry(oid, "model.safetensors").lfs
+    assert pointer is not None
+    with repository.blobs().open(pointer.sha256) as stream:
+        return load(stream.read())
+
+
+def merged(row: Discussion, **given: object) -> WeightMerge:
+    made = start_weight_merge(row, actor(row.author), choice_of(given))
+    weight_merging.carry_out(made.pk)
+    made.refresh_from_db()
+    return made
+
+
+def test_weights_that_conflict_are_averaged_and_the_proposal_merges_cleanly(proposal):
+    repository, store = proposal.repository, proposal.repository.store()
+    assert change_of(proposal).merge_tree is None
+    ours, theirs = store.resolve("main"), proposal.head_oid
+    made = merged(proposal, method="linear", share="0.25")
+    assert (made.state, made.error) == (WorkState.DONE, {})
+    proposal.refresh_from_db()
+    assert proposal.head_oid == made.result_oid == store.resolve(proposal.ref)
+    assert store.commit_info(made.result_oid).parents == (theirs, ours)
+    assert change_of(proposal).merge_tree is not None
+    got, left, right = (weights_at(repository, oid) for oid in (made.result_oid, ours, theirs))
+    np.testing.assert_allclose(got[NAME], 0.75 * left[NAME] + 0.25 * right[NAME], atol=1e-7)
+    assert all((got[name] == left[name]).all() for name in got if name != NAME)
+    assert store.read(made.result_oid, "notes.txt", limit_bytes=100) == b"better\n"
+
+
+def test_the_recipe_in_the_commit_gives_the_same_bytes_again(proposal, tmp_path):
+    made = merged(proposal, method="ties", density="0.5", share="0.5")
+    assert made.error == {}
+    store = proposal.repository.store()
+    text = store.read(made.result_oid, ".weighbridge/merge.yaml", limit_bytes=1 << 16)
+    recipe = parse_recipe(text)
+    assert recipe.base.revision == made.base_oid
+    assert [each.source.revision for each in recipe.models] == [made.ours_oid, made.theirs_oid]
+    first = store.entry(made.result_oid, "model.safetensors").lfs.sha256
+    again = weight_merging.rerun(proposal.repository, recipe, tmp_path)
+    content = again["model.safetensors"].read_bytes()
+    assert hashlib.sha256(content).hexdigest() == first
+
+
+def test_rules_choose_by_layer_and_name(proposal):
+    rules = "- {tensors: ['*.mlp.*'], merge_method: theirs}\n"
+    made = merged(proposal, method="ours", rules=rules)
+    theirs = weights_at(proposal.repository, made.theirs_oid)
+    got = weights_at(proposal.repository, made.result_oid)
+    assert (got[NAME] == theirs[NAME]).all()
+
+
+def test_opposite_changes_are_averaged_only_when_that_is_confirmed(model):  # noqa: F811
+    row = make_pull_request(model)
+    changed(model, moved(1, scale=-0.01), row.ref)
+    record_push(model, row.number, by=row.author)
+    changed(model, moved(1, scale=0.01))
+    row.refresh_from_db()
+    row.repository = model
+    refused = merged(row, method="linear")
+    assert (refused.state, refused.error["code"]) == (WorkState.FAILED, "not_to_be_averaged")
+    assert refused.error["parameters"]["condition"] == "task_vectors_agree"
+    assert model.store().resolve(row.ref) == row.head_oid, "nothing has moved"
+    assert merged(row, method="linear", confirmed="on").state == WorkState.DONE
+
+
+def test_only_those_who_may_push_start_it_and_only_once(proposal):
+    choice = choice_of({"method": "linear"})
+    with pytest.raises(ForbiddenError):
+        start_weight_merge(proposal, actor(make_user()), choice)
+    start_weight_merge(proposal, actor(proposal.author), choice)
+    with pytest.raises(ConflictError, match="being merged already"):
+        start_weight_merge(proposal, actor(proposal.author), choice)
+
+
+def test_nothing_is_merged_where_the_target_has_not_moved_the_weights(model):  # noqa: F811
+    row = make_pull_request(model)
+    changed(model, moved(1), row.ref)
+    record_push(model, row.number, by=row.author)
+    commit(model, [AddFile("more.txt", b"x")])
+    row.refresh_from_db()
+    row.repository = model
+    with pytest.raises(ConflictError, match="nothing to merge"):
+        start_weight_merge(row, actor(row.author), choice_of({"method": "linear"}))
+
+
+def test_a_push_meanwhile_is_not_lost(proposal):
+    made = start_weight_merge(proposal, actor(proposal.author), choice_of({"method": "linear"}))
+    newer = commit(proposal.repository, [AddFile("late.txt", b"x")], proposal.ref)
+    weight_merging.carry_out(made.pk)
+    made.refresh_from_db()
+    assert (made.state, made.error["code"]) == (WorkState.FAILED, "refused")
+    assert proposal.repository.store().resolve(proposal.ref) == newer
+
+
+def test_a_worker_that_died_after_the_move_is_settled_by_the_next(proposal):
+    made = merged(proposal, method="linear")
+    expired = timezone.now() - timedelta(seconds=1)
+    WeightMerge.objects.filter(pk=made.pk).update(
+        state=WorkState.RUNNING, result_oid="", lease_until=expired
+    )
+    assert weight_merging.due() == [made.pk]
+    weight_merging.carry_out(made.pk)
+    again = WeightMerge.objects.get(pk=made.pk)
+    assert (again.state, again.result_oid) == (WorkState.DONE, made.result_oid)
