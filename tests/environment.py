@@ -12,6 +12,9 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
+# Before anything imports numpy: workers of pytest share the cores.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
 from hub.supervisor import throwaway_cluster, throwaway_valkey
 
 _stack = ExitStack()

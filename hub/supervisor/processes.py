@@ -94,7 +94,8 @@ def _worker(
             *("--pool", pool, "--concurrency", str(concurrency)),
             *("--without-gossip", "--without-mingle", "--loglevel", "INFO"),
         ),
-        environment=environment,
+        # Our own threads share the cores; BLAS' threads on top of them only wait for each other.
+        environment={**environment, "OPENBLAS_NUM_THREADS": "1"},
         # TERM lets a task end; QUIT gives it up, and its row in the database says how far it was.
         orphan_signal=signal.SIGQUIT,
         stop_seconds=5.0,

@@ -9,6 +9,7 @@ from django.utils.translation import ngettext
 
 from hub.extensions import Change, Requirement, RequirementState, registries
 from hub.models import Access, BranchProtection, Membership
+from reviews.actions.weight_merges import common_base
 from reviews.changes import change_of, merge_tree
 from reviews.models import Discussion, Review, ReviewVerdict
 
@@ -82,6 +83,9 @@ def _content(pull_request: Discussion, change: Change) -> Requirement:
             }
             told = _("Both sides changed %(paths)s. Merge %(branch)s with git and push to %(ref)s.")
             detail = told % facts
+            if common_base(pull_request.repository, change) is not None:
+                see = (_("Merge the weights"), f"{change.path}/weights")
+                return Requirement("conflicts", label, RequirementState.FAILED, detail, *see)
         return Requirement("conflicts", label, RequirementState.FAILED, detail)
     if pull_request.repository.store().is_ancestor(change.head_oid, change.base_oid):
         detail = _("Nothing to merge yet: commit to %(ref)s.") % {"ref": pull_request.ref}

@@ -65,9 +65,11 @@ def choice_of(given: Mapping[str, Any]) -> dict[str, Any]:
     if method == Method.SLERP:
         choice["parameters"]["t"] = share
     choice["rules"] = _rules(str(given.get("rules") or ""))
+    nothing = [1.0, 1.0]
+    shares, densities = choice.get("weights", nothing), choice.get("densities", nothing)
     models = [
-        {"model": _ANY, "parameters": {"weight": weight}}
-        for weight in choice.get("weights", [1.0, 1.0])
+        {"model": _ANY, "parameters": {"weight": share, "density": density}}
+        for share, density in zip(shares, densities, strict=True)
     ]
     read_recipe(
         {

@@ -140,6 +140,39 @@ _PROBLEMS: dict[str, Any] = {
 }
 
 
+# Ways of merging weights, in the words of the field.
+METHODS_SAID = {
+    "linear": gettext_lazy("linear: the weighted average"),
+    "slerp": gettext_lazy("SLERP: along the arc between both"),
+    "task_arithmetic": gettext_lazy("task arithmetic: both changes added to the base"),
+    "ties": gettext_lazy("TIES: the largest changes whose signs agree"),
+    "dare_linear": gettext_lazy("DARE: random changes kept and scaled"),
+    "dare_ties": gettext_lazy("DARE with TIES' election of signs"),
+    "model_stock": gettext_lazy("Model Stock: the average, drawn to the base"),
+    "ours": gettext_lazy("ours: as on the target branch"),
+    "theirs": gettext_lazy("theirs: as in this proposal"),
+}
+_CONDITIONS = {
+    "same_ancestor": gettext_lazy("they have no recorded ancestor in common"),
+    "same_names": gettext_lazy("they do not hold the same tensors"),
+    "same_shapes": gettext_lazy("tensors have different shapes"),
+    "same_dtypes": gettext_lazy("tensors have different types"),
+    "same_config": gettext_lazy("their configurations differ"),
+    "same_tokenizer": gettext_lazy("their tokenizers differ"),
+    "only_learned_tensors_differ": gettext_lazy("counters, tables or quantised values differ"),
+    "task_vectors_agree": gettext_lazy(
+        "the two changes point away from each other: confirm that you want their average"
+    ),
+}
+_MERGES = {
+    "only_whole_weights": gettext_lazy("Only whole safetensors weights are merged, no adapters."),
+    "not_in_every_model": gettext_lazy("%(tensor)s is not on both sides: write a rule for it."),
+    "shapes_differ": gettext_lazy("%(tensor)s has another shape on the other side."),
+    "not_averaged": gettext_lazy("%(tensor)s holds codes that differ: choose a side with a rule."),
+    "parents_changed": gettext_lazy("The weights are not those that the recipe names."),
+}
+
+
 @dataclass(frozen=True)
 class Sentence:
     """`state` is the word of a mark. `tensor` is one that the sentence is about."""
@@ -162,6 +195,18 @@ def problem_sentence(code: str, tensor: str | None, parameters: Parameters) -> S
     told = _shaped(parameters) | {"tensor": tensor or parameters.get("tensor") or _("A tensor")}
     text = _PROBLEMS.get(code, _PROBLEMS["internal"]) % _Told(told)
     return Sentence(str(text), "fail", tensor or "")
+
+
+def merge_sentence(code: str, parameters: Parameters) -> str:
+    """Why weights were not merged."""
+    if code == "not_to_be_averaged":
+        why = _CONDITIONS.get(str(parameters.get("condition")), str(parameters.get("condition")))
+        return _("These weights are not to be averaged: %(why)s.") % {"why": why}
+    if code == "refused":
+        return str(parameters.get("said", ""))
+    if code in _MERGES:
+        return str(_MERGES[code] % _shaped(parameters))
+    return problem_sentence(code, None, parameters).text
 
 
 class _Told(dict[str, Any]):

@@ -25,6 +25,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *page(f"{_ONE}/title", posts.title, "discussion-title"),
     *page(f"{_ONE}/weights/comment", weights_pages.comment, "weights-comment"),
     *page(f"{_ONE}/weights/again", weights_pages.again, "weights-again"),
+    *page(f"{_ONE}/weights/merge", weights_pages.merge, "weights-merge"),
     *page("/weights", weights_pages.between, "weights-between"),
     *page(f"{_ONE}/<slug:key>", pages.pull_request_feature, "pull-request-feature"),
 ]

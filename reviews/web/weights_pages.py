@@ -6,16 +6,19 @@ from collections import Counter
 from typing import Any
 from urllib.parse import urlencode
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST
 
+from hub.errors import ForbiddenError, HubError, UnauthenticatedError
 from hub.extensions import Change, PullRequestTab
 from hub.http.authentication import actor_of
 from hub.http.pages import frame, repository_page
 from hub.models import Repository
 from hub.policies import require_files
+from reviews.actions.weight_merges import choice_of, common_base, start_weight_merge
 from reviews.actions.weights import (
     comment_on_tensor,
     comparison_of,
@@ -24,9 +27,10 @@ from reviews.actions.weights import (
     side_at,
     sides_of,
 )
+from reviews.actions.weights_said import METHODS_SAID, merge_sentence
 from reviews.changes import change_of
-from reviews.models import Discussion
-from reviews.policies import get_pull_request, require_commenter
+from reviews.models import Discussion, WeightMerge
+from reviews.policies import get_pull_request, may_push, require_commenter
 from reviews.web.context import TimelineRow, timeline_rows
 from reviews.web.weights import shown_comparison
 
@@ -38,6 +42,7 @@ def tab_context(repository: Repository, change: Change, request: HttpRequest) ->
     if sides is None:
         return {"weights": None}
     comments = tensor_comments(repository, change.number)
+    merging = merge_context(repository, change, request)
     counts = Counter(row.data["about"]["tensor"] for row in comments)
     shown = shown_comparison(request_comparison(*sides), request.GET, counts)
     chosen = request.GET.get("tensor")
@@ -46,6 +51,28 @@ def tab_context(repository: Repository, change: Change, request: HttpRequest) ->
         "tensor_comments": [row for row in comments if row.data["about"]["tensor"] == chosen],
         "comment_url": f"{change.path}/weights/comment",
         "again_url": f"{change.path}/weights/again" if request.user.is_authenticated else "",
+        **merging,
+    }
+
+
+def merge_context(repository: Repository, change: Change, request: HttpRequest) -> dict[str, Any]:
+    """What the card of a weight merge needs; {} where the two sides need none and none was made."""
+    row = WeightMerge.objects.filter(
+        pull_request__repository=repository, pull_request__number=change.number
+    ).order_by("-pk").select_related("by").first()  # fmt: skip
+    needed = common_base(repository, change) is not None
+    if row is None and not needed:
+        return {}
+    error = None
+    if row is not None and row.error:
+        error = merge_sentence(row.error["code"], row.error.get("parameters") or {})
+    return {
+        "weight_merge": row,
+        "weight_merge_error": error,
+        "weight_merge_needed": needed,
+        "weight_merge_url": f"{change.path}/weights/merge",
+        "may_merge_weights": may_push(repository, change.number, request.user),
+        "merge_methods": list(METHODS_SAID.items()),
     }
 
 
@@ -96,6 +123,21 @@ def again(request: HttpRequest, repository: Repository, number: int) -> HttpResp
     if sides is not None:
         retry_comparison(*sides)
     return redirect(f"{row.get_absolute_url()}/weights")
+
+
+@require_POST
+@repository_page()
+def merge(request: HttpRequest, repository: Repository, number: int) -> HttpResponse:
+    """Have the weights of proposal and target merged."""
+    actor = actor_of(request)
+    row = get_pull_request(repository, number)
+    try:
+        start_weight_merge(row, actor, choice_of(request.POST))
+    except (UnauthenticatedError, ForbiddenError):
+        raise
+    except HubError as error:
+        messages.error(request, str(error))
+    return redirect(f"{row.get_absolute_url()}/weights#weight-merge")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

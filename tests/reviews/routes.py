@@ -105,6 +105,7 @@ REVIEWS: dict[tuple[str, str], Route] = {
     ("reviews:weights-comment", "POST"): _form(
         Need.PROPOSE, {"tensor": "w", **_SAY}, prepare=_weights
     ),
+    ("reviews:weights-merge", "POST"): _form(Need.WRITE, {"method": "linear"}, prepare=_weights),
     ("reviews:weights-again", "POST"): _form(Need.PROPOSE, prepare=_weights),
     ("reviews:discussion-list", "GET"): _page(Need.READ, kwargs={}),
     ("reviews:discussion-new", "GET"): _page(Need.PROPOSE, kwargs={}),

@@ -154,3 +154,25 @@ def test_a_worker_that_died_after_the_move_is_settled_by_the_next(proposal):
     weight_merging.carry_out(made.pk)
     again = WeightMerge.objects.get(pk=made.pk)
     assert (again.state, again.result_oid) == (WorkState.DONE, made.result_oid)
+
+
+def test_the_page_offers_it_and_shows_what_came_of_it(proposal, client):
+    url = f"{proposal.get_absolute_url()}/weights"
+    stranger = client.get(url).content.decode()
+    assert "Both this and main moved the weights" in stranger
+    assert "Its author, or somebody with write access" in stranger
+    assert f'href="{url}"' in client.get(proposal.get_absolute_url()).content.decode()
+    client.force_login(proposal.author)
+    assert "Merge the weights" in client.get(url).content.decode()
+    wrong = client.post(f"{url}/merge", {"method": "ties", "density": "7"}, follow=True)
+    assert "density" in wrong.content.decode()
+    assert WeightMerge.objects.count() == 0
+    client.post(f"{url}/merge", {"method": "task_arithmetic", "lambda": "0.5"})
+    made = WeightMerge.objects.get()
+    assert 'hx-select="#weight-merge"' in client.get(url).content.decode()
+    weight_merging.carry_out(made.pk)
+    page = client.get(url).content.decode()
+    assert "had them merged by task_arithmetic" in page
+    assert "Both this and main moved" not in page
+    recipe = f"{proposal.repository.get_absolute_url()}/blob/"
+    assert recipe in page
