@@ -170,9 +170,9 @@ def test_front_matter_is_left_out_however_long():
     ids=["divs", "headings", "brackets", "quotes", "images", "ticks"],
 )
 def test_hostile_texts_cost_seconds_at_most(text):
-    begun = time.perf_counter()
+    begun = time.process_time()  # of this process: others on the machine do not count
     render_markdown(text)
-    assert time.perf_counter() - begun < 10
+    assert time.process_time() - begun < 10
 
 
 def test_the_result_has_its_own_type():
