@@ -26,7 +26,8 @@ from tests.training.factories import (
     make_model,
     make_run,
 )
-from training.actions.gates import rule_at, start_gate
+from training.actions.gate_rules import rule_at
+from training.actions.gates import start_gate
 from training.actions.runs import submit_finetune
 from training.jobs import execute as execution
 from training.jobs import sweep
@@ -152,14 +153,15 @@ def test_a_run_shows_no_definition_of_a_benchmark_that_its_reader_may_not_see(
 
 
 def test_a_change_of_the_rule_comes_alone(model, owner):
-    lenient = (GATE + "alpha: 0.25\n").encode()
+    lenient = (GATE.replace("REPO", "o/data") + "alpha: 0.25\n").encode()
     both = make_pull_request(model, files={".weighbridge/gate.yaml": lenient, "notes.txt": b"x\n"})
     alone = make_pull_request(model, files={".weighbridge/gate.yaml": lenient})
     lines = {line.key: line for line in checklist(both).lines}
     assert lines["gate-rule"].state == RequirementState.FAILED
     with pytest.raises(ConflictError, match="alone"):
         merge_pull_request(both, Actor(owner))
-    assert "gate-rule" not in {line.key for line in checklist(alone).lines}
+    (line,) = (line for line in checklist(alone).lines if line.key == "gate-rule")
+    assert line.state == RequirementState.MET and "alpha – → 0.25" in line.detail
 
 
 def test_a_rule_that_is_too_large_to_read_is_no_missing_rule(model, owner):
@@ -190,7 +192,7 @@ def test_weights_that_cannot_be_weighed_are_not_passed_as_no_change(model, owner
     pull_request = make_pull_request(model, files={"pytorch_model.bin": b"\x80\x04N."})
     run = ended(start_gate(as_seen(model, owner), pull_request.number, Actor(owner)))
     assert "No model file changed" not in run.result["sentence"]
-    assert "other weights did" in run.result["sentence"]
+    assert "Not weighed: " in run.result["sentence"]
     assert run.gate_record.sentence["unweighed"] == ["pytorch_model.bin"]
 
 

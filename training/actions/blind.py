@@ -22,7 +22,7 @@ from django.utils.translation import gettext as _
 from hub.errors import BadInputError
 from hub.extensions import Change, Requirement, RequirementState
 from hub.models import Access, BranchProtection, Membership, Repository
-from training.actions.gates import rule_at
+from training.actions.gate_rules import rule_at
 from training.actions.standing import standing_of
 from training.jobs.items import open_table
 from training.jobs.questions import question_columns
@@ -42,6 +42,8 @@ from training.statistics.verdicts import Verdict
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
+# Why a verdict was reached without asking either side.
+NOTHING_ASKED = ("no_model_change", "not_weighable", "rule_change")
 SCORES = {BlindChoice.CANDIDATE: CANDIDATE, BlindChoice.TIE: TIE, BlindChoice.BASE: BASE}
 
 
@@ -91,7 +93,7 @@ class Desk:
     def state(self) -> DeskState:
         if self.record is None:
             return DeskState.WAITING
-        if self.record.sentence.get("reason") in ("no_model_change", "not_weighable"):
+        if self.record.sentence.get("reason") in NOTHING_ASKED:
             return DeskState.SAME
         if self.benchmark is None or self.base is None or self.candidate is None:
             return DeskState.MISSING

@@ -15,7 +15,7 @@ from hub.errors import BadInputError
 from hub.formats.model_index import ModelIndexResult, read_model_index
 from hub.models import Repository
 from training.actions.card_scores import DIGITS, SOURCE, card_scores
-from training.actions.gates import rule_at
+from training.actions.gate_rules import rule_at
 from training.actions.history import digests_of
 from training.actions.models import files_at
 from training.jobs.inputs import model_digest

@@ -22,7 +22,7 @@ from hub.models import Access, BranchProtection, Kind, Repository, TokenScope
 from hub.policies import Actor, require_person
 from training.actions.choosing import Choice, choices
 from training.actions.gate_power import RulePower, count_items, power_of, require_decided
-from training.actions.gates import GATE_LIMIT_BYTES, rule_at
+from training.actions.gate_rules import GATE_LIMIT_BYTES, rule_at
 from training.actions.pinning import pin_benchmark
 from training.specs.gate import GATE_PATH, BlindRule, GateConfig, parse_gate
 from training.statistics.preference import MINIMUM_ITEMS

@@ -11,40 +11,32 @@ from django.db import transaction
 from hub.errors import (
     BadInputError,
     ConflictError,
-    EntryNotFoundError,
     ForbiddenError,
     HubError,
     NotFoundError,
-    TooLargeError,
 )
 from hub.extensions import Change, registries
 from hub.models import Access, BranchProtection, Repository, StatusState, User
 from hub.policies import Actor, access_of
+from training.actions.gate_rules import rule_at, rule_change
 from training.actions.models import files_at, how_to_run, model_input, small_json
 from training.actions.pinning import declared_data, pin_all
 from training.actions.submitting import submit
 from training.jobs.gate import BLIND_KEY, set_status
-from training.jobs.inputs import PinnedFile, model_digest, other_weights
+from training.jobs.inputs import (
+    PinnedFile,
+    changed_files,
+    is_loadable,
+    model_digest,
+    unloaded_changes,
+    unloaded_files,
+)
 from training.models import GateRecord, Run, RunKind
 from training.policies import access_to_data, require_gate
 from training.specs.gate import GATE_PATH, GateConfig, parse_gate
 from training.statistics.looks import strict_alpha
 
 log = structlog.get_logger(__name__)
-GATE_LIMIT_BYTES = 64 * 1024
-
-
-def rule_at(repository: Repository, base_oid: str) -> bytes | None:
-    """The gate's rule on the base commit, as it is written there; None when there is none.
-
-    One that is too large is empty: a rule that cannot be read is no leave to merge.
-    """
-    try:
-        return repository.store().read(base_oid, GATE_PATH, limit_bytes=GATE_LIMIT_BYTES)
-    except EntryNotFoundError:
-        return None
-    except TooLargeError:
-        return b""
 
 
 def rule_digest(rule: bytes) -> str:
@@ -144,6 +136,10 @@ def _spec(repository: Repository, change: Change, rule: bytes, actor: Actor) -> 
     base_files, candidate_files = files_at(repository, change.base_oid), files_at(repository, tree)
     base, base_digest = model_input("base", repository, change.base_oid)
     candidate, candidate_digest = model_input("candidate", repository, tree)
+    unweighed = unloaded_changes(repository.store(), change.base_oid, tree)
+    is_weighable = is_loadable(candidate_files) or not unloaded_files(repository.store(), tree)
+    if not is_weighable:  # configuration and tokenizer go with weights that the gate cannot load
+        unweighed += changed_files(base_files, candidate_files)
     spec: dict[str, Any] = {
         "kind": "compare",
         "change": {
@@ -162,10 +158,12 @@ def _spec(repository: Repository, change: Change, rule: bytes, actor: Actor) -> 
         },
         "inputs": [base, candidate],
         "benchmarks": [],
-        "unweighed": _unweighed(repository, change.base_oid, tree),
+        "unweighed": unweighed,
+        "is_weighable": is_weighable,
+        "rule_change": rule_change(repository, change),
         **how_to_run(repository, base_files),
     }
-    if base_digest != candidate_digest:
+    if base_digest != candidate_digest and is_weighable:
         _require_own_base(repository, candidate_files)
         # Only now: a rule that cannot be read must not stop the change that mends it.
         _pin(repository, change, parse_gate(rule), actor, spec)
@@ -233,11 +231,3 @@ def _require_own_base(repository: Repository, files: list[PinnedFile]) -> None:
             f"adapter_config.json names the base {str(named)[:100]!r}, which would be loaded in "
             f"place of what is weighed: set base_model_name_or_path to {repository.repo_id}."
         )
-
-
-def _unweighed(repository: Repository, base_oid: str, tree: str) -> list[str]:
-    """Weights in forms that the gate does not load, where the change touches them."""
-    store = repository.store()
-    before, after = other_weights(store, base_oid), other_weights(store, tree)
-    paths = before.keys() | after.keys()
-    return sorted(path for path in paths if before.get(path) != after.get(path))

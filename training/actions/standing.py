@@ -5,15 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from django.db.models import F, QuerySet
 from django.utils.translation import gettext as _
 
 from hub.extensions import Change, Requirement, RequirementState
-from hub.models import BranchProtection, Repository
-from training.actions.gates import rule_at, rule_digest
-from training.jobs.sentences import detail_of, look_of, sentence_of
-from training.models import GateRecord, Run, RunKind, RunStatus
+from hub.models import BranchProtection, Kind, Repository
+from training.actions.gate_rules import (
+    DELETED,
+    UNREADABLE,
+    paths_of,
+    rule_at,
+    rule_change,
+    touches_rule,
+)
+from training.actions.gates import rule_digest
+from training.jobs.sentences import detail_of, look_of, rule_told, sentence_of
+from training.models import GateRecord, GateVerdict, Run, RunKind, RunStatus
 from training.specs.gate import GATE_PATH
 
 
@@ -92,29 +101,47 @@ def _look_up(repository: Repository, change: Change) -> Standing | None:
 
 def requirements(repository: Repository, change: Change) -> Iterable[Requirement]:
     """The gate's lines of the checklist, where the target branch has a rule and wants it met."""
-    if changes_rule_among_others(repository, change):
-        told = _("%(path)s changes together with other files: propose the new rule alone.") % {
-            "path": GATE_PATH
-        }
-        yield Requirement("gate-rule", _("Gate rule"), RequirementState.FAILED, told)
+    standing = standing_of(repository, change)
+    if touches_rule(paths_of(repository, change)):
+        yield _rule_line(repository, change, standing)
     protection = BranchProtection.objects.filter(
         repository=repository.pk, branch=change.target_branch
     ).first()
     if protection is not None and not protection.require_gate:
         return
-    standing = standing_of(repository, change)
     if standing is not None:
         yield requirement_of(standing)
+    elif protection is not None and repository.kind == Kind.MODEL:
+        yield from _without_rule(repository, change)
 
 
-def changes_rule_among_others(repository: Repository, change: Change) -> bool:
-    """Whether the gate's rule changes, and not alone: such a change judges itself (threat M3)."""
-    if change.merge_tree is None:
-        return False
-    paths = repository.store().changed_paths(change.base_oid, change.merge_tree)
-    return len(paths) > 1 and any(
-        path.startswith(f"{GATE_PATH}/") or path == GATE_PATH for path in paths
-    )
+def _without_rule(repository: Repository, change: Change) -> Iterable[Requirement]:
+    """A branch that wants its gate met and says not how: only a first rule may come in."""
+    if paths_of(repository, change) == [GATE_PATH]:
+        return
+    told = _("%(branch)s must meet its gate and has no rule: write one first.") % {
+        "branch": change.target_branch
+    }
+    address = f"{repository.get_absolute_url()}/settings/gate?branch={quote(change.target_branch)}"
+    see = {"action_label": _("Write the rule"), "action_path": address}
+    yield _line(RequirementState.FAILED, told, **see)
+
+
+def _rule_line(repository: Repository, change: Change, standing: Standing | None) -> Requirement:
+    """What becomes of the rule, in words. It comes alone, for it would judge itself else (threat
+    M3); one that is deleted or cannot be read merges only when the gate's verdict is overridden."""
+    key, label = "gate-rule", _("Gate rule")
+    if len(paths_of(repository, change)) > 1:
+        told = _("%(path)s changes together with other files: propose the new rule alone.")
+        return Requirement(key, label, RequirementState.FAILED, told % {"path": GATE_PATH})
+    found = rule_change(repository, change) or {}
+    told = rule_told(found)
+    if found.get("kind") not in (DELETED, UNREADABLE):
+        return Requirement(key, label, RequirementState.MET, told)
+    record = standing.record if standing else None
+    if record is not None and record.is_overridden:
+        return Requirement(key, label, RequirementState.MET, f"{told} {override_of(record)}")
+    return Requirement(key, label, RequirementState.FAILED, told)
 
 
 def requirement_of(standing: Standing) -> Requirement:
@@ -206,10 +233,13 @@ def _banner(record: GateRecord, state: str, *, is_mergeable: bool = True) -> dic
                 "on an earlier version or base: it must merge cleanly before it is weighed again"
             )
         )
-    if record.sentence.get("unweighed"):
+    in_the_sentence = record.sentence.get("reason") in ("not_weighable", "partly_weighed")
+    if record.sentence.get("unweighed") and not in_the_sentence:
         paths = ", ".join(record.sentence["unweighed"][:3])
         details.append(_("not weighed: %(paths)s") % {"paths": paths})
     label = _("Gate: %(verdict)s") % {"verdict": record.get_verdict_display()}
+    if record.sentence.get("reason") == "rule_change" and record.verdict == GateVerdict.PASS:
+        label, state = _("Gate: the rule changes"), "wait" if state == "pass" else state
     if record.is_overridden and state != "stale":
         details.append(override_of(record))
         label, state = _("Gate: let through"), "overridden"

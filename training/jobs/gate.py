@@ -71,9 +71,9 @@ def carry_out(lease: Lease, workspace: Workspace, recorder: Recorder) -> None:
     _begin(run)
     _require_same_merge(run)
     sides = [_side(run, name) for name in SIDES]
-    if sides[0].digest == sides[1].digest:
-        reason = "not_weighable" if run.spec.get("unweighed") else "no_model_change"
-        return settle(run, GateVerdict.PASS, Findings([]), reason)
+    if sides[0].digest == sides[1].digest or not run.spec.get("is_weighable", True):
+        verdict, nothing, reason = _of_nothing_weighed(run.spec)
+        return settle(run, verdict, nothing, reason)
     weighing = Weighing(lease, workspace, recorder, sides)
     try:
         findings = weighing.findings()
@@ -82,7 +82,25 @@ def carry_out(lease: Lease, workspace: Workspace, recorder: Recorder) -> None:
         recorder.flush()
         findings = Findings(broken(weighing.pairs, error, weighing.alpha))
     lease.check()
+    if findings.verdict is GateVerdict.PASS and run.spec.get("unweighed"):
+        # What passed is not all that changed: somebody has to answer for the rest.
+        return settle(run, GateVerdict.BLOCKED, findings, "partly_weighed")
     return settle(run, findings.verdict, findings)
+
+
+def _of_nothing_weighed(spec: dict[str, Any]) -> tuple[GateVerdict, Findings, str]:
+    """What is said of a change without a model to ask: never a pass where something was not seen.
+
+    Weights and code that the gate cannot load, and a rule that is deleted or cannot be read, wait
+    for an administrator's word (gate-methods, section 1: `blocked`).
+    """
+    if spec.get("unweighed"):
+        return GateVerdict.BLOCKED, Findings([]), "not_weighable"
+    if rule := spec.get("rule_change"):
+        is_lost = rule["kind"] in ("deleted", "unreadable")
+        verdict = GateVerdict.BLOCKED if is_lost else GateVerdict.PASS
+        return verdict, Findings([]), "rule_change"
+    return GateVerdict.PASS, Findings([]), "no_model_change"
 
 
 class Weighing:
@@ -276,6 +294,7 @@ def settle(run: Run, verdict: GateVerdict, found: Findings, reason: str = "") ->
     facts = {
         "reason": reason,
         "unweighed": run.spec.get("unweighed", []),
+        "rule": run.spec.get("rule_change"),
         "pins": found.pins,
         "undeclared": run.spec["gate"].get("undeclared", False),
         "unreadable_data": run.spec["gate"].get("unreadable_data", []),

@@ -17,9 +17,21 @@ from training.runner.folders import ADAPTER_FILES, MODEL_FILES
 from training.specs.schema import digest_of
 
 WEIGHED_FILES = (*MODEL_FILES, *ADAPTER_FILES)
-# Weights in forms that the gate cannot load: said on the record, so that nobody believes them
-# to be weighed.
-OTHER_WEIGHTS = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.gguf", "*.onnx", "*.h5", "*.safetensors")
+# What decides how a model behaves and is not loaded by the gate: weights in other forms, code that
+# loaders run, tokenizers and configurations of other kinds. Said on the record, so that nobody
+# believes it to be weighed.
+UNLOADED_FILES = (
+    "*.bin", "*.pt", "*.pth", "*.ckpt", "*.gguf", "*.ggml", "*.onnx", "*.onnx_data", "*.h5",
+    "*.keras", "*.pb", "*.tflite", "*.mlmodel", "*.msgpack", "*.npz", "*.npy", "*.pkl", "*.pickle",
+    "*.joblib", "*.nemo", "*.llamafile", "*.engine", "*.mar", "*.ot", "*.safetensors", "*.py",
+    "*.so", "*.jinja", "*.model", "*.tiktoken", "*config.json", "*.index.json", "tokenizer.json",
+    "vocab.txt",
+)  # fmt: skip
+# Large files that cannot be weights.
+_MEDIA = (
+    "*.png", "*.jpg", "*.jpeg", "*.gif", "*.webp", "*.svg", "*.pdf", "*.mp3", "*.wav", "*.flac",
+    "*.mp4", "*.webm", "*.txt", "*.md", "*.csv", "*.tsv", "*.jsonl", "*.parquet",
+)  # fmt: skip
 CHUNK_BYTES = 1024 * 1024
 
 
@@ -70,16 +82,40 @@ def model_size(store: GitStore, oid: str) -> tuple[int, int]:
     return len(sizes), sum(sizes)
 
 
-def other_weights(store: GitStore, oid: str) -> dict[str, str]:
-    """Blob oids of weight files that `model_files` leaves out, by path."""
-    weighed = WEIGHED_FILES
+def unloaded_files(store: GitStore, oid: str) -> dict[str, str]:
+    """Blob oids of files that decide how a model behaves and that the gate cannot load, by path."""
     return {
         entry.path: entry.oid
         for entry in store.tree(oid, "", recursive=True)
-        if entry.kind == "file"
-        and _matches(entry.name, OTHER_WEIGHTS)
-        and not ("/" not in entry.path and _matches(entry.path, weighed))
+        if entry.kind == "file" and _decides_unloaded(entry)
     }
+
+
+def _decides_unloaded(entry: Entry) -> bool:
+    if "/" not in entry.path and _matches(entry.path, WEIGHED_FILES):
+        return False
+    name = entry.name.lower()
+    if entry.lfs is not None and not _matches(name, _MEDIA):
+        return True
+    return _matches(name, UNLOADED_FILES)
+
+
+def unloaded_changes(store: GitStore, base: str, candidate: str) -> list[str]:
+    """The paths of `unloaded_files` that a change touches, sorted."""
+    before, after = unloaded_files(store, base), unloaded_files(store, candidate)
+    paths = before.keys() | after.keys()
+    return sorted(path for path in paths if before.get(path) != after.get(path))
+
+
+def is_loadable(files: Iterable[PinnedFile]) -> bool:
+    """Whether there are weights among a model's files."""
+    return any(_matches(file.path, ("model*.safetensors",)) for file in files)
+
+
+def changed_files(before: Iterable[PinnedFile], after: Iterable[PinnedFile]) -> list[str]:
+    """The paths of a model's files that are not the same on both sides, sorted."""
+    old, new = ({file.path: file.sha256 for file in files} for files in (before, after))
+    return sorted(path for path in old.keys() | new.keys() if old.get(path) != new.get(path))
 
 
 def model_digest(files: Iterable[PinnedFile]) -> str:

@@ -65,8 +65,13 @@ def sentence_of(
     facts, results = facts or {}, for_everyone(results)
     if facts.get("reason") == "no_model_change":
         return _("No model file changed: there is nothing to weigh.")
+    if facts.get("reason") == "rule_change":
+        return rule_told(facts.get("rule") or {})
     if facts.get("reason") == "not_weighable":
-        return _("Nothing that can be weighed changed, but other weights did: look at them.")
+        return _(
+            "Not weighed: nothing that the gate can load changed, but %(paths)s did. Somebody has "
+            "to look at that."
+        ) % {"paths": _paths(facts)}
     named: dict[str, list[Result]] = {}
     for result in results:
         named.setdefault(result["verdict"], []).append(result)
@@ -74,9 +79,44 @@ def sentence_of(
         return _error(named.get("error", []))
     if verdict == "fail":
         return _refused(named.get("fail", []), facts)
+    if verdict == "blocked" and facts.get("reason") == "partly_weighed":
+        told = _("Weighed in part: %(paths)s changed too, which the gate cannot load.")
+        return f"{told % {'paths': _paths(facts)}} {_passed(results)}"
     if verdict == "blocked":
-        return _inconclusive(named["inconclusive"])
+        return _inconclusive(named.get("inconclusive", []))
     return _passed(results)
+
+
+def rule_told(rule: Mapping[str, Any]) -> str:
+    """What a proposal makes of the gate's rule, key by key; what is weaker comes first."""
+    kind = rule.get("kind")
+    if kind == "deleted":
+        return _("The rule of the gate is deleted: no later change would be weighed.")
+    if kind == "unreadable":
+        told = _("The new rule of the gate cannot be read: %(problem)s")
+        return told % {"problem": rule.get("problem", "")}
+    changes = rule.get("changes", [])
+    told = _("The first rule of this branch.") if kind == "first" else _("The rule changes.")
+    if not changes:
+        return _("The rule is written in other words and asks for the same.")
+    parts = [told]
+    for is_weaker, words in ((True, _("Weaker: %(changes)s.")), (False, _("New: %(changes)s."))):
+        if named := [_rule_key(each) for each in changes if each["is_weaker"] == is_weaker]:
+            parts.append(words % {"changes": _listed(named)})
+    return " ".join(parts)
+
+
+def _rule_key(change: Mapping[str, Any]) -> str:
+    if change["after"] == "added":
+        return _("%(key)s is asked too") % change
+    if change["after"] == "removed":
+        return _("%(key)s is asked no more") % change
+    return f"{change['key']} {change['before']} → {change['after']}"
+
+
+def _paths(facts: Mapping[str, Any]) -> str:
+    paths = list(facts.get("unweighed", []))
+    return ", ".join([*paths[:3], *(["…"] if len(paths) > 3 else [])])
 
 
 def detail_of(results: Sequence[Result], alpha: float | None = None) -> str:

@@ -13,6 +13,7 @@ from hub.models import Repository
 from hub.policies import Actor
 from training.actions.disclosure import Disclosed, disclose
 from training.actions.standing import Standing, how_of, records_of, requirement_of, standing_of
+from training.jobs.sentences import sentence_of
 from training.models import GateRecord, GateVerdict
 from training.policies import may_override
 from training.statistics.contamination import ERROR_SHARE
@@ -47,6 +48,7 @@ def benchmarks(repository: Repository, change: Change, request: HttpRequest) -> 
             for result in told.results
         ],
         "record_detail": how_of(record),
+        "why_nothing": sentence_of(record.verdict, [], record.sentence) if not told.results else "",
         "groups": _groups(told, request.GET.get("groups", "")),
         "contamination": _contamination(told),
         "pins": sorted(told.pins, key=lambda pin: PIN_ORDER.index(pin["state"])),
