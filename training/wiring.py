@@ -9,12 +9,13 @@ from django.utils.translation import gettext as _
 
 from hub import events
 from hub.extensions import Change, Tab, registries
-from hub.models import Repository
+from hub.models import Kind, Repository
 from training.actions.blind import blind_requirements
 from training.actions.evaluating import evaluate_proposed
 from training.actions.gates import weigh_proposed
 from training.actions.scores import merge_files
 from training.actions.standing import requirements, verdict
+from training.jobs.disclosure import hide_by_rule
 from training.models import Run
 from training.web.benchmarks_tab import benchmarks_tab
 from training.web.blind import BLIND_TAB
@@ -33,6 +34,7 @@ def connect() -> None:
     registries.repository_tabs.extend([benchmarks_tab, runs_tab])
     registries.repository_tabs.append(leaderboards_tab)
     registries.repository_panels.extend([*PANELS, CARD_PANEL])
+    events.revision_pushed.connect(hide_ruled, dispatch_uid="training.hide_ruled")
     events.change_proposed.connect(weigh, dispatch_uid="training.weigh")
 
 
@@ -51,6 +53,12 @@ def leaderboards_tab(repository: Repository) -> Iterable[Tab]:
             f"{repository.get_absolute_url()}/leaderboards",
             count,
         )
+
+
+def hide_ruled(sender: Any, repository: Repository, ref: str, new: str, **_more: Any) -> None:
+    """A branch of a model has moved: what its rule hides is hidden everywhere from now on."""
+    if repository.kind == Kind.MODEL and ref.startswith("refs/heads/") and new:
+        hide_by_rule(repository, new)
 
 
 def weigh(sender: Any, repository: Repository, change: Change, actor: Any, **_more: Any) -> None:

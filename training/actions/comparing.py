@@ -17,7 +17,7 @@ from hub.policies import Actor, get_repository, visible_repositories
 from training.actions.compare_pairs import Unpairable, calibration, pair, summary
 from training.actions.history import digests_of
 from training.actions.leaderboards import seen_by
-from training.actions.measured import readable_benchmarks
+from training.jobs.disclosure import readable_benchmarks
 from training.models import Benchmark, Evaluation, Origin, Run, RunKind
 from training.policies import may_evaluate, readable_repositories
 from training.specs.gate import parse_reference

@@ -21,8 +21,8 @@ from training.actions.leaderboard_claims import Claim, claims_of
 from training.actions.leaderboard_filters import Facets, Filters, facets_of
 from training.actions.leaderboard_ranks import MODELS_LIMIT, Place, ranks
 from training.actions.leaderboard_rows import HEAD, Choice, Chosen, choose
+from training.jobs.disclosure import readable_benchmarks
 from training.models import Benchmark, Evaluation, Origin
-from training.policies import readable_repositories
 
 RANKED, OTHERWISE, PARTIAL, REPORTED, CLAIMED, BEYOND, GONE = (
     "ranked", "other-settings", "partial", "reported", "card", "beyond", "gone"
@@ -121,13 +121,8 @@ def seen_by(actor: Actor, benchmarks: Iterable[Benchmark]) -> list[Benchmark]:
     hidden = [row for row in rows if row.is_hidden]
     if not hidden:
         return rows
-    wanted = {pk for row in hidden for pk in (row.repository_id, row.items_repository_id)}
-    readable = readable_repositories(actor, wanted)
-    return [
-        row
-        for row in rows
-        if not row.is_hidden or {row.repository_id, row.items_repository_id} <= readable
-    ]
+    readable = readable_benchmarks(actor, hidden)
+    return [row for row in rows if not row.is_hidden or row.pk in readable]
 
 
 def board_of(

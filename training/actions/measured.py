@@ -11,18 +11,16 @@ from django.db.models import QuerySet
 from hub.errors import ForbiddenError, NotFoundError
 from hub.models import Repository
 from hub.policies import Actor
-from training.jobs.disclosure import rounded
+from training.jobs.disclosure import readable_benchmarks
 from training.jobs.items import ROWS_A_GROUP, margin_of, open_table
 from training.jobs.questions import Question, question_columns, questions_at
 from training.jobs.summaries import estimate_of
-from training.models import Benchmark, Evaluation
+from training.models import Evaluation
 from training.policies import readable_repositories
 from training.statistics.metrics import METRICS, Kind
 from training.statistics.pairing import ItemScore
 
 GROUPS_LIMIT = 200
-# Of a benchmark that advises no margin, or one that is a share of a score.
-COARSE_STEP = 0.01
 
 
 @dataclass(frozen=True)
@@ -94,14 +92,6 @@ def get_evaluation(repository: Repository, pk: int) -> Evaluation:
     return found
 
 
-def readable_benchmarks(actor: Actor, benchmarks: Sequence[Benchmark]) -> set[int]:
-    """The keys of those benchmarks whose data sets, both of them, `actor` may read (threat M5)."""
-    needed = {b.pk: {b.repository_id, b.items_repository_id} for b in benchmarks}
-    wanted = set().union(*needed.values()) if needed else set()
-    readable = readable_repositories(actor, wanted) if wanted else set()
-    return {pk for pk, places in needed.items() if places <= readable}
-
-
 def may_see_items(actor: Actor, evaluation: Evaluation) -> bool:
     """Whether `actor` may see what the model made of single items: whoever may read the data sets
     of the benchmark and the files of the model."""
@@ -116,23 +106,6 @@ def require_items(actor: Actor, evaluation: Evaluation) -> None:
         raise ForbiddenError("The items of this benchmark are for those who may read its data set.")
     if not evaluation.items_sha256:
         raise NotFoundError("No items are kept of this measurement.")
-
-
-def told_score(evaluation: Evaluation, metric: str, *, may_read: bool) -> dict[str, Any]:
-    """{"value", "lower", "upper"} of a metric; of a hidden benchmark in coarse steps, and without
-    the interval, which its items could be told from (gate-methods, section 7)."""
-    found = evaluation.score_of(metric)
-    value = found.get("value")
-    if may_read or value is None or not evaluation.benchmark.is_hidden:
-        return found
-    return {"value": rounded(value, _step(evaluation.benchmark)), "is_coarse": True}
-
-
-def _step(benchmark: Benchmark) -> float:
-    try:
-        return float(benchmark.margin) / 2 or COARSE_STEP
-    except ValueError:
-        return COARSE_STEP
 
 
 def group_scores(evaluation: Evaluation, metric: str) -> list[GroupScore]:

@@ -15,6 +15,7 @@ from hub.api.views import RepositoryView
 from hub.errors import BadInputError
 from training.actions.bisecting import ALPHA, ALPHAS, submit_bisect
 from training.api.serializers import RunShape, run_shape
+from training.jobs.disclosure import shown_result
 from training.models import Run, RunKind
 
 ROWS_LIMIT = 100
@@ -67,7 +68,9 @@ class BisectListView(RepositoryView):
         )
         for run in found:
             run.repository = self.repository
-        return Response({"bisects": [run_shape(run) | {"result": run.result} for run in found]})
+        return Response(
+            {"bisects": [run_shape(run) | {"result": shown_result(run)} for run in found]}
+        )
 
     @extend_schema(
         summary=_("Find the commit that made a model worse"),

@@ -22,11 +22,10 @@ from training.actions.measured import (
     all_items,
     evaluations_of,
     get_evaluation,
-    readable_benchmarks,
     require_items,
-    told_score,
 )
 from training.api.serializers import RunShape, run_shape
+from training.jobs.disclosure import readable_benchmarks, told_metrics, told_score
 from training.models import Evaluation, Origin
 
 ROWS_LIMIT = 100
@@ -175,14 +174,15 @@ def evaluation_shape(row: Evaluation, readable: set[int]) -> dict[str, Any]:
     """A measurement as the API tells it to somebody who may read the benchmarks `readable`."""
     benchmark = row.benchmark
     may_read = benchmark.pk in readable
-    names = [metric["name"] for metric in benchmark.metrics]
+    names = [each["name"] for each in told_metrics(benchmark, may_read=may_read)]
     scores = {name: told_score(row, name, may_read=may_read) for name in names}
+    first = benchmark.metric if benchmark.metric in scores else next(iter(scores), "")
     return {
         "id": row.pk,
         "label": benchmark.label,
         "benchmark": benchmark.reference if may_read else None,
-        "metric": benchmark.metric,
-        "score": (scores.get(benchmark.metric) or {}).get("value"),
+        "metric": first,
+        "score": (scores.get(first) or {}).get("value"),
         "scores": scores,
         "items": row.item_count,
         "ofItems": benchmark.item_count,

@@ -17,12 +17,14 @@ from hub.api.parsers import BoundedJSONParser
 from hub.api.views import RepositoryView, body_of
 from hub.errors import NotFoundError, TooLargeError
 from hub.models import Access
+from hub.policies import Actor
 from training.actions.reporting import (
     BODY_LIMIT_BYTES,
     remove_report,
     report_evaluation,
     visible_reports,
 )
+from training.jobs.disclosure import readable_benchmarks, told_score
 from training.models import Evaluation
 from training.specs.lm_eval_results import RESULTS_LIMIT_BYTES
 
@@ -87,7 +89,7 @@ class ReportListView(RepositoryView):
     def get(self, request: Request, **path: Any) -> Response:
         """What has been reported for this model, the newest first."""
         rows = visible_reports(self.actor, self.repository)[:REPORTS_SHOWN]
-        return Response({"reports": [report_shape(row) for row in rows]})
+        return Response({"reports": [report_shape(row, self.actor) for row in rows]})
 
     @extend_schema(
         summary=_("Report an evaluation made elsewhere"),
@@ -111,7 +113,7 @@ class ReportListView(RepositoryView):
         is_json = (request.content_type or "").startswith("application/json")
         given = self._body(request) if is_json else self._files(request)
         row = report_evaluation(self.repository, self.actor, **given)
-        return Response(report_shape(row), status=201)
+        return Response(report_shape(row, self.actor), status=201)
 
     def _files(self, request: Request) -> dict[str, Any]:
         form = ReportFilesSerializer(data=request.data)
@@ -144,7 +146,7 @@ class ReportView(RepositoryView):
         found = visible_reports(self.actor, self.repository).filter(pk=number).first()
         if found is None:
             raise NotFoundError("There is no such report here.")
-        return Response(report_shape(found))
+        return Response(report_shape(found, self.actor))
 
     @extend_schema(summary=_("Take back a report"), request=None, responses={204: None})
     def delete(self, request: Request, number: int, **path: Any) -> Response:
@@ -152,7 +154,10 @@ class ReportView(RepositoryView):
         return Response(status=204)
 
 
-def report_shape(row: Evaluation) -> dict[str, Any]:
+def report_shape(row: Evaluation, actor: Actor) -> dict[str, Any]:
+    """A report as the API tells it to `actor`."""
+    may_read = row.benchmark_id in readable_benchmarks(actor, [row.benchmark])
+    scores = {name: told_score(row, name, may_read=may_read) for name in row.scores}
     source = dict(row.source)
     paired, asked = source.pop("paired_metrics", []), source.pop("asked", "unknown")
     return {
@@ -162,8 +167,8 @@ def report_shape(row: Evaluation) -> dict[str, Any]:
         "revision": row.revision,
         "modelDigest": row.model_digest,
         "origin": row.origin,
-        "score": row.score,
-        "scores": row.scores,
+        "score": (scores.get(row.benchmark.metric) or {}).get("value"),
+        "scores": scores,
         "items": row.item_count,
         "ofItems": row.benchmark.item_count,
         "paired": paired,

@@ -6,6 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from training.jobs.disclosure import shown_result
 from training.models import Run, RunKind, RunStatus
 
 
@@ -98,7 +99,7 @@ def run_shape(run: Run, *, spec: dict[str, Any] | None = None) -> dict[str, Any]
     if spec is not None:
         shape |= {
             "spec": spec,
-            "result": run.result,
+            "result": shown_result(run),
             "cpuSeconds": run.cpu_seconds,
             "peakMemoryBytes": run.peak_memory_bytes,
             "attempts": [

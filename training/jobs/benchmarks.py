@@ -12,6 +12,7 @@ from django.db import IntegrityError, transaction
 
 from hub.errors import UnprocessableError
 from hub.models import Repository
+from training.jobs.disclosure import hidden_already
 from training.jobs.inputs import PinnedFile, open_pinned
 from training.models import Benchmark
 from training.specs.benchmark import BenchmarkDefinition, benchmark_digest, parse_benchmark
@@ -129,7 +130,9 @@ class PinnedBenchmark:
             "margin": str(definition.default_margin()) if definition.metrics else "",
             "item_count": len(items),
             "cluster_count": len(clusters) or None,
-            "spec": self.to_json() | {"hidden": definition.hidden},
+            "spec": self.to_json()
+            | {"hidden": definition.hidden}
+            | hidden_already(self.repository_id, self.path),
         }
         named = {"repository_id": self.repository_id, "digest": self.digest, "path": self.path}
         try:

@@ -14,6 +14,7 @@ from typing import Any
 from hub.extensions import registries
 from training.jobs.benchmarks import benchmarks_of
 from training.jobs.culprits import settle
+from training.jobs.disclosure import hidden_among, hide_as_asked
 from training.jobs.errors import RunFailedError
 from training.jobs.evaluations import Side, find, items_of
 from training.jobs.items import ItemsError, scores_of
@@ -79,7 +80,8 @@ class Search:
             int(place): reason for place, reason in self.run.progress.get("left_out", {}).items()
         }
         # Where items are hidden, nobody reads numbers off the run, its commit or pull request.
-        self.is_hidden = pinned.definition.hidden
+        hide_as_asked(self.run)
+        self.is_hidden = bool(hidden_among([self.asked.row.pk]))
 
     def _side(self, version: dict[str, Any]) -> Side:
         (given,) = self.run.inputs(version["role"])

@@ -2,16 +2,32 @@
 
 Whoever proposes again and again could else climb the hidden set by its last digits. Steps of half
 the margin are what the Ladder mechanism allows (Blum & Hardt 2015, arXiv:1502.04585;
-gate-methods, section 7). This is the one place that decides it: for pages, API, sentence, status.
+gate-methods, section 7). This is the one place that decides it: for the gate and for everything
+else that was measured with the same benchmark, in pages, API, boards, sentences and statuses.
+
+A benchmark is hidden when its own file says so, or a rule that names it. That is kept on its rows
+and stays: what was once hidden is not told later, of whatever digest the file has then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from math import floor, log10
 from typing import Any
 
+from django.db.models import Q
+
+from hub.errors import BadInputError, HubError
+from hub.models import Kind, RepoId, Repository
+from hub.policies import Actor
+from training.models import Benchmark, Evaluation, Run, RunKind
+from training.policies import readable_repositories
+from training.specs.gate import GATE_PATH, GateBenchmark, parse_gate
+
 Result = dict[str, Any]
+# Of a benchmark that advises no margin.
+COARSE_STEP = 0.01
+RULE_LIMIT_BYTES = 64 * 1024
 # What a result says of its benchmark and of the rule, whatever came out.
 _OPEN = (
     "key", "label_text", "role", "reference", "repository_id", "items_repository_id", "benchmark",
@@ -60,3 +76,177 @@ def coarse_look(look: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
         for key, said in look["benchmarks"].items()
     }
     return {**look, "benchmarks": told}
+
+
+# Which benchmarks are hidden, and from whom -----------------------------------------------------
+
+
+def readable_benchmarks(actor: Actor, benchmarks: Sequence[Benchmark]) -> set[int]:
+    """The keys of those benchmarks whose items and exact numbers are open to `actor`.
+
+    That is: who may read both of their data sets (threat M5), and has no proposal that a hidden
+    one judges.
+    """
+    needed = {b.pk: {b.repository_id, b.items_repository_id} for b in benchmarks}
+    wanted = set().union(*needed.values()) if needed else set()
+    readable = readable_repositories(actor, wanted) if wanted else set()
+    found = {pk for pk, places in needed.items() if places <= readable}
+    hidden = [row for row in benchmarks if row.pk in found and row.is_hidden]
+    return found - _judging(actor, hidden) if hidden else found
+
+
+def _judging(actor: Actor, hidden: Sequence[Benchmark]) -> set[int]:
+    """Those of the benchmarks that a proposal of the reader's is or was weighed with."""
+    if actor.person is None:
+        return set()
+    asked = Q()
+    for row in hidden:
+        place = {"repository_id": row.repository_id, "path": row.path}
+        asked |= Q(spec__benchmarks__contains=[place])
+    runs = Run.objects.filter(
+        asked, kind=RunKind.COMPARE, spec__change__author_id=actor.person.pk
+    ).order_by()
+    places = {
+        (each["repository_id"], each["path"])
+        for benchmarks in runs.values_list("spec__benchmarks", flat=True)
+        for each in benchmarks
+    }
+    return {row.pk for row in hidden if (row.repository_id, row.path) in places}
+
+
+def hide(repository_id: int, path: str, *, margin: str = "", metric: str = "") -> None:
+    """From now on the benchmark in the file `path` of a data set is hidden, of every digest.
+
+    `margin` and `metric` are those of the rule that says so: no finer step is told, and no other
+    metric.
+    """
+    for row in Benchmark.objects.at(repository_id, path):
+        margins = sorted({*row.spec.get("rule_margins", []), *([margin] if margin else [])})
+        said = {"hidden": True, "rule_margins": margins}
+        spec = row.spec | said | ({"told_metric": metric} if metric else {})
+        if spec != row.spec:
+            row.spec = spec
+            row.save(update_fields=["spec"])
+
+
+def hidden_already(repository_id: int, path: str) -> dict[str, Any]:
+    """What a new digest of a file takes over from the earlier ones, as a part of its spec."""
+    rows = Benchmark.objects.at(repository_id, path).filter(spec__hidden=True)
+    known = rows.first()
+    names = ("hidden", "rule_margins", "told_metric")
+    return {} if known is None else {name: known.spec[name] for name in names if name in known.spec}
+
+
+def hide_by_rule(repository: Repository, revision: str = "") -> None:
+    """Hide what the gate of a model hides, as its rule at `revision` (else its head) says."""
+    try:
+        store = repository.store()
+        oid = store.resolve(revision or repository.default_branch)
+        gate = parse_gate(store.read(oid, GATE_PATH, limit_bytes=RULE_LIMIT_BYTES))
+    except (HubError, BadInputError):
+        return
+    for wanted in gate.benchmarks:
+        if wanted.hidden:
+            name = RepoId.parse(Kind.DATASET, wanted.reference.repo_id)
+            for key in Repository.objects.known_as(name).values_list("pk", flat=True):
+                _hide_wanted(key, wanted)
+
+
+def hide_as_asked(run: Run) -> None:
+    """Hide what the rule hides that `run` works by: a gate's own, else that of the model's head."""
+    if run.kind != RunKind.COMPARE:
+        return hide_by_rule(run.repository)
+    try:
+        gate = parse_gate(run.spec["gate"]["text"])
+    except BadInputError:
+        return None
+    pinned = run.spec["benchmarks"]
+    for each, wanted in zip(pinned, gate.benchmarks, strict=False):
+        if wanted.hidden:
+            _hide_wanted(each["repository_id"], wanted)
+    return None
+
+
+def _hide_wanted(repository_id: int, wanted: GateBenchmark) -> None:
+    margin = "" if wanted.margin is None else str(wanted.margin)
+    hide(repository_id, wanted.reference.path, margin=margin, metric=wanted.metric or "")
+
+
+# What is told of them ---------------------------------------------------------------------------
+
+
+def told_metrics(benchmark: Benchmark, *, may_read: bool) -> list[dict[str, Any]]:
+    """The metrics whose scores are told; of a hidden benchmark the one that the gate looks at."""
+    if may_read or not benchmark.is_hidden:
+        return benchmark.metrics
+    first = benchmark.metric_named(benchmark.spec.get("told_metric") or benchmark.metric)
+    return [first] if first else []
+
+
+def told_score(evaluation: Evaluation, metric: str, *, may_read: bool) -> dict[str, Any]:
+    """{"value", "lower", "upper"} of a metric; of a hidden benchmark in coarse steps, and without
+    the interval, which its items could be told from (gate-methods, section 7).
+
+    `may_read`: whether it is one of the reader's `readable_benchmarks`.
+    """
+    benchmark = evaluation.benchmark
+    found = evaluation.score_of(metric)
+    value = found.get("value")
+    if may_read or value is None or not benchmark.is_hidden:
+        return found
+    if all(metric != each["name"] for each in told_metrics(benchmark, may_read=False)):
+        return {"value": None, "is_coarse": True}
+    return {"value": rounded(value, _step(benchmark, value)), "is_coarse": True}
+
+
+def _step(benchmark: Benchmark, value: float) -> float:
+    """The coarsest of the steps that the benchmark and the rules that hide it give."""
+    margins = [benchmark.margin, *benchmark.spec.get("rule_margins", [])]
+    steps = [_step_of_margin(margin, value) for margin in margins if margin]
+    return max(steps, default=0.0) or COARSE_STEP
+
+
+def _step_of_margin(margin: str, value: float) -> float:
+    try:
+        size = float(margin.removesuffix("%"))
+    except ValueError:
+        return 0.0
+    if margin.endswith("%"):
+        size *= abs(value) / 100
+    return step_of({"margin": size, "margin_written": margin}) if size else 0.0
+
+
+def shown_result(run: Run) -> Result:
+    """What a measurement or a search came to, as it may stand on a page that anybody reads.
+
+    A run writes down no number of a benchmark that is hidden; one that was hidden later keeps
+    none either.
+    """
+    result: Result = run.result
+    if run.kind == RunKind.EVALUATE:
+        told = result.get("evaluations", [])
+        hidden = hidden_among({each["benchmark"] for each in told})
+        rows = [
+            each | {"hidden": True, "score": None, "scores": {}}
+            if each["benchmark"] in hidden
+            else each
+            for each in told
+        ]
+        return result | {"evaluations": rows} if hidden else result
+    if run.kind == RunKind.BISECT and not result.get("hidden") and "benchmark" in result:
+        return _without_numbers(result) if hidden_among({result["benchmark"]}) else result
+    return result
+
+
+def hidden_among(keys: Iterable[int]) -> set[int]:
+    """Those of the benchmarks, by key, that are hidden."""
+    keys = set(keys)
+    rows = Benchmark.objects.filter(pk__in=keys, spec__hidden=True) if keys else ()
+    return {row.pk for row in rows}
+
+
+def _without_numbers(result: Result) -> Result:
+    nothing = {"score": None, "lower": None, "upper": None}
+    ends = {key: result["ends"][key] for key in ("comparable", "reason", "n", "alpha")}
+    said = {"hidden": True, "ends": ends, "sentence": ""}
+    return result | said | {"steps": [step | nothing for step in result["steps"]]}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from training.jobs.benchmarks import benchmarks_of
+from training.jobs.disclosure import hidden_among, hide_as_asked
 from training.jobs.errors import RunFailedError
 from training.jobs.evaluations import Side
 from training.jobs.finishing import finish
@@ -33,11 +34,16 @@ def carry_out(lease: Lease, workspace: Workspace, recorder: Recorder) -> None:
     except ItemsError as error:
         raise RunFailedError(f"The item results cannot be used: {error}") from error
     lease.check()
-    results = [_told(each, scored.evaluations[MODEL, each.key]) for each in asked]
+    hide_as_asked(run)
+    hidden = hidden_among(each.row.pk for each in asked)
+    results = [
+        _told(each, scored.evaluations[MODEL, each.key], is_hidden=each.row.pk in hidden)
+        for each in asked
+    ]
     finish(run, RunStatus.SUCCEEDED, result={"evaluations": results})
 
 
-def _told(asked: Asked, evaluation: Evaluation) -> dict[str, Any]:
+def _told(asked: Asked, evaluation: Evaluation, *, is_hidden: bool) -> dict[str, Any]:
     """What the run says to whoever may see it: of a hidden benchmark no numbers, and of none the
     data set that it lies in."""
     told = {
@@ -46,6 +52,6 @@ def _told(asked: Asked, evaluation: Evaluation) -> dict[str, Any]:
         "evaluation": evaluation.pk,
         "n": evaluation.item_count,
     }
-    if asked.pinned.definition.hidden:
+    if is_hidden:
         return told | {"hidden": True, "score": None, "scores": {}}
     return told | {"score": evaluation.score, "scores": evaluation.scores}

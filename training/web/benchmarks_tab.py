@@ -26,7 +26,7 @@ from training.actions.history import (
     histories,
     names_of,
 )
-from training.actions.measured import readable_benchmarks
+from training.jobs.disclosure import readable_benchmarks, told_metrics
 from training.models import Benchmark
 from training.policies import may_evaluate
 from training.web.forms import BisectForm, pinned_reference
@@ -93,7 +93,7 @@ def _card(
 ) -> dict[str, Any]:
     """One benchmark by its first metric."""
     benchmark = history.benchmark
-    metric = benchmark.metric_named(benchmark.metric)
+    metric = _first_metric(benchmark, may_read=may_read)
     rows = version_rows(history, metric, names, repository, may_read=may_read)
     shown = rows[-VERSIONS_ON_CARD:]
     return {
@@ -110,6 +110,12 @@ def _card(
         "elsewhere_count": len(history.elsewhere),
         "search_url": _search_url(history, rows, metric["name"], repository),
     }
+
+
+def _first_metric(benchmark: Benchmark, *, may_read: bool) -> dict[str, Any]:
+    """The benchmark's own metric, where it is told; else the one that is."""
+    metrics, own = told_metrics(benchmark, may_read=may_read), benchmark.metric_named("")
+    return own if own in metrics else next(iter(metrics), own)
 
 
 def _latest(history: History, rows: Sequence[Row]) -> Row | None:
@@ -154,9 +160,9 @@ def _one(repository: Repository, actor: Actor, wanted: str) -> dict[str, Any]:
     may_read = benchmark.pk in readable_benchmarks(actor, [benchmark])
     charts = [
         _chart(history, metric, names, repository, may_read=may_read)
-        for metric in benchmark.metrics
+        for metric in told_metrics(benchmark, may_read=may_read)
     ]
-    first = benchmark.metric_named(benchmark.metric)
+    first = _first_metric(benchmark, may_read=may_read)
     return {
         "benchmark": benchmark,
         "may_read": may_read,

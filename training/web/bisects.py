@@ -15,7 +15,7 @@ from hub.models import Repository
 from hub.policies import Actor
 from training.actions.bisecting import submit_bisect
 from training.actions.history import benchmarks_measured, branch_versions, names_of
-from training.actions.measured import readable_benchmarks
+from training.jobs.disclosure import readable_benchmarks
 from training.models import Benchmark, Run
 from training.policies import require_evaluation
 from training.web.benchmarks_tab import version_names

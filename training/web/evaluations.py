@@ -27,6 +27,7 @@ from training.actions.measured import (
     may_see_items,
 )
 from training.actions.models import files_at, how_to_run
+from training.jobs.disclosure import told_metrics
 from training.jobs.inputs import PinnedFile, model_digest
 from training.models import Evaluation, Run, RunStatus
 from training.policies import may_evaluate, require_evaluation
@@ -150,7 +151,7 @@ def evaluation(request: HttpRequest, repository: Repository, number: int) -> Htt
                 "metric": metric_word(each),
                 "direction": direction_word(each),
             }
-            for each in row.benchmark.metrics
+            for each in told_metrics(row.benchmark, may_read=may_read)
         ],
         "has_items": bool(row.items_sha256),
     }

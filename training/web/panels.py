@@ -16,7 +16,7 @@ from training.actions.history import (
     histories,
     names_of,
 )
-from training.actions.measured import readable_benchmarks
+from training.jobs.disclosure import readable_benchmarks, told_metrics
 from training.models import Benchmark, GateRecord, Run
 from training.policies import may_evaluate, may_finetune
 from training.web.scores import direction_word, metric_word, version_rows
@@ -66,8 +66,10 @@ def _chosen(repository: Repository, keys: list[int], wanted: str) -> int:
 def _shown(repository: Repository, request: HttpRequest, history: History) -> dict[str, Any]:
     """One metric of one benchmark."""
     benchmark = history.benchmark
-    metric = benchmark.metric_named(request.GET.get("metric", benchmark.metric))
     may_read = bool(readable_benchmarks(actor_of(request), [benchmark]))
+    metrics = told_metrics(benchmark, may_read=may_read)
+    wanted = benchmark.metric_named(request.GET.get("metric", benchmark.metric))
+    metric = wanted if wanted in metrics else next(iter(metrics), wanted)
     names = names_of(repository, history.versions)
     return {
         "rows": version_rows(history, metric, names, repository, may_read=may_read)[
@@ -77,7 +79,7 @@ def _shown(repository: Repository, request: HttpRequest, history: History) -> di
         "key": benchmark.pk,
         "metric": metric_word(metric),
         "direction": direction_word(metric),
-        "metrics": [(each["name"], each["label"], each is metric) for each in benchmark.metrics],
+        "metrics": [(each["name"], each["label"], each is metric) for each in metrics],
     }
 
 

@@ -21,6 +21,7 @@ from training.actions.reporting import (
     require_report,
     visible_reports,
 )
+from training.jobs.disclosure import readable_benchmarks, told_score
 from training.models import Evaluation
 from training.specs.lm_eval_results import RESULTS_LIMIT_BYTES
 from training.specs.lm_eval_samples import SAMPLES_LIMIT_BYTES
@@ -104,9 +105,10 @@ def report(request: HttpRequest, repository: Repository) -> HttpResponse:
     if is_sent and form.is_valid() and (row := _reported(form, repository, actor)) is not None:
         messages.success(request, _said(row))
         return redirect(f"{repository.get_absolute_url()}/evaluations/report")
+    rows = visible_reports(actor, repository)[:REPORTS_SHOWN]
     context = frame(repository, "benchmarks") | {
         "form": form,
-        "reports": [_shown(row) for row in visible_reports(actor, repository)[:REPORTS_SHOWN]],
+        "reports": [_shown(row, actor) for row in rows],
     }
     status = 422 if form.errors else 200
     return render(request, "training/report.html", context, status=status)
@@ -139,9 +141,10 @@ def _said(row: Evaluation) -> str:
     return _("Reported: %(benchmark)s, without item results.") % told
 
 
-def _shown(row: Evaluation) -> dict[str, object]:
+def _shown(row: Evaluation, actor: Actor) -> dict[str, object]:
     metric = row.benchmark.metric_named("")
-    score = row.score_of(metric["name"])
+    may_read = row.benchmark_id in readable_benchmarks(actor, [row.benchmark])
+    score = told_score(row, metric["name"], may_read=may_read)
     return {
         "row": row,
         "score": figure(score.get("value"), metric),

@@ -8,6 +8,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from hub.templatetags.hub_format import signed
+from training.jobs.disclosure import shown_result
 from training.models import Benchmark, Run, RunKind
 from training.web.scores import interval_text, metric_word
 from training.web.units import scale_of
@@ -30,7 +31,7 @@ def results_of(run: Run) -> dict[str, Any]:
 
 def _measured(run: Run) -> list[Row]:
     """The scores of an evaluation: every metric of every benchmark."""
-    told = run.result.get("evaluations", [])
+    told = shown_result(run).get("evaluations", [])
     rows = Benchmark.objects.defer("spec").in_bulk([each["benchmark"] for each in told])
     found = []
     for each in told:
@@ -61,7 +62,7 @@ def _search(run: Run) -> dict[str, Any]:
     """The versions of a search with what is known of each, the newest first, and the answer."""
     versions = run.spec.get("versions_between", [])
     stand = run.progress.get("search") or {}
-    result = run.result
+    result = shown_result(run)
     told = {step["oid"]: step for step in result.get("steps") or stand.get("steps") or []}
     scale = scale_of(result.get("unit") or stand.get("unit"))
     left_out = set(result.get("left_out", {}))
@@ -128,7 +129,7 @@ def _state(oid: str, step: Row | None, left_out: set[str]) -> str:
 
 def _answer(run: Run) -> Row:
     """What the search found, in the reader's language."""
-    result = run.result
+    result = shown_result(run)
     if not result:
         return {}
     ends, scale = result["ends"], scale_of(result.get("unit"))

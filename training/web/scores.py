@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 
 from hub.models import Repository
 from training.actions.history import History, Point
-from training.actions.measured import told_score
+from training.jobs.disclosure import told_score
 from training.models import Benchmark, Evaluation, Origin
 from training.web.units import Scale, scale_of
 
