@@ -9,8 +9,9 @@ from hub.formats.bounded_yaml import dump_yaml, load_yaml
 from hub.formats.errors import YamlError
 
 FOLDER = ".eval_results"
-# One entry as it stands in a file, keys that we do not know included, to what stands in its place.
-Revise = Callable[[dict[str, Any]], dict[str, Any]]
+# One entry as it stands in a file, keys that we do not know included, to what stands in its place,
+# None where nothing does.
+Revise = Callable[[dict[str, Any]], dict[str, Any] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def with_eval_results(
         return dump_eval_results(entries) if entries else None
     measured = {identity(entry) for entry in new}
     kept = [revise(entry) for entry in present if identity(entry) not in measured]
-    found = new + kept
+    found = new + [entry for entry in kept if entry is not None]
     return None if found == present else dump_yaml(found).encode()
 
 

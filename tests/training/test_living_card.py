@@ -340,6 +340,56 @@ def test_a_number_that_only_claims_to_be_ours_is_disowned(client_for):
     assert said["GSM8K", "exact_match"] == "self-reported not measured here"
 
 
+def claimed(stage: Stage, *, extra: str = "") -> dict[str, bytes]:
+    """A card and a file that say of the guard, in other words than ours, that it is verified."""
+    data = stage.data.repo_id
+    card = (
+        "---\nlicense: mit   # chosen by hand\nmodel-index:\n- name: mine\n  results:\n"
+        f"  - task: {{type: text-classification}}\n    dataset: {{type: {data}, name: guard}}\n"
+        "    metrics:\n    - {type: acc, value: 0.999, verified: true, verifyToken: abc}\n"
+        "    - {type: speed, value: 12, verified: true}\n"
+        "  - task: {type: text-classification}\n    dataset: {type: far/away, name: elsewhere}\n"
+        f"    metrics: [{{type: acc, value: 0.4, verified: true}}]\n---\n{HUMAN}"
+    )
+    other = (
+        f"- dataset: {{id: {data}, task_id: guard}}\n  value: 0.99\n  verified: true\n"
+        f"- dataset: {{id: {data}, task_id: spare}}\n  value: 0.98\n  verifyToken: abc\n{extra}"
+    )
+    return {"README.md": card.encode(), ".eval_results/mine.yaml": other.encode()}
+
+
+@pytest.mark.parametrize("with_weights", [True, False])
+def test_a_number_of_a_benchmark_of_ours_cannot_call_itself_verified(with_weights):
+    stage = set_card(guard())
+    stage.play()
+    merge(stage)
+    files = claimed(stage) | ({"config.json": b'{"x": 9}'} if with_weights else {})
+    next_pull(stage, files)
+    stage.play()
+    merge(stage)
+    card = read(stage, "README.md")
+    index = yaml.safe_load(card.split("---\n")[1])["model-index"][0]["results"]
+    told = {
+        (entry["dataset"]["name"], metric.get("name") or metric["type"]): metric
+        for entry in index
+        for metric in entry["metrics"]
+    }
+    assert card.startswith("---\nlicense: mit   # chosen by hand\nmodel-index:\n")
+    assert card.endswith(f"\n---\n{HUMAN}")
+    assert told["guard", "speed"] == {"type": "speed", "value": 12}
+    assert told["elsewhere", "acc"]["verified"] is True, "of a benchmark that is none of ours"
+    if with_weights:
+        assert told["guard", "acc"]["value"] == 0.97
+        assert "0.999" not in card
+    else:
+        assert told["guard", "acc"] == {"type": "acc", "value": 0.999}
+    mine = yaml.safe_load(read(stage, ".eval_results/mine.yaml"))
+    assert "verif" not in str(mine)
+    said = {entry["dataset"]["task_id"]: entry for entry in mine}
+    assert said["spare"]["notes"] == "self-reported, not measured by this hub"
+    assert ("guard" in said) is not with_weights
+
+
 def test_a_number_that_was_measured_otherwise_is_shown_to_differ(client_for):
     """A maintainer pushes past every proposal; the page still tells."""
     stage = set_card(guard())

@@ -15,9 +15,9 @@ from hub.extensions import Change
 from hub.formats.card import parse_card
 from hub.formats.errors import CardError
 from hub.formats.eval_results import FOLDER, entries_of, eval_results_path, with_eval_results
-from hub.formats.model_index import with_model_index
+from hub.formats.model_index import read_model_index, with_model_index
 from hub.models import Kind, Repository
-from training.actions.card_marks import revise_file, revise_index
+from training.actions.card_marks import known_of, revise_file, revise_index
 from training.actions.card_scores import (
     CardScore,
     card_scores,
@@ -95,6 +95,8 @@ class CardWriter:
     def _written(self, readme: bytes, scores: Sequence[CardScore]) -> bytes:
         base = self._read(self.change.base_oid, CARD, CARD_LIMIT_BYTES) or b""
         index = parse_card(base, self.repository.kind).data.get("model-index")
+        present = parse_card(readme, self.repository.kind).data.get("model-index")
+        named = {result.dataset_type for result in read_model_index(present)}
         claimed = b"model-index" in readme
         return with_model_index(
             readme,
@@ -104,6 +106,7 @@ class CardWriter:
                 index,
                 base_oid=self.change.base_oid,
                 model_changes=claimed and self._model_changes,
+                known=known_of(self.repository, named, scores),
             ),
         )
 
@@ -146,6 +149,11 @@ class CardWriter:
             base,
             base_oid=self.change.base_oid,
             model_changes=content is not None and self._model_changes,
+            known=known_of(
+                self.repository,
+                {entry["dataset"]["id"] for entry in entries_of(content)},
+                self.scores,
+            ),
         )
         return with_eval_results(content, entries, revise=revise)
 
