@@ -20,6 +20,7 @@ from hub.policies import Actor, visible_repositories
 from training.jobs.disclosure import coarse, coarse_look
 from training.models import Benchmark, GateRecord
 from training.policies import readable_repositories
+from training.statistics.contamination import ERROR_SHARE
 
 Result = dict[str, Any]
 
@@ -134,6 +135,22 @@ def _clean(contamination: dict[str, Any], keys: set[str], named: set[str]) -> di
             for key, found in contamination.get("benchmarks", {}).items()
         },
     }
+
+
+def why_not_checked(told: Disclosed, key: str) -> str:
+    """Why "nothing found" says little about a benchmark: "" where its items were looked for.
+
+    no_texts: nothing was compared. unread: not all that is declared could be read. too_short: more
+    items than may be contaminated have too few words to be looked for in a longer text.
+    """
+    facts, record = told.contamination, told.record.sentence
+    found = facts.get("benchmarks", {}).get(key, {})
+    if not facts.get("documents"):
+        return "no_texts"
+    if told.record.contamination.get("unread") or record.get("unreadable_data"):
+        return "unread"
+    count = found.get("n") or 0
+    return "too_short" if found.get("too_short", 0) > ERROR_SHARE * count else ""
 
 
 def _visible_names(names: Iterable[str], actor: Actor) -> set[str]:

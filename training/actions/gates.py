@@ -182,7 +182,7 @@ def _pin(
     for benchmark, wanted in zip(pinned, gate.benchmarks, strict=True):
         if wanted.hidden or benchmark.definition.hidden:
             _require_unread(change, {benchmark.repository_id, benchmark.items_repository_id})
-    declared, unreadable = declared_data(repository, change, actor, pinned)
+    declared, unreadable = declared_data(repository, change, actor)
     spec["inputs"] += inputs
     spec["benchmarks"] = [each.to_json() for each in pinned]
     if gate.blind is not None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from hub.errors import BadInputError, EntryNotFoundError, HubError, TooLargeError
 from hub.extensions import Change
@@ -13,18 +12,19 @@ from hub.models import Repository
 from hub.policies import Actor
 from training.actions.submitting import given
 from training.jobs.benchmarks import DEFINITION_LIMIT_BYTES, PinnedBenchmark
-from training.jobs.inputs import PinnedFile, pin, pin_file
-from training.models import Run, RunKind
+from training.jobs.inputs import PinnedFile, model_digest, model_files, pin, pin_file
+from training.models import Run, RunKind, RunStatus
 from training.policies import get_data
 from training.specs.benchmark import BenchmarkDefinition, parse_benchmark
 from training.specs.gate import BenchmarkReference
-from training.specs.row_files import SUFFIXES
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
 
 CARD_LIMIT_BYTES = 1024**2
 DECLARED_LIMIT = 20
-FILES_LIMIT = 50
-# A data set that is named as training data also holds what it is tested on.
-_HELD_OUT = re.compile(r"(^|[/._-])(test|valid|validation|dev|eval)([/._-]|$)", re.IGNORECASE)
+FILES_LIMIT = 200
+_NO_DATA = ("README.md", ".gitattributes", ".gitignore", "LICENSE")
 Inputs = list[dict[str, Any]]
 
 
@@ -125,57 +125,83 @@ def _shots(definition: BenchmarkDefinition, place: Repository, at: str) -> Pinne
     return pin_file(place.store(), at, wanted.file)
 
 
-def declared_data(
-    repository: Repository, change: Change, actor: Actor, tested_on: Iterable[PinnedBenchmark]
-) -> tuple[Inputs, list[str]]:
+def declared_data(repository: Repository, change: Change, actor: Actor) -> tuple[Inputs, list[str]]:
     """The training data that a proposal declares, as inputs, and what of it cannot be read.
 
-    Of a fine-tune of this hub it is known exactly; otherwise the card of the merge result names
-    data sets (`datasets:`), of which every file counts that is not held out by its name and is
-    not what a benchmark of the gate asks.
+    Of a fine-tune of this hub they are known exactly, as long as its model files are those that
+    it wrote; otherwise the card of the merge result names data sets (`datasets:`), of which every
+    file counts: whatever its name, what a benchmark asks too. Who declares it has trained on it.
     """
-    run = Run.objects.filter(
-        repository=repository, kind=RunKind.FINETUNE, pull_request_number=change.number
-    ).order_by("-number").first()  # fmt: skip
-    if run is not None:
-        sample = run.spec["recipe"]["dataset"].get("sample")
-        more = {"role": "declared", "sample": sample}
-        return [data | more for data in run.inputs("data")], []
-    asked = {pinned.items_file.sha256 for pinned in tested_on}
-    inputs, unreadable = [], []
-    for name in _named_datasets(repository, change)[:DECLARED_LIMIT]:
+    run = _finetunes(repository).filter(pull_request_number=change.number).first()
+    exact = [] if run is None else _data_of(run)
+    if run is not None and _is_as_written(repository, run, change.head_oid):
+        return exact, []
+    known = _known_before(repository, change)
+    inputs, unreadable = exact, []
+    names = _named_datasets(repository, change.merge_tree or change.head_oid)
+    for name in names[:DECLARED_LIMIT]:
+        if name.lower() in known:
+            inputs += known[name.lower()]
+            continue
         try:
-            data = get_data(actor, name)
-            commit = data.store().resolve(data.default_branch)
-            files = _training_files(data, commit, asked)
+            inputs.append(_whole_data_set(get_data(actor, name)))
         except HubError:
             unreadable.append(name)
+    return inputs, unreadable + names[DECLARED_LIMIT:]
+
+
+def _finetunes(repository: Repository) -> QuerySet[Run]:
+    rows = Run.objects.filter(repository=repository, kind=RunKind.FINETUNE)
+    return rows.order_by("-number")
+
+
+def _data_of(run: Run) -> Inputs:
+    """What a fine-tune was given to train on."""
+    sample = run.spec["recipe"]["dataset"].get("sample")
+    return [data | {"role": "declared", "sample": sample} for data in run.inputs("data")]
+
+
+def _is_as_written(repository: Repository, run: Run, head_oid: str) -> bool:
+    """Whether the model at `head_oid` is the one that `run` wrote, and nobody's since."""
+    written = run.result.get("commit", head_oid)
+    store = repository.store()
+    return model_digest(model_files(store, written)) == model_digest(model_files(store, head_oid))
+
+
+def _known_before(repository: Repository, change: Change) -> dict[str, Inputs]:
+    """By name, the data sets that the base's card names because fine-tunes here that were merged
+    into it read them: of those the files are known, whoever changes the model next."""
+    named = {name.lower() for name in _named_datasets(repository, change.base_oid)}
+    store, known = repository.store(), dict[str, Inputs]()
+    for run in _finetunes(repository).filter(status=RunStatus.SUCCEEDED):
+        written = run.result.get("commit")
+        if not written or not store.is_ancestor(written, change.base_oid):
             continue
-        inputs.append(given("declared", data, commit, files))
-    return inputs, unreadable
+        for data in _data_of(run):
+            if data["source"].lower() in named:
+                known.setdefault(data["source"].lower(), []).append(data)
+    return known
 
 
-def _named_datasets(repository: Repository, change: Change) -> list[str]:
-    """The `datasets:` of the card of the merge result."""
+def _named_datasets(repository: Repository, oid: str) -> list[str]:
+    """The `datasets:` of the card of a commit or tree, each once."""
     try:
-        content = repository.store().read(
-            change.merge_tree or change.head_oid, "README.md", limit_bytes=CARD_LIMIT_BYTES
-        )
+        content = repository.store().read(oid, "README.md", limit_bytes=CARD_LIMIT_BYTES)
         named = parse_card(content, "model").data.get("datasets") or []
     except (EntryNotFoundError, TooLargeError):
         return []
     listed = named if isinstance(named, list) else [named]
-    return [name for name in listed if isinstance(name, str) and name.count("/") == 1]
+    return list(dict.fromkeys(name for name in listed if isinstance(name, str) and name))
 
 
-def _training_files(data: Repository, commit: str, asked: set[str]) -> list[PinnedFile]:
+def _whole_data_set(data: Repository) -> dict[str, Any]:
+    """Every file of a data set but its card; `left_out` counts those beyond the limit."""
     store = data.store()
-    paths = [
+    commit = store.resolve(data.default_branch)
+    entries = [
         entry
         for entry in store.tree(commit, "", recursive=True)
-        if entry.kind == "file"
-        and entry.path.lower().endswith(SUFFIXES)
-        and not _HELD_OUT.search(entry.path)
+        if entry.kind == "file" and entry.path not in _NO_DATA
     ]
-    pinned = [pin(store, entry) for entry in paths[:FILES_LIMIT]]
-    return [file for file in pinned if file.sha256 not in asked]
+    files = [pin(store, entry) for entry in entries[:FILES_LIMIT]]
+    return given("declared", data, commit, files, left_out=max(0, len(entries) - FILES_LIMIT))

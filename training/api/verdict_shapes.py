@@ -16,7 +16,7 @@ from rest_framework.fields import (
     ListField,
 )
 
-from training.actions.disclosure import Disclosed
+from training.actions.disclosure import Disclosed, why_not_checked
 from training.actions.examples import OUT, Example, SideAnswer
 from training.actions.notes import REMARKS, Thread
 from training.actions.standing import records_of
@@ -193,14 +193,18 @@ def result_shape(result: Facts) -> Facts:
 
 def contamination_shape(told: Disclosed) -> Facts:
     facts, sentence = told.contamination, told.record.sentence
+    why = {key: why_not_checked(told, key) for key in facts.get("benchmarks", {})}
     return {
-        "checked": bool(facts),
+        "checked": bool(facts) and not any(why.values()),
         "undeclared": bool(sentence.get("undeclared")),
         "sources": facts.get("sources", []),
         "documents": facts.get("documents", 0),
         "unread": [*told.unreadable_data, *facts.get("unread", [])],
         "unnamed": told.unnamed_data + facts.get("unnamed", 0),
-        "benchmarks": facts.get("benchmarks", {}),
+        "benchmarks": {
+            key: found | {"checked": not why[key], "whyNot": why[key]}
+            for key, found in facts.get("benchmarks", {}).items()
+        },
     }
 
 

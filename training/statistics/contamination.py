@@ -138,6 +138,32 @@ class Index:
         self._tokens, self._pending = self._tokens[-keep:], [hashes[-keep:]]
 
 
+class ExactRows:
+    """Items whose texts all stand, whole, in one row of the training data: however short they are.
+
+    Case and white space do not count.
+    """
+
+    def __init__(self, items: Mapping[str, Sequence[str]]) -> None:
+        self.found: set[str] = set()
+        self._by_longest: defaultdict[str, list[tuple[str, frozenset[str]]]] = defaultdict(list)
+        for item_id, given in items.items():
+            if texts := _whole_texts(given):
+                self._by_longest[max(texts, key=len)].append((item_id, texts))
+
+    def add(self, row: Sequence[str]) -> None:
+        """Look at the texts of one row."""
+        texts = _whole_texts(row)
+        for text in texts & self._by_longest.keys():
+            self.found.update(
+                item_id for item_id, wanted in self._by_longest[text] if wanted <= texts
+            )
+
+
+def _whole_texts(texts: Iterable[str]) -> frozenset[str]:
+    return frozenset(filter(None, (" ".join(text.lower().split()) for text in texts)))
+
+
 def contaminated_items(
     items: Mapping[str, str | Sequence[str]], documents: Iterable[Document]
 ) -> Report:

@@ -11,7 +11,7 @@ from hub.extensions import Change
 from hub.http.authentication import actor_of
 from hub.models import Repository
 from hub.policies import Actor
-from training.actions.disclosure import Disclosed, disclose
+from training.actions.disclosure import Disclosed, disclose, why_not_checked
 from training.actions.standing import Standing, how_of, records_of, requirement_of, standing_of
 from training.jobs.sentences import sentence_of
 from training.models import GateRecord, GateVerdict
@@ -87,13 +87,14 @@ def _contamination(told: Disclosed) -> dict[str, Any]:
     rows = []
     for key, found in facts.get("benchmarks", {}).items():
         is_unusable = found["share"] > ERROR_SHARE
-        level = "fail" if is_unusable else "wait" if found["is_warning"] else "pass"
+        why_not = why_not_checked(told, key)
+        level = "fail" if is_unusable else "wait" if found["is_warning"] or why_not else "pass"
         more = {"label": labels.get(key, key), "percent": 100 * found["share"], "level": level}
-        rows.append(found | more)
+        rows.append(found | more | {"why_not": why_not})
     return {
         "rows": rows,
         "facts": facts,
-        "warnings": [row["label"] for row in rows if row["level"] == "wait"],
+        "warnings": [row["label"] for row in rows if row["is_warning"] and row["level"] != "fail"],
         "undeclared": told.record.sentence.get("undeclared", False),
         "unreadable": told.unreadable_data,
         "unnamed": told.unnamed_data + facts.get("unnamed", 0),
