@@ -186,7 +186,7 @@ def test_a_small_report_may_come_as_json(api_for, model, data, writer):
     assert response.json()["score"] == pytest.approx(3.4965769141601566)
 
 
-def test_the_same_run_reported_again_replaces_what_was_there(api_for, model, data, writer):
+def test_the_same_run_reported_again_is_the_report_that_is_there(api_for, model, data, writer):
     client = api_for(writer)
     for _ in range(2):
         assert client.post(reports(model), form(data)).status_code == 201
@@ -197,6 +197,33 @@ def test_the_same_run_reported_again_replaces_what_was_there(api_for, model, dat
     assert client.post(reports(model), other).status_code == 201
     told = client.get(reports(model)).json()["reports"]
     assert len(told) == 2 and told[0]["reportedBy"] == writer.username
+
+
+def test_other_numbers_never_write_over_an_earlier_report(api_for, model, data, writer):
+    client = api_for(writer)
+    first = client.post(reports(model), form(data, samples=None)).json()
+    said = json.loads(RESULTS)
+    for task in said["results"].values():
+        for name in [each for each in task if each.startswith("acc,")]:
+            task[name] = 0.123
+    other = client.post(
+        reports(model), form(data, results=json.dumps(said).encode(), samples=None)
+    ).json()
+    assert other["id"] != first["id"] and other["score"] == 0.123
+    kept = client.get(f"{reports(model)}/{first['id']}").json()
+    assert kept["score"] == first["score"]
+
+
+@pytest.mark.parametrize("value", [7.5, -3])
+def test_a_number_that_the_metric_cannot_have_is_refused(api_for, model, data, writer, value):
+    said = json.loads(RESULTS)
+    for task in said["results"].values():
+        for name in [each for each in task if each.startswith("acc,")]:
+            task[name] = value
+    sent = form(data, results=json.dumps(said).encode(), samples=None)
+    refused = api_for(writer).post(reports(model), sent)
+    assert refused.status_code == 400 and "runs from 0 to 1" in refused.json()["error"]
+    assert not Evaluation.objects.exists()
 
 
 def test_a_report_is_about_the_revision_that_it_names(api_for, model, data, writer):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isclose
+from math import inf, isclose
 from typing import Any
 
 import structlog
@@ -33,6 +33,7 @@ from training.specs.lm_eval_results import (
 )
 from training.specs.lm_eval_samples import SAMPLES_LIMIT_BYTES, Stream, read_samples
 from training.specs.schema import digest_of
+from training.statistics.metrics import METRICS, Metric
 from training.statistics.quantiles import normal_quantile
 
 log = structlog.get_logger(__name__)
@@ -78,7 +79,7 @@ def report_evaluation(
 
     `benchmark` is written `namespace/name:path.yaml`; `task` names the one meant where the results
     hold several. With `samples` every item is paired by the hash of its row, or all is refused.
-    The same settings reported again replace what was there.
+    The same results reported again are the row that is there; others make a row of their own.
     Raises:
         UnauthenticatedError, ForbiddenError: see `require_report`.
         BadInputError, TooLargeError and the not-found errors, each naming what is wrong.
@@ -133,6 +134,8 @@ def _scores(
             _require_equal(metric.name, scores[metric.name]["value"], said)
         elif said is not None:
             scores[metric.name] = _said(said)
+    for name, found in scores.items():
+        _require_in_range(name, found["value"])
     if pinned.definition.metric not in scores:
         known = ", ".join(sorted({name for name, _filter in told.values}))
         raise BadInputError(
@@ -148,6 +151,29 @@ def _said(value: Value) -> dict[str, float | None]:
     lower = None if reach is None else value.value - reach
     upper = None if reach is None else value.value + reach
     return {"value": value.value, "lower": lower, "upper": upper}
+
+
+def bounds_of(metric: Metric) -> tuple[float, float]:
+    """The least and the greatest value that a metric can have."""
+    if metric.unit == "score100":
+        return 0.0, 100.0
+    if metric.unit == "perplexity":
+        return 1.0, inf
+    if metric.spread is None:
+        return 0.0, inf
+    return (
+        (-1.0, 1.0) if metric.unit == "plain" and metric.name != "brier" else (0.0, metric.spread)
+    )
+
+
+def _require_in_range(name: str, value: float) -> None:
+    low, high = bounds_of(METRICS[name])
+    if not low - TOLERANCE <= value <= high + TOLERANCE:
+        most = "and has no upper end" if high == inf else f"to {high:g}"
+        raise BadInputError(
+            f"The results say that {name} is {value:.6g}, which it cannot be: it runs from {low:g} "
+            f"{most}."
+        )
 
 
 def _require_equal(name: str, found: float, said: Value | None) -> None:
@@ -174,7 +200,7 @@ def _keep(
     earlier = Evaluation.objects.filter(
         repository=repository, benchmark__path=row.path, origin=Origin.REPORTED
     )
-    if earlier.exclude(**named).count() >= REPORTS_LIMIT:
+    if earlier.count() >= REPORTS_LIMIT:
         raise BadInputError(
             f"{repository.repo_id} has {REPORTS_LIMIT} reports for {row.reference}: remove one."
         )
@@ -199,9 +225,31 @@ def _keep(
         "run": None,
     }
     hide_by_rule(repository)
-    kept, _created = Evaluation.objects.update_or_create(**named, defaults=values)
+    if (known := _reported_already(named, values)) is not None:
+        return known
+    again = Evaluation.objects.filter(repository=repository, origin=Origin.REPORTED)
+    for number in range(again.count() + 1):
+        if number:
+            named["settings_digest"] = digest_of(["reported", source.get("task"), settings, number])
+        if not Evaluation.objects.filter(**named).exists():
+            break
+    kept = Evaluation.objects.create(**named, **values)
     log.info("evaluation.reported", repository_id=repository.pk, benchmark_id=row.pk)
     return kept
+
+
+def _reported_already(named: dict[str, Any], values: dict[str, Any]) -> Evaluation | None:
+    """The report of the same model that says exactly this, if there is one."""
+    same = ("settings", "items_sha256", "item_count", "scores", "source")
+    rows = Evaluation.objects.filter(
+        repository=named["repository"],
+        model_digest=named["model_digest"],
+        benchmark_digest=named["benchmark_digest"],
+        origin=Origin.REPORTED,
+    )
+    return next(
+        (row for row in rows if all(getattr(row, name) == values[name] for name in same)), None
+    )
 
 
 def _settings(source: dict[str, Any]) -> dict[str, Any]:
