@@ -11,7 +11,7 @@ from hub import events
 from hub.extensions import Change, Tab, registries
 from hub.models import Kind, Repository
 from training.actions.blind import blind_requirements
-from training.actions.evaluating import evaluate_proposed
+from training.actions.evaluating import evaluate_proposed, name_merged
 from training.actions.gates import weigh_proposed
 from training.actions.scores import merge_files
 from training.actions.standing import requirements, verdict
@@ -35,6 +35,7 @@ def connect() -> None:
     registries.repository_tabs.append(leaderboards_tab)
     registries.repository_panels.extend([*PANELS, CARD_PANEL])
     events.revision_pushed.connect(hide_ruled, dispatch_uid="training.hide_ruled")
+    events.change_merged.connect(name_merge, dispatch_uid="training.name_merge")
     events.change_proposed.connect(weigh, dispatch_uid="training.weigh")
 
 
@@ -59,6 +60,13 @@ def hide_ruled(sender: Any, repository: Repository, ref: str, new: str, **_more:
     """A branch of a model has moved: what its rule hides is hidden everywhere from now on."""
     if repository.kind == Kind.MODEL and ref.startswith("refs/heads/") and new:
         hide_by_rule(repository, new)
+
+
+def name_merge(
+    sender: Any, repository: Repository, change: Change, merge_oid: str, **_more: Any
+) -> None:
+    """A merge that was measured before it was made goes by its commit from now on."""
+    name_merged(repository, change, merge_oid)
 
 
 def weigh(sender: Any, repository: Repository, change: Change, actor: Any, **_more: Any) -> None:

@@ -10,12 +10,14 @@ import pytest
 import yaml
 from huggingface_hub import ModelCard, parse_eval_result_entries
 
+from hub import events
 from hub.formats.model_index import ModelIndexResult, with_model_index
 from hub.gitstore import DeleteFile
 from hub.jobs.refresh import derive
 from hub.models import Access, Kind, Repository, Visibility
 from reviews.actions.merging import merge_pull_request
 from reviews.actions.pull_requests import open_pull_request
+from reviews.changes import change_of
 from reviews.models import Discussion
 from tests.factories import actor, commit_files, make_member, make_organization, make_repository
 from tests.reviews.factories import make_pull_request
@@ -203,6 +205,23 @@ def test_a_card_that_cannot_be_kept_safely_stays_and_the_scores_are_written_besi
     merge(stage)
     assert read(stage, "README.md") == broken
     assert len(entries(stage)) == 2
+
+
+def test_what_was_measured_of_a_merge_goes_by_its_commit_once_it_is_made(api_for):
+    stage = set_card(guard())
+    record = stage.play()
+    key = record.results[0]["candidate_evaluation"]
+    url = f"/{stage.model.api_path}/evaluations/{key}"
+    before = api_for().get(url).json()
+    assert (before["revision"], before["revisionIsTree"]) == (record.merge_tree, True)
+    oid = merge(stage)
+    stage.pull_request.refresh_from_db()
+    change = change_of(stage.pull_request)
+    told = {"repository": stage.model, "change": change, "merge_oid": oid}
+    events.change_merged.send(Discussion, actor=stage.maintainer, **told)
+    after = api_for().get(url).json()
+    assert (after["revision"], after["revisionIsTree"]) == (oid, False)
+    assert api_for().get(f"/{stage.model.api_path}/revision/{oid}").status_code == 200
 
 
 # Numbers that the gate did not measure again --------------------------------------------------

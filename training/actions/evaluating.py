@@ -8,12 +8,14 @@ import structlog
 
 from hub.errors import BadInputError, HubError
 from hub.extensions import Change
-from hub.models import Repository, User
+from hub.models import Kind, Repository, User
 from hub.policies import Actor, repository_by_key
+from training.actions.history import digests_of
 from training.actions.models import files_at, how_to_run, model_input
 from training.actions.pinning import pin_all
 from training.actions.submitting import submit
-from training.models import Run, RunKind
+from training.jobs.inputs import model_digest
+from training.models import Evaluation, Run, RunKind
 from training.policies import get_data, require_evaluation
 from training.specs.gate import BenchmarkReference, parse_reference
 
@@ -129,3 +131,17 @@ def require_same_evaluation(run: Run, actor: Actor) -> User:
         for given in run.inputs(role):
             get_data(actor, given["source"])
     return user
+
+
+def name_merged(repository: Repository, change: Change, merge_oid: str) -> None:
+    """What the gates of a change measured of its merge result, a tree then, has the merge commit as
+    its revision, where that holds the very same model."""
+    if not merge_oid or repository.kind != Kind.MODEL:
+        return
+    digest = digests_of(repository, [merge_oid])[merge_oid] or model_digest(
+        files_at(repository, merge_oid)
+    )
+    rows = Evaluation.objects.filter(repository=repository.pk, model_digest=digest)
+    of_gates = rows.filter(run__kind=RunKind.COMPARE, run__pull_request_number=change.number)
+    keys = list(of_gates.values_list("pk", flat=True))
+    Evaluation.objects.filter(pk__in=keys).update(revision=merge_oid)

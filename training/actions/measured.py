@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db.models import QuerySet
+from django.db.models.fields.json import KeyTextTransform, KeyTransform
 
 from hub.errors import ForbiddenError, NotFoundError
 from hub.models import Repository
@@ -78,6 +79,9 @@ class GroupScore:
 def evaluations_of(repository: Repository) -> QuerySet[Evaluation]:
     """The evaluations of a model with their benchmarks, the newest first."""
     rows = Evaluation.objects.filter(repository=repository.pk).order_by("-pk")
+    rows = rows.annotate(
+        merge_tree=KeyTextTransform("merge_tree", KeyTransform("change", "run__spec"))
+    )
     places = ("benchmark__repository__namespace", "benchmark__items_repository__namespace")
     return rows.select_related(*places, "run", "reported_by").defer("run__spec", "run__result")
 

@@ -45,7 +45,7 @@ class EvaluateSerializer(serializers.Serializer[Any]):
 
 class EvaluationShape(serializers.Serializer[Any]):
     """`benchmark` is null for those who may not read its data set. `items` of `ofItems`: a gate
-    may have stopped early."""
+    may have stopped early. `revisionIsTree`: it is the Git tree of a merge that is not made yet."""
 
     id = serializers.IntegerField()
     label = serializers.CharField()  # type: ignore[assignment]
@@ -57,6 +57,7 @@ class EvaluationShape(serializers.Serializer[Any]):
     ofItems = serializers.IntegerField()
     origin = serializers.ChoiceField(choices=Origin.choices)
     revision = serializers.CharField()
+    revisionIsTree = serializers.BooleanField()
     modelDigest = serializers.CharField()
     benchmarkDigest = serializers.CharField()
     settingsDigest = serializers.CharField()
@@ -188,6 +189,7 @@ def evaluation_shape(row: Evaluation, readable: set[int]) -> dict[str, Any]:
         "ofItems": benchmark.item_count,
         "origin": row.origin,
         "revision": row.revision,
+        "revisionIsTree": getattr(row, "merge_tree", None) == row.revision,
         "modelDigest": row.model_digest,
         "benchmarkDigest": row.benchmark_digest,
         "settingsDigest": row.settings_digest,
