@@ -207,9 +207,9 @@ def test_what_was_measured_otherwise_is_shown_and_not_compared(benchmark):
     states = [each.state for each in found.chosen.held]
     assert states == ["ok", "ok", "other-settings", "partial", "not-run", "reported"]
     comparable = [bool(pair.facts) for pair in found.pairs]
-    assert comparable == [True, False, False, False, True], "a report may be compared, marked"
+    assert comparable == [True, False, True, False, True], "a report may be compared, marked"
     words = [str(pair.why_not) for pair in found.pairs]
-    assert "other settings" in words[1] and "all of it" in words[2]
+    assert "other settings" in words[1] and "not been measured" in words[3]
     found = compared(benchmark, one, loose, asked)
     assert [each.state for each in found.chosen.held[1:]] == ["without-items", "asked-otherwise"]
     assert not any(pair.facts for pair in found.pairs)
@@ -218,6 +218,25 @@ def test_what_was_measured_otherwise_is_shown_and_not_compared(benchmark):
     row = evaluate(halved, benchmark, settings=dtype)
     assert row.protocol_digest == protocol_digest(dict(SETTINGS), {"torch": "2.13.0"})
     assert compared(benchmark, one, halved).pairs[0].facts, "the precision is the model's own"
+
+
+def test_what_a_gate_stopped_early_is_compared_on_the_items_in_common(
+    benchmark, client_for, api_for
+):
+    one, other = make_scored(name="base"), make_scored(name="merge")
+    evaluate(one, benchmark, {1, 2, 3, 4, 5}, limit=70)
+    evaluate(other, benchmark, {1, 100}, limit=110)
+    (found,) = compared(benchmark, one, other).pairs
+    assert (found.facts["n"], found.facts["of"]) == (70, 120)
+    changed = found.facts["gains"] - found.facts["losses"]
+    assert found.facts["delta"] == pytest.approx(changed / 70) and changed > 0
+    whole = compared(benchmark, one, other)
+    assert all(each is not None for each in whole.calibrations)
+    page = page_of(client_for(), one, other, benchmark=benchmark.reference).content.decode()
+    assert page.count("on the 70 of 120 items that both answered") == 2
+    assert "no choices to be sure of" not in page
+    (told,) = api_for().get(f"/api/compare?a={one.repo_id}&b={other.repo_id}").json()["pairs"]
+    assert (told["n"], told["ofItems"], told["comparable"]) == (70, 120, True)
 
 
 def test_other_item_ids_are_never_compared(benchmark):

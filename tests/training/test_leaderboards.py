@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import random
 import time
 from datetime import timedelta
@@ -23,11 +24,13 @@ from tests.factories import (
 )
 from tests.training.board_making import (
     SETTINGS,
+    TEXT,
     VERSIONS,
     evaluate,
     make_benchmark,
     make_scored,
     reweigh,
+    rows_of,
 )
 from tests.training.factories import make_run
 from training.actions.leaderboard_filters import Filters
@@ -145,6 +148,33 @@ def test_what_is_not_alike_stands_apart_and_moves_no_rank(benchmark):
     for name, state in {**states, "said": "reported"}.items():
         assert state_of(found, alone[name]) == state
         assert all(entry.place is None for entry in found.apart)
+
+
+def test_a_board_of_what_was_measured_in_part_says_so_and_how_to_finish(benchmark, client_for):
+    model = make_scored(name="stopped")
+    evaluate(model, benchmark, limit=70)
+    url = benchmark.get_absolute_url()
+    page = client_for(make_user()).get(url).content.decode()
+    assert "Measured in part" in page and "has been measured with this version" not in page
+    finish = f"{model.get_absolute_url()}/evaluate?benchmark="
+    assert finish in page and "measure the rest" in page
+    assert finish not in client_for().get(f"{url}?embed=1").content.decode()
+
+
+def test_the_board_of_a_benchmark_without_a_model_takes_the_first(client_for, api_for):
+    data = make_repository(kind=Kind.DATASET)
+    text = TEXT.replace("NAME", "new").replace("ALIAS", "New").replace("MORE", "")
+    rows = "".join(json.dumps(row) + "\n" for row in rows_of(20))
+    commit_files(data, {"new.yaml": text.encode(), "new.jsonl": rows.encode()})
+    url, api = f"{data.get_absolute_url()}/leaderboard/new.yaml", f"/{data.api_path}/leaderboard"
+    page = client_for(make_user()).get(url)
+    assert page.status_code == 200 and "Submit the first one" in page.content.decode()
+    told = api_for().get(f"{api}/new.yaml").json()
+    assert (told["name"], told["digest"], told["ranked"]) == ("New", None, [])
+    assert client_for().get(f"{url}?embed=1").status_code == 404
+    model = make_scored()
+    assert client_for(make_user()).post(url, {"model": model.repo_id}).status_code == 302
+    assert Run.objects.get().spec["benchmarks"][0]["path"] == "new.yaml"
 
 
 def test_a_report_never_has_a_rank_and_shows_where_it_would_stand(benchmark):
@@ -359,7 +389,7 @@ def test_the_api_tells_ranks_intervals_and_reasons_and_a_table(benchmark, api_fo
     (row,) = told["ranked"]
     assert (row["rankLow"], row["rankHigh"], row["origin"]) == (1, 1, "here")
     assert row["lower"] < row["value"] < row["upper"] and row["dtype"] == "float32"
-    assert told["apart"][0]["reason"] == "not all items were asked, not ranked"
+    assert told["apart"][0]["reason"] == "measured in part, not ranked until it is finished"
     response = api_for().get(f"{path}?format=csv")
     assert response["Content-Type"].startswith("text/csv")
     rows = list(csv.DictReader(io.StringIO(response.content.decode())))

@@ -32,7 +32,7 @@ ALPHA = 0.025  # on each side: intervals are two-sided 95 %
 POINTS_DRAWN = 400
 EXAMPLES_KEPT = 500  # of each kind
 RESAMPLED_LIMIT = 5_000  # items; above, corpus metrics take the delta method
-_VERSION = 1
+_VERSION = 2
 _KEPT_SECONDS = 30 * 24 * 3600
 _TEXTS = ("extracted", "output")
 FIRST, SECOND, BOTH, NEITHER = "first", "second", "both", "neither"
@@ -61,7 +61,9 @@ def pair(
 ) -> dict[str, Any]:
     """What two evaluations say of each other, as plain values; differences are second - first.
 
-    {"n", "first", "second", "delta", "lower", "upper", "better": "first" | "second" | "",
+    Where one of them holds a part of the items, on those that both hold: `n` of `of`.
+
+    {"n", "of", "first", "second", "delta", "lower", "upper", "better": "first" | "second" | "",
     "method", "gains", "losses", "mcnemar", "overlap", "agreement", "scatter", "examples"}
     Raises: Unpairable.
     """
@@ -78,7 +80,7 @@ def summary(
     return {k: v for k, v in pair(benchmark, first, second, metric).items() if k in _SHORT}
 
 
-_SHORT = ("n", "first", "second", "delta", "lower", "upper", "better", "method")
+_SHORT = ("n", "of", "first", "second", "delta", "lower", "upper", "better", "method")
 
 
 def calibration(evaluation: Evaluation) -> dict[str, Any] | None:
@@ -150,7 +152,10 @@ def _pair(
 ) -> dict[str, Any]:
     left, right = (read_columns(each, metric["name"]) for each in (first, second))
     try:
-        pairs = pair_items(left.scores, right.scores, METRICS[metric["name"]])
+        scores = _common(left, right) if _in_part(benchmark, first, second) else (
+            left.scores, right.scores
+        )  # fmt: skip
+        pairs = pair_items(*scores, METRICS[metric["name"]])
         found = _difference(pairs, metric)
     except PairingError as error:
         raise Unpairable(error.code) from error
@@ -158,11 +163,27 @@ def _pair(
     kinds = _kinds(pairs, metric)
     ahead = [(_margin(left, a), _margin(right, b)) for a, b in places]
     return found | {
+        "of": benchmark.item_count,
         "overlap": _overlap(pairs, metric),
         "agreement": _agreement(places, left, right),
         "scatter": _scatter(pairs, metric, kinds, ahead),
         "examples": _examples(benchmark, pairs, places, kinds, ahead),
     }
+
+
+def _in_part(benchmark: Benchmark, *sides: Evaluation) -> bool:
+    return any(side.item_count != benchmark.item_count for side in sides)
+
+
+def _common(left: Columns, right: Columns) -> tuple[list[ItemScore], list[ItemScore]]:
+    """The scores of the items that both have. Raises: Unpairable when there are none."""
+    shared = left.rows.keys() & right.rows.keys()
+    if not shared:
+        raise Unpairable("nothing_shared")
+    one, other = (
+        [score for score in side.scores if score.item_id in shared] for side in (left, right)
+    )
+    return one, other
 
 
 def _difference(pairs: Paired, metric: dict[str, Any]) -> dict[str, Any]:

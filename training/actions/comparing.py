@@ -43,7 +43,8 @@ REASONS: dict[str, str | Promise] = {
     "items_differ": _("What they say of the items themselves does not agree."),
     "asked_otherwise": _("One of them was asked with other prompts or examples."),
     "other_settings": _("They were measured with other settings: run both again to compare them."),
-    "missing": _("One of them has not been measured on all of it."),
+    "missing": _("One of them has not been measured with it."),
+    "nothing_shared": _("They have no item in common: finish measuring them."),
 }
 
 
@@ -76,6 +77,11 @@ class Held:
     @property
     def is_comparable(self) -> bool:
         return self.state in (OK, REPORTED)
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether its items can be looked at beside another's, all of them or a part."""
+        return self.is_comparable or self.state == PARTIAL
 
     @property
     def state_word(self) -> str | Promise:
@@ -163,7 +169,7 @@ def compare_sides(
     found.may_read = _may_read(actor, wanted, sides)
     found.pairs = _pairs(found.chosen, found.metric)
     found.calibrations = [
-        calibration(each.evaluation) if each.evaluation and each.is_comparable else None
+        calibration(each.evaluation) if each.evaluation and each.is_shown else None
         for each in found.chosen.held
     ]
     for shared in found.shared[:SUMMARIES_SHOWN] if len(sides) > 1 else []:
@@ -212,6 +218,8 @@ def _held(sides: Sequence[Side], rows: Sequence[Evaluation]) -> list[Held]:
         protocol
         for found in own.values()
         for protocol in {row.protocol_digest for row in found if _is_verified(row)}
+    ) or Counter(
+        row.protocol_digest for found in own.values() for row in found if row.origin == Origin.HERE
     )
     newest = {row.protocol_digest: row.pk for row in reversed(rows)}
     usual = max(counts, key=lambda name: (counts[name], newest[name]), default="")
@@ -228,9 +236,9 @@ def _is_verified(row: Evaluation) -> bool:
 
 def _best(side: Side, rows: Sequence[Evaluation], usual: str) -> Held:
     """The evaluation that says most: verified with the usual settings, reported item by item,
-    verified with others, without items, in part."""
+    in part, with other settings, without items."""
     best: tuple[tuple[int, int], Held] | None = None
-    order = (OK, REPORTED, OTHERWISE, ASKED_OTHERWISE, LOOSE, PARTIAL)
+    order = (OK, REPORTED, PARTIAL, OTHERWISE, ASKED_OTHERWISE, LOOSE)
     for row in rows:
         row.repository = side.repository
         state = _state(row, usual)
@@ -245,9 +253,9 @@ def _state(row: Evaluation, usual: str) -> str:
         if not row.items_sha256 or not row.is_whole:
             return LOOSE
         return ASKED_OTHERWISE if row.source.get("asked") == "otherwise" else REPORTED
-    if not row.is_whole:
-        return PARTIAL
-    return OK if row.protocol_digest == usual else OTHERWISE
+    if row.protocol_digest != usual:
+        return OTHERWISE
+    return OK if row.is_whole else PARTIAL
 
 
 def _wanted(
@@ -320,7 +328,7 @@ def _why_not(first: Held, second: Held) -> str:
         return "asked_otherwise"
     if LOOSE in states:
         return "no_items"
-    return "missing" if states & {PARTIAL, MISSING} else ""
+    return "missing" if MISSING in states else ""
 
 
 def _summaries(shared: Shared) -> list[Pair]:

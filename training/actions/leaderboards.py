@@ -14,22 +14,26 @@ from django.db.models import Count, Max
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from hub.errors import NotFoundError
+from hub.errors import BadInputError, EntryNotFoundError, NotFoundError, RevisionNotFoundError
 from hub.models import Repository
-from hub.policies import Actor, visible_repositories
+from hub.policies import Actor, require_files, visible_repositories
 from training.actions.leaderboard_claims import Claim, claims_of
 from training.actions.leaderboard_filters import Facets, Filters, facets_of
 from training.actions.leaderboard_ranks import MODELS_LIMIT, Place, ranks
 from training.actions.leaderboard_rows import HEAD, Choice, Chosen, choose
+from training.jobs.benchmarks import DEFINITION_LIMIT_BYTES
 from training.jobs.disclosure import readable_benchmarks
 from training.models import Benchmark, Evaluation, Origin
+from training.policies import readable_repositories
+from training.specs.benchmark import parse_benchmark
+from training.specs.benchmark_definition import BenchmarkDefinition
 
 RANKED, OTHERWISE, PARTIAL, REPORTED, CLAIMED, BEYOND, GONE = (
     "ranked", "other-settings", "partial", "reported", "card", "beyond", "gone"
 )  # fmt: skip
 REASONS: dict[str, str | Promise] = {
     OTHERWISE: _("measured with other settings, not ranked"),
-    PARTIAL: _("not all items were asked, not ranked"),
+    PARTIAL: _("measured in part, not ranked until it is finished"),
     REPORTED: _("self-reported, not ranked"),
     CLAIMED: _("self-reported in its card, not ranked"),
     BEYOND: _("not among the first of the board, not ranked"),
@@ -73,6 +77,9 @@ class Entry:
 
     @property
     def revision(self) -> str:
+        """The commit: a merge that was measured before it was made goes by the head it became."""
+        if self.version == HEAD and self.is_verified:
+            return self.repository.head_oid or self.evaluation.revision  # type: ignore[union-attr]
         return self.evaluation.revision if self.evaluation else ""
 
 
@@ -112,6 +119,27 @@ def find_benchmarks(repository: Repository, path: str, actor: Actor) -> list[Ben
         raise NotFoundError(f"{repository.repo_id} has no benchmark {path} that was ever measured.")
     if not seen_by(actor, found):
         raise NotFoundError(f"There is no benchmark {path}, or you may not see it.")
+    return found
+
+
+def unmeasured(repository: Repository, path: str, actor: Actor) -> BenchmarkDefinition:
+    """The benchmark in the file `path` at the head of a data set, which nothing was measured with.
+
+    Raises: NotFoundError when there is none; GatedRepositoryError.
+    """
+    require_files(actor, repository)
+    refusal = NotFoundError(f"{repository.repo_id} has no benchmark or suite {path}.")
+    if Benchmark.objects.at(repository.pk, path).exists():
+        raise refusal  # it was measured, and this reader may not see that
+    store = repository.store()
+    try:
+        commit = store.resolve(repository.default_branch)
+        content = store.read(commit, path, limit_bytes=DEFINITION_LIMIT_BYTES)
+        found = parse_benchmark(content, place=path)
+    except (EntryNotFoundError, RevisionNotFoundError, BadInputError, UnicodeDecodeError):
+        raise refusal from None
+    if found.hidden and not readable_repositories(actor, [repository.pk]):
+        raise refusal
     return found
 
 
@@ -167,6 +195,7 @@ def _entries(choice: Choice, benchmark: Benchmark, metric: dict[str, Any]) -> li
     found = []
     for evaluation in rows.defer("repository__facts", "repository__config"):
         chosen = cells[evaluation.pk]
+        evaluation.benchmark = benchmark  # of equal digests, the one that is asked for
         score = evaluation.score_of(metric["name"])
         found.append(
             Entry(

@@ -44,13 +44,15 @@ class ComparedSideShape(ScoreShape):
 
 class ComparedPairShape(serializers.Serializer[Any]):
     """`delta` is second minus first, as measured, with a two-sided 95 % interval. `better` names
-    the side that is shown to be better, null where they are not told apart."""
+    the side that is shown to be better, null where they are not told apart. `n` of `ofItems`: where
+    a gate stopped early, the items that both sides answered."""
 
     first = serializers.CharField()
     second = serializers.CharField()
     comparable = serializers.BooleanField()
     reason = serializers.CharField(allow_null=True)
     n = serializers.IntegerField(allow_null=True)
+    ofItems = serializers.IntegerField(allow_null=True)
     delta = serializers.FloatField(allow_null=True)
     lower = serializers.FloatField(allow_null=True)
     upper = serializers.FloatField(allow_null=True)
@@ -153,6 +155,7 @@ def _pair(pair: Pair) -> dict[str, Any]:
         "reason": str(pair.why_not) or None,
         "better": letters.get(facts.get("better", "")),
         "pValue": facts.get("p_value"),
+        "ofItems": facts.get("of"),
         **{key: facts.get(key) for key in ("n", "delta", "lower", "upper", "method")},
         **{key: facts.get(key) for key in ("mcnemar", "overlap", "agreement")},
     }

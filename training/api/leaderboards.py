@@ -29,6 +29,7 @@ from training.actions.leaderboards import (
     boards,
     find_benchmarks,
     parameters_of,
+    unmeasured,
 )
 
 FORMATS = ("json", "csv")
@@ -179,10 +180,7 @@ class LeaderboardView(RepositoryView):
         try:
             digests = find_benchmarks(self.repository, path, self.actor)
         except NotFoundError:
-            board = set_board(
-                find_suite(self.repository, path, self.actor), self.actor, filters=filters
-            )
-            return _answer(self._set_shape(board, path), wanted)
+            return _answer(self._set_or_first(path, filters), wanted)
         found = board_of(
             digests,
             self.actor,
@@ -192,6 +190,19 @@ class LeaderboardView(RepositoryView):
             sort=sort,
         )
         return _answer(self._shape(found), wanted)
+
+    def _set_or_first(self, path: str, filters: Filters) -> dict[str, Any]:
+        """The board of a set; else that of a benchmark without a model yet."""
+        try:
+            suite = find_suite(self.repository, path, self.actor)
+        except NotFoundError:
+            first = unmeasured(self.repository, path, self.actor)
+            queue = queue_of(self.actor, [(self.repository.pk, path)])
+            named = {"name": first.label, "benchmark": f"{self.repository.repo_id}:{path}"}
+            nothing: dict[str, Any] = dict.fromkeys(("digest", "items", "metric"))
+            rows = {"ranked": [], "apart": [], "queue": [_waiting(each) for each in queue]}
+            return named | nothing | rows
+        return self._set_shape(set_board(suite, self.actor, filters=filters), path)
 
     def _shape(self, board: Board) -> dict[str, Any]:
         row = board.benchmark

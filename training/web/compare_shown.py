@@ -106,6 +106,7 @@ def _pair(pair: Pair, metric: dict[str, Any], scale: Scale) -> dict[str, Any]:
     method = str(facts["method"] or "")
     return shown | {
         "n": facts["n"],
+        "common": common_word(facts),
         "delta": signed(facts["delta"], metric),
         "interval": signed_between(facts["lower"], facts["upper"], metric),
         "mark": scale.mark(facts["delta"], facts["lower"], facts["upper"]),
@@ -119,6 +120,14 @@ def _pair(pair: Pair, metric: dict[str, Any], scale: Scale) -> dict[str, Any]:
         "gains": facts["gains"],
         "losses": facts["losses"],
     }
+
+
+def common_word(facts: dict[str, Any]) -> str:
+    """On how many items, where these are not all."""
+    if facts["n"] >= facts["of"]:
+        return ""
+    told = {"n": facts["n"], "all": facts["of"]}
+    return _("on the %(n)d of %(all)d items that both answered") % told
 
 
 def _p(value: float | None) -> str:
@@ -151,6 +160,7 @@ def _shared(shared: Shared, found: Comparison) -> dict[str, Any]:
         names = {"first": first.letter, "second": shared.summaries[0].second.side.letter}
         better = names.get(facts["better"], "").upper()
         row |= {
+            "common": common_word(facts),
             "delta": signed(facts["delta"], metric),
             "difference": signed_between(facts["lower"], facts["upper"], metric),
             "label": _("%(name)s is better") % {"name": better} if better else _("not told apart"),
@@ -218,7 +228,7 @@ def _spread(points: list[Any], most: int) -> list[Any]:
 def _curve(held: Held, facts: dict[str, Any] | None) -> dict[str, Any]:
     """A reliability diagram: how often right, by how sure."""
     if facts is None:
-        return {"side": held.side, "facts": None}
+        return {"side": held.side, "facts": None, "is_run": held.evaluation is not None}
     filled = [each for each in facts["bins"] if each["n"]]
     most = max(each["n"] for each in filled)
     dots = [

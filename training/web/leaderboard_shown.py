@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -13,7 +14,7 @@ from training.actions.leaderboard_filters import languages_of, licences_of
 from training.actions.leaderboard_ranks import Place
 from training.actions.leaderboard_rows import EARLIER, HEAD, OTHER
 from training.actions.leaderboard_sets import Cell, SetBoard, SetEntry
-from training.actions.leaderboards import Board, Entry, parameters_of
+from training.actions.leaderboards import PARTIAL, Board, Entry, parameters_of
 from training.models import Origin
 from training.web.figures import (
     ARROWS,
@@ -41,6 +42,7 @@ def shown_board(board: Board) -> dict[str, Any]:
         "groups": _groups([(each.place, rows[id(each)]) for each in board.ranked]),
         "apart": [rows[id(each)] for each in board.apart],
         "models": len(board.ranked),
+        "in_part": sum(each.state == PARTIAL for each in board.apart),
         "ticks": scale.ticks(factor=factor(metric)),
         **_heads(metric),
     }
@@ -93,6 +95,7 @@ def _row(entry: Entry, metric: dict[str, Any], scale: Scale) -> dict[str, Any]:
     would = rank_word(entry.would) if entry.would else ""
     return _facts(entry) | {
         "key": _key(entry),
+        "finish_url": _finish_url(entry),
         "score": figure(entry.value, metric),
         "interval": between(entry.lower, entry.upper, metric),
         "mark": scale.mark(entry.value, entry.lower, entry.upper),
@@ -118,6 +121,17 @@ def _key(entry: Entry) -> str:
         return ""
     at = "" if entry.version == HEAD else f"@{row.revision}"
     return f"{entry.repository.repo_id}{at}"
+
+
+def _finish_url(entry: Entry) -> str:
+    """The form that measures the rest of a model that was measured in part."""
+    row = entry.evaluation
+    if row is None or entry.state != PARTIAL:
+        return ""
+    wanted = {"benchmark": row.benchmark.reference}
+    if entry.version != HEAD:
+        wanted["revision"] = row.revision
+    return f"{entry.repository.get_absolute_url()}/evaluate?{urlencode(wanted)}"
 
 
 def board_items(entry: Entry) -> int | None:

@@ -24,13 +24,22 @@ from training.actions.evaluating import submit_evaluation
 from training.actions.leaderboard_filters import SIZES, Filters
 from training.actions.leaderboard_queue import queue_of
 from training.actions.leaderboard_sets import SetBoard, find_suite, set_board, suites_of
-from training.actions.leaderboards import SORTS, Board, board_of, boards, find_benchmarks
+from training.actions.leaderboards import (
+    SORTS,
+    Board,
+    board_of,
+    boards,
+    find_benchmarks,
+    unmeasured,
+)
 from training.models import Benchmark
 from training.web.leaderboard_shown import shown_board, shown_set
 from training.web.submitting import SubmitForm
 
 BOARDS_A_PAGE = 30
 MODELS_OFFERED = 50
+BOARD = "training/leaderboard.html"
+PAGES = {"set": "training/leaderboard_set.html", "first": "training/leaderboard_first.html"}
 EMBED_POLICY = POLICY.replace("frame-ancestors 'none'", "frame-ancestors *")
 
 
@@ -78,7 +87,7 @@ def _in_frame(request: HttpRequest, repository: Repository, path: str) -> HttpRe
             return redirect(request.get_full_path())
     context = frame(repository, "leaderboards") | _board(request, repository, path, actor)
     context |= {"form": form, "models": _models(actor)}
-    template = "training/leaderboard_set.html" if "set" in context else "training/leaderboard.html"
+    template = next((page for part, page in PAGES.items() if part in context), BOARD)
     return render(request, template, context, status=422 if form.errors else 200)
 
 
@@ -121,8 +130,7 @@ def _board(request: HttpRequest, repository: Repository, path: str, actor: Actor
     try:
         digests = find_benchmarks(repository, path, actor)
     except NotFoundError:
-        suite = set_board(find_suite(repository, path, actor), actor, filters=filters)
-        return shared | _set_context(suite, actor)
+        return shared | _set_or_first(repository, path, actor, filters)
     board = board_of(
         digests,
         actor,
@@ -143,6 +151,18 @@ def _board_context(board: Board, actor: Actor) -> dict[str, Any]:
         "digests": [(row, row.digest[:12]) for row in board.digests],
         "queue": queue_of(actor, [(benchmark.repository_id, benchmark.path)]),
     }
+
+
+def _set_or_first(
+    repository: Repository, path: str, actor: Actor, filters: Filters
+) -> dict[str, Any]:
+    """The board of a suite; else the page of a benchmark that waits for its first model."""
+    try:
+        suite = find_suite(repository, path, actor)
+    except NotFoundError:
+        found = unmeasured(repository, path, actor)
+        return {"first": found, "queue": queue_of(actor, [(repository.pk, path)])}
+    return _set_context(set_board(suite, actor, filters=filters), actor)
 
 
 def _set_context(board: SetBoard, actor: Actor) -> dict[str, Any]:
@@ -167,6 +187,8 @@ def _embedded(request: HttpRequest, repo: RepoId, path: str) -> HttpResponse:
     """The board as everybody sees it, whoever looks: another site shows it in a frame."""
     repository = get_repository(ANONYMOUS, repo)
     context = _board(request, repository, path, ANONYMOUS) | {"repository": repository}
+    if "first" in context:
+        raise NotFoundError(f"Nothing was measured with {path} yet.")
     theme = request.GET.get("theme", "")
     context["embed_theme"] = theme if theme in ("light", "dark") else "auto"
     response = render(request, "training/leaderboard_embed.html", context)
