@@ -129,7 +129,9 @@ def test_a_benchmark_without_a_verdict_says_why(client_for, api_for):
 
 def test_attempts_are_counted_and_strict_ones_have_smaller_levels(client_for, api_for):
     stage = set_stage(Act("words", questions(300), chooses()), gate="strict: true\n")
-    first, second = stage.play(), stage.play()
+    first = stage.play()
+    push(stage.pull_request, {"config.json": b'{"another": 1}'})
+    second = stage.play()
     page = page_of(client_for(), stage)
     assert "Weighed 2 times" in page and "strict: every try has a smaller level" in page
     attempts = gate_of(api_for(), stage)["attempts"]

@@ -149,10 +149,19 @@ def test_it_is_done_once_and_not_behind_a_later_weighing(stage, admin):
     with pytest.raises(AlreadyDecidedError):
         override(stage, admin)
     assert AuditEntry.objects.filter(action="gate.override").count() == 1
-    again = stage.play()
-    assert again.verdict == "blocked" and not again.is_overridden
+    first = GateRecord.objects.get()
+    assert stage.play().pk == first.pk, "the same version is not weighed again"
+    GateRecord.objects.create(
+        repository=stage.model,
+        pull_request_number=first.pull_request_number,
+        attempt=first.attempt + 1,
+        verdict="blocked",
+        results=first.results,
+        run=_another_run(stage),
+        **{name: getattr(first, name) for name in _EXACT},
+    )
     standing = standing_of(stage.model, change_of(stage.pull_request))
-    assert standing.record.pk == again.pk, "the newest verdict counts, not the one let through"
+    assert standing.record.attempt == 2, "the newest verdict counts, not the one let through"
     assert line(stage).state is RequirementState.FAILED
 
 

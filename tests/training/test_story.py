@@ -7,6 +7,7 @@ import pytest
 from hub.extensions import RequirementState, registries
 from hub.formats.card import parse_card
 from hub.formats.eval_results import load_eval_results
+from hub.gitstore import AddFile
 from hub.models import Access, CommitStatus
 from reviews.actions.merging import merge_pull_request
 from reviews.changes import change_of
@@ -129,6 +130,7 @@ def test_scores_are_computed_once_and_found_again(model, owner):
     first = Run.objects.get(kind="compare")
     execute(first.pk)
     count = Evaluation.objects.count()
+    commit(model, [AddFile("notes.txt", b"The base moves.\n")])
     again = start_gate(model, pull_request.number, actor(owner))
     execute(again.pk)
     again.refresh_from_db()

@@ -31,9 +31,10 @@ from training.jobs.inputs import (
     unloaded_changes,
     unloaded_files,
 )
-from training.models import GateRecord, Run, RunKind
+from training.models import GateRecord, GateVerdict, Pin, Run, RunKind
 from training.policies import access_to_data, require_gate
 from training.specs.gate import GATE_PATH, GateConfig, parse_gate
+from training.specs.schema import digest_of
 from training.statistics.looks import strict_alpha
 
 log = structlog.get_logger(__name__)
@@ -62,7 +63,8 @@ def start_gate(
 
 
 def submit_gate(repository: Repository, change: Change, actor: Actor) -> Run:
-    """Queue the gate for exactly this change; the run that weighs it already comes back.
+    """Queue the gate for exactly this change; the run that weighs it already comes back, or the
+    one that has decided it: asking the same again shows nothing new, and spends nothing.
 
     Everything but the candidate's files is read from the base commit and pinned (threat M3).
     Raises:
@@ -78,8 +80,8 @@ def submit_gate(repository: Repository, change: Change, actor: Actor) -> Run:
     spec = _spec(repository, change, rule, actor)
     with transaction.atomic():
         Repository.objects.select_for_update(no_key=True).only("pk").get(pk=repository.pk)
-        if (live := live_gate(repository, change)) is not None:
-            return live
+        if (known := live_gate(repository, change) or _decided(repository, spec)) is not None:
+            return known
         run = submit(
             repository,
             kind=RunKind.COMPARE,
@@ -100,6 +102,44 @@ def live_gate(repository: Repository, change: Change) -> Run | None:
     }
     runs = Run.objects.filter(repository=repository, pull_request_number=change.number)
     return runs.live().filter(kind=RunKind.COMPARE, **exactly).first()
+
+
+def _decided(repository: Repository, spec: dict[str, Any]) -> Run | None:
+    """The run that has passed, failed or left open exactly what `spec` would weigh again.
+
+    An error is no decision, and a pin that came or went since asks another question.
+    """
+    change = spec["change"]
+    exactly = {key: change[key] for key in ("head_oid", "base_oid", "merge_tree")}
+    rows = GateRecord.objects.of(repository.pk, change["number"]).select_related("run__created_by")
+    record = rows.filter(config_digest=spec["gate"]["digest"], **exactly).first()
+    if record is None or record.verdict == GateVerdict.ERROR:
+        return None
+    if record.run.spec["gate"].get("subject") != spec["gate"]["subject"]:
+        return None
+    recorded = {pin["pin"] for pin in record.sentence.get("pins", ())}
+    pins = Pin.objects.filter(repository=repository)
+    if pins.filter(created_at__gt=record.run.created_at).exists():
+        return None
+    if pins.filter(pk__in=recorded).count() < len(recorded):
+        return None
+    record.run.repository = repository
+    return record.run
+
+
+def _subject(spec: dict[str, Any]) -> str:
+    """What is weighed by what, as a digest: the same subject is the same attempt."""
+    change = {key: spec["change"][key] for key in ("head_oid", "base_oid", "merge_tree")}
+    asked = {key: spec.get(key) for key in ("inputs", "benchmarks", "blind")}
+    return digest_of([change, spec["gate"]["digest"], asked])
+
+
+def _attempt(repository: Repository, number: int, subject: str) -> int:
+    """How many different versions of a proposal were weighed by now, this one among them."""
+    rows = GateRecord.objects.of(repository.pk, number).exclude(results=[])
+    fields = ("run__spec__gate__subject", "head_oid", "base_oid", "config_digest")
+    earlier = {own or tuple(exactly) for own, *exactly in rows.values_list(*fields)}
+    return len(earlier - {subject}) + 1
 
 
 def weigh_proposed(repository: Repository, change: Change, user: User | None) -> Run | None:
@@ -167,6 +207,8 @@ def _spec(repository: Repository, change: Change, rule: bytes, actor: Actor) -> 
         _require_own_base(repository, candidate_files)
         # Only now: a rule that cannot be read must not stop the change that mends it.
         _pin(repository, change, parse_gate(rule), actor, spec)
+    else:
+        spec["gate"]["subject"] = _subject(spec)
     return spec
 
 
@@ -191,11 +233,13 @@ def _pin(
         spec["inputs"] += [each | {"role": f"blind-{each['role']}"} for each in more]
     if gate.contamination:
         spec["inputs"] += declared
-    attempt = GateRecord.objects.of(repository.pk, change.number).count() + 1
+    subject = _subject(spec)
+    attempt = _attempt(repository, change.number, subject)
     level = gate.level(is_protected=_is_protected(repository, change.target_branch))
     spec["gate"] |= {
         "alpha": strict_alpha(level, attempt) if gate.strict else level,
         "attempt": attempt,
+        "subject": subject,
         "strict": gate.strict,
         "undeclared": not declared and not unreadable,
         "unreadable_data": unreadable,

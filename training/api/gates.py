@@ -30,7 +30,7 @@ from training.api.verdict_shapes import (
     result_shape,
 )
 from training.jobs.sentences import sentence_of
-from training.models import Run, RunKind, RunStatus
+from training.models import GateRecord, Run, RunKind, RunStatus
 
 FLIPPED_SHOWN = 20
 
@@ -46,15 +46,20 @@ class GateView(RepositoryView):
         return Response(gate_shape(self.repository, number, self.actor))
 
     @extend_schema(
-        summary=_("Weigh a pull request"), request=GateSerializer, responses={201: RunShape}
+        summary=_("Weigh a pull request"),
+        request=GateSerializer,
+        responses={200: RunShape, 201: RunShape},
     )
     def post(self, request: Request, number: int, **path: Any) -> Response:
-        """Weigh the pull request as it is now."""
+        """Weigh the pull request as it is now; 200 with the run that has decided exactly this."""
         form = GateSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         head = form.validated_data["head"]
         run = start_gate(self.repository, number, self.actor, expected_head=head)
-        return Response(run_shape(run), status=201)
+        if run.is_live:
+            return Response(run_shape(run), status=201)
+        told = _("Exactly this version has been weighed: its verdict stands.")
+        return Response(run_shape(run) | {"note": told})
 
 
 class GateOverrideView(RepositoryView):
@@ -91,9 +96,9 @@ def gate_shape(repository: Repository, number: int, actor: Actor) -> dict[str, A
     run = runs.defer("spec").order_by("-number").first()
     if run is not None and run.is_live:
         return {"verdict": "running", "run": run.number, "progress": progress_of(run)}
-    if run is not None and run.status == RunStatus.FAILED:
-        return {"verdict": "error", "run": run.number, "sentence": run.error}
     record = records_of(repository, number).first()
+    if run is not None and run.status == RunStatus.FAILED and not _outlives(record, run):
+        return {"verdict": "error", "run": run.number, "sentence": run.error}
     if record is None:
         return {"verdict": "not-run"}
     record.repository = repository
@@ -122,3 +127,11 @@ def gate_shape(repository: Repository, number: int, actor: Actor) -> dict[str, A
         "hidden": told.hidden,
         "flipped": [example_shape(each, talk.on(each.key, each.item)) for each in found.examples],
     }
+
+
+def _outlives(record: GateRecord | None, run: Run) -> bool:
+    """Whether a verdict stands although `run`, which came later, failed: on the same version."""
+    if record is None:
+        return False
+    change = Run.objects.values_list("spec__change", flat=True).get(pk=run.pk)
+    return all(change.get(key) == getattr(record, key) for key in ("head_oid", "base_oid"))

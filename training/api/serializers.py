@@ -44,6 +44,7 @@ class RunShape(serializers.Serializer[Any]):
     progress = serializers.JSONField()
     error = serializers.CharField(allow_null=True)
     url = serializers.CharField()
+    note = serializers.CharField(required=False, help_text="What is to be said beside it.")
 
 
 class AttemptShape(serializers.Serializer[Any]):

@@ -19,10 +19,14 @@ from training.actions.overriding import override_gate
 @require_POST
 @repository_page()
 def start(request: HttpRequest, repository: Repository, number: int) -> HttpResponse:
-    """Weigh the pull request, if its head is still the one that the person saw."""
+    """Weigh the pull request, if its head is still the one that the person saw; what is decided
+    already is shown."""
     head = request.GET.get("head") or request.POST.get("head") or ""
     run = start_gate(repository, number, actor_of(request), expected_head=head)
-    return redirect(run.get_absolute_url())
+    if run.is_live:
+        return redirect(run.get_absolute_url())
+    messages.info(request, _("Exactly this version has been weighed: its verdict stands."))
+    return redirect(f"{repository.get_absolute_url()}/discussions/{number}/benchmarks")
 
 
 @require_POST
