@@ -18,7 +18,7 @@ from tests.factories import commit_files, make_member, make_organization, make_r
 from tests.specs.test_gate_text import configs
 from tests.training.acting import CHOICES, TRANSLATION, Act, chooses, questions, set_stage
 from training.actions.gate_power import power_of
-from training.jobs.looks import ITEMS_AT_FIRST_LOOK, _shares
+from training.jobs.looks import ITEMS_AT_FIRST_LOOK, shares_of
 from training.models import Evaluation
 from training.specs.gate import GATE_PATH, parse_gate
 from training.specs.gate_text import write_gate
@@ -203,7 +203,7 @@ def test_two_benchmarks_are_passed_together_less_often(place):
 
 def test_looks_that_the_gate_would_skip_are_not_counted(place):
     found = power(place, rule_of(place, "margin: 0.2, limit: 120"))
-    assert found.shares == tuple(_shares(THIRDS, [120]))
+    assert found.shares == tuple(shares_of(THIRDS, [120]))
     assert ITEMS_AT_FIRST_LOOK > 120 / 3
     assert found.shares == (2 / 3, 1.0)
 
@@ -276,6 +276,50 @@ def test_a_rule_that_cannot_decide_is_not_saved(place, api_for, client_for, more
     assert said in unescape(page.content.decode())
     with pytest.raises(Exception, match="gate"):
         place.text()
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("margin: 0.04", "it needs 425 items, or a margin of at least 0.054"),
+        ("margin: 0.05", "it needs 282 items, or a margin of at least 0.054"),
+        ("margin: 0.053", "or a margin of at least 0.054"),
+        ("margin: 0.054", ""),
+    ],
+)
+def test_the_margin_that_is_called_provable_is_the_one_that_saves(api_for, more, said):
+    place = Place(count=250)
+    client = api_for(place.writer)
+    text = {"text": rule_of(place, more)}
+    told = client.post(f"{place.api}/power", text, content_type="application/json").json()
+    (each,) = told["benchmarks"]
+    assert 0.053 < each["provableMargin"] <= 0.054
+    answer = client.put(place.api, text, content_type="application/json")
+    assert answer.status_code == (400 if said else 200)
+    assert said in answer.json().get("error", "")
+    assert bool(each["problem"]) == bool(said)
+
+
+@pytest.mark.parametrize(
+    ("more", "is_saved"),
+    [("margin: 2", False), ("margin: 1", False), ("margin: 0.9", True)],
+)
+def test_a_margin_that_lets_any_loss_pass_is_refused(place, api_for, more, is_saved):
+    answer = api_for(place.writer).put(
+        place.api, {"text": rule_of(place, more)}, content_type="application/json"
+    )
+    assert answer.status_code == (200 if is_saved else 400)
+    if not is_saved:
+        assert "acc cannot get worse by more than 1" in answer.json()["error"]
+
+
+def test_clusters_that_nobody_has_measured_are_counted(place, api_for):
+    rows = [each | {"thread": str(n // 20)} for n, each in enumerate(questions(1000))]
+    commit_files(place.data, Act("spread", rows, chooses(), more=", cluster_by: thread").files())
+    named = f"{place.data.repo_id}:spread.yaml"
+    (each,) = power(place, f"benchmarks: [{{benchmark: '{named}', margin: 0.1}}]").benchmarks
+    assert each.clusters == 50
+    assert each.provable > power(place, rule_of(place)).benchmarks[0].provable
 
 
 def test_a_margin_that_is_the_benchmarks_own_must_be_provable_too(api_for):

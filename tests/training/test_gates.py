@@ -237,7 +237,7 @@ def test_training_data_that_nobody_declares_is_said(model, owner):
 
 
 def test_a_pinned_item_that_is_lost_fails_whatever_the_margin_allows(model, data, owner):
-    ruled(model, data, entry="margin: 50")
+    ruled(model, data, entry="margin: 0.99")
     done(submit_evaluation(model, actor(owner), benchmarks=[f"{data.repo_id}:benchmark.yaml"]))
     right = [i.id for i in items_of(Evaluation.objects.get()) if i.metrics["acc"] == 1.0]
     benchmark = Benchmark.objects.get()

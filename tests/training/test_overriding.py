@@ -18,7 +18,7 @@ from training.models import GateRecord
 
 pytestmark = pytest.mark.django_db
 UNDECIDED = Act(
-    "words", questions(400), chooses(range(0, 60, 2), range(1, 44, 2)), rule="margin: 0.04"
+    "words", questions(400), chooses(range(0, 60, 2), range(1, 44, 2)), rule="margin: 0.042"
 )
 
 

@@ -7,10 +7,9 @@ long it takes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from math import ceil, inf, isfinite, prod, sqrt
+from math import inf, prod, sqrt
 from typing import Any
 
 from django.core.cache import cache
@@ -20,14 +19,12 @@ from hub.models import Repository
 from hub.policies import Actor
 from training.actions.pinning import pin_benchmark
 from training.jobs.benchmarks import PinnedBenchmark
-from training.jobs.looks import ITEMS_AT_FIRST_LOOK
+from training.jobs.looks import shares_of
+from training.jobs.provable import Items, provable
 from training.models import Benchmark, Evaluation, GateRecord
-from training.specs.gate import GateBenchmark, GateConfig, require_decidable
-from training.specs.margins import Margin
+from training.specs.gate import GateBenchmark, GateConfig
 from training.statistics.comparison import MINIMUM_ITEMS
 from training.statistics.looks import strict_alpha
-from training.statistics.metrics import METRICS, Kind
-from training.statistics.planning import Plan, needed, plan
 
 COUNT_LIMIT_BYTES = 64 * 1024**2
 RECORDS_LOOKED_AT = 30
@@ -122,7 +119,7 @@ def power_of(
     alpha = strict_alpha(level, 1) if config.strict else level
     known = Known(repository)
     found = [_asked(repository, wanted, actor, known) for wanted in config.benchmarks]
-    shares = _shares(config.looks, [each.n for each in found if each.n])
+    shares = tuple(shares_of(config.looks, [each.n for each in found if each.n]))
     return RulePower(
         config, alpha, shares, [_planned(each, config, alpha, shares) for each in found]
     )
@@ -132,13 +129,6 @@ def require_decided(power: RulePower) -> None:
     """Refuse a rule that cannot be asked or cannot decide. Raises: BadInputError."""
     if power.problems:
         raise BadInputError(" ".join(power.problems))
-
-
-def _shares(wanted: Sequence[float], counts: Sequence[int]) -> tuple[float, ...]:
-    """The looks that the gate will take: see `jobs.looks`."""
-    least = min(counts, default=0)
-    kept = (share for share in wanted if share == 1.0 or share * least >= ITEMS_AT_FIRST_LOOK)
-    return tuple(kept) or (1.0,)
 
 
 def _asked(
@@ -157,11 +147,12 @@ def _asked(
     absolute = None if margin.relative and score is None else margin.value
     if margin.relative and score is not None:
         absolute = margin.value * abs(score)
+    counted = _count(pinned)
     found = BenchmarkPower(
         wanted=wanted,
         pinned=pinned,
-        items=count_items(pinned),
-        clusters=known.clusters(pinned),
+        items=counted.n if counted else None,
+        clusters=counted.clusters if counted else None,
         margin=absolute or None,
         is_own_margin=wanted.margin is None,
         observed=known.observed(wanted, pinned.measured.name),
@@ -173,93 +164,42 @@ def _asked(
 
 def count_items(pinned: PinnedBenchmark) -> int | None:
     """How many items a benchmark has; None for a file too large to be read for that alone."""
-    row = Benchmark.objects.filter(digest=pinned.digest).values_list("item_count", flat=True)
-    if (count := row.first()) is not None:
-        return count
-    name = f"benchmark-items:{pinned.digest}"
-    kept: int | None = cache.get(name)
+    counted = _count(pinned)
+    return None if counted is None else counted.n
+
+
+def _count(pinned: PinnedBenchmark) -> Items | None:
+    row = Benchmark.objects.filter(digest=pinned.digest)
+    if (count := row.values_list("item_count", "cluster_count").first()) is not None:
+        return Items(*count)
+    name = f"benchmark-counts:{pinned.digest}"
+    kept: tuple[int, int | None] | None = cache.get(name)
     if kept is None and pinned.items_file.size_bytes <= COUNT_LIMIT_BYTES:
-        kept = len(pinned.items())
+        items = pinned.items()
+        clusters = {item.cluster for item in items} - {None}
+        kept = len(items), len(clusters) or None
         cache.set(name, kept, _KEPT_SECONDS)
-    return kept
+    return None if kept is None else Items(*kept)
 
 
 def _planned(
     found: BenchmarkPower, config: GateConfig, alpha: float, shares: tuple[float, ...]
 ) -> BenchmarkPower:
     """`found` with what its items prove under the rule's looks."""
-    n = found.n
-    if found.problem or n is None or found.pinned is None:
+    n, pinned = found.n, found.pinned
+    if found.problem or n is None or pinned is None:
         return found
-    problem = _undecidable(found, config, alpha)
-    if (expected := expectation(found)) is None or n < 2:
-        return replace(found, problem=problem)
-    how: dict[str, Any] = {"spending": config.spending, **expected}
-    clusters = found.clusters if n == found.items else None
-    provable = plan(n, alpha=alpha, power=config.power, shares=shares, clusters=clusters, **how)
-    found = replace(found, provable=provable if isfinite(provable) else None)
-    if found.margin is None:
-        return replace(found, problem=problem)
-    found = replace(
+    items = Items(n, found.clusters if n == found.items else None)
+    told = provable(
+        pinned, found.wanted, items, found.margin, gate=config, alpha=alpha, shares=shares
+    )
+    return replace(
         found,
-        needed=needed(found.margin, alpha=alpha, power=config.power, shares=shares, **how),
-        chance=_chance(found, Plan(alpha=alpha, shares=shares, clusters=clusters, **how)),
+        provable=told.margin,
+        needed=told.needed,
+        chance=told.chance,
+        problem=told.problem,
     )
-    return replace(found, problem=_advised(found, n, found.margin)) if problem else found
-
-
-def _advised(found: BenchmarkPower, n: int, margin: float | None) -> str:
-    """Why the margin cannot be decided, with what would be enough under the rule's looks."""
-    named = found.wanted.reference
-    if n < MINIMUM_ITEMS:
-        return f"{named} has {n} items and cannot decide: it needs at least {MINIMUM_ITEMS} items."
-    ways = [f"{max(found.needed, MINIMUM_ITEMS)} items"] if found.needed else []
-    if found.provable is not None:
-        ways.append(f"a margin of at least {ceil(found.provable * 1000) / 1000:g}")
-    return (
-        f"{named} cannot decide a margin of {margin:g} with {n} items: it needs "
-        f"{', or '.join(ways)}."
-    )
-
-
-def _chance(found: BenchmarkPower, expected: Plan) -> float:
-    """That an equal model passes. With too few items the gate gives no verdict at all."""
-    if found.margin is None or (found.n or 0) < MINIMUM_ITEMS:
-        return 0.0
-    return expected.chance_of_passing(found.n or 0, found.margin)
-
-
-def expectation(found: BenchmarkPower) -> dict[str, float | None] | None:
-    """What is expected of one item's difference, as `planning` takes it; None if nothing is.
-
-    Right/wrong items differ on a share of them. Other shares between 0 and 1 vary no more than
-    right/wrong ones would. Of all other scores somebody has to say how much they vary.
-    """
-    wanted, pinned = found.wanted, found.pinned
-    if wanted.spread is not None:
-        return {"discordance": None, "spread": wanted.spread}
-    if pinned is None:
-        return None
-    metric = METRICS[pinned.metric]
-    if metric.binary:
-        return {"discordance": wanted.discordance}
-    if metric.kind is Kind.MEAN and metric.unit == "share":
-        return {"discordance": None, "spread": sqrt(wanted.discordance)}
-    return None
-
-
-def _undecidable(found: BenchmarkPower, config: GateConfig, alpha: float) -> str:
-    """Why the items cannot prove the margin, in the words of the gate itself; empty if they can."""
-    margin = None
-    if found.margin is not None and expectation(found) is not None:
-        margin = Margin(found.margin)
-    try:
-        require_decidable(
-            replace(found.wanted, margin=margin), found.n or 0, alpha=alpha, power=config.power
-        )
-    except BadInputError as error:
-        return str(error)
-    return ""
 
 
 class Known:
@@ -286,10 +226,6 @@ class Known:
                 value = row.score_of(pinned.metric).get("value")
                 return None if value is None else float(value)
         return None
-
-    def clusters(self, pinned: PinnedBenchmark) -> int | None:
-        rows = Benchmark.objects.filter(digest=pinned.digest)
-        return rows.values_list("cluster_count", flat=True).first()
 
     def pace(self, pinned: PinnedBenchmark) -> float | None:
         """Seconds an item takes: on this benchmark, else on answers of its kind."""

@@ -22,10 +22,11 @@ from training.jobs.evaluations import Side
 from training.jobs.finishing import finish
 from training.jobs.items import Item, ItemsError
 from training.jobs.lease import Lease
-from training.jobs.looks import Sequential
+from training.jobs.looks import Sequential, shares_of
 from training.jobs.noise import noise_floors
 from training.jobs.pins import pinned_items, told_pins
 from training.jobs.preparing import asked_in_full, asked_in_order, only_chunks_of
+from training.jobs.provable import Items, provable, require_provable
 from training.jobs.questions import question_columns
 from training.jobs.recorder import Recorder
 from training.jobs.scoring import Asked, Decision, Look, Scored, Scoring
@@ -33,7 +34,8 @@ from training.jobs.sentences import sentence_of
 from training.jobs.verdicts import Result, broken, corrected, overall, told
 from training.jobs.workspace import Workspace
 from training.models import GateRecord, GateVerdict, Run, RunStatus
-from training.specs.gate import GateConfig, parse_gate, require_decidable
+from training.specs.gate import GateConfig, parse_gate
+from training.statistics.looks import strict_alpha
 from training.statistics.verdicts import Direction, Verdict
 
 CONTEXT = "gate"
@@ -147,13 +149,32 @@ class Weighing:
 
     def _asked(self) -> list[Asked]:
         """Every benchmark in the order that the rule's digest gives its items."""
-        found = []
-        for pinned, wanted in self.pairs:
-            seed = self.run.spec["gate"]["digest"]
-            asked = asked_in_order(pinned, seed=seed, limit=wanted.limit)
-            require_decidable(wanted, asked.count, alpha=self.alpha, power=self.gate.power)
-            found.append(asked)
+        seed = self.run.spec["gate"]["digest"]
+        found = [
+            asked_in_order(pinned, seed=seed, limit=wanted.limit) for pinned, wanted in self.pairs
+        ]
+        shares = shares_of(self.gate.looks, [each.count for each in found])
+        for asked, (pinned, wanted) in zip(found, self.pairs, strict=True):
+            known = wanted.margin is not None and not wanted.margin.relative
+            told = provable(
+                pinned,
+                wanted,
+                Items(asked.count, asked.cluster_count),
+                pinned.margin(wanted).value if known else None,
+                gate=self.gate,
+                alpha=self._first_alpha,
+                shares=shares,
+            )
+            require_provable(told)
         return found
+
+    @property
+    def _first_alpha(self) -> float:
+        """The level of a first attempt, for which a strict rule was saved."""
+        if not self.gate.strict:
+            return self.alpha
+        attempt = self.run.spec["gate"]["attempt"]
+        return self.alpha * strict_alpha(1.0, 1) / strict_alpha(1.0, attempt)
 
     def _score(self, asked: list[Asked], sequential: Sequential) -> Scored:
         stages, extra = sequential.stages, []

@@ -50,7 +50,7 @@ class Sequential:
         self.wanted = {e.key: w for e, w in zip(asked, gate.benchmarks, strict=True)}
         self.excluded = dict(excluded)
         self.clean = {each.key: self._clean(each) for each in asked}
-        shares = _shares(gate.looks, [len(places) for places in self.clean.values()])
+        shares = shares_of(gate.looks, [len(places) for places in self.clean.values()])
         self.plans = {
             key: looks.plan(max(1, len(places)), shares, alpha=alpha, spending=gate.spending)
             for key, places in self.clean.items()
@@ -141,8 +141,8 @@ class Sequential:
         }
 
 
-def _shares(wanted: Sequence[float], counts: Sequence[int]) -> list[float]:
+def shares_of(wanted: Sequence[float], counts: Sequence[int]) -> list[float]:
     """The looks' shares, without those at which some benchmark would have too few items."""
-    least = min(counts)
+    least = min(counts, default=0)
     kept = [share for share in wanted if share == 1.0 or share * least >= ITEMS_AT_FIRST_LOOK]
     return kept or [1.0]

@@ -47,6 +47,11 @@ class Asked:
     def key(self) -> str:
         return self.pinned.key
 
+    @property
+    def cluster_count(self) -> int | None:
+        """In how many clusters the items come; None for a part of them, or without."""
+        return self.row.cluster_count if self.count == len(self.order) else None
+
     @cached_property
     def by_id(self) -> dict[str, IssuedItem]:
         return {item.id: item for item in self.issued}

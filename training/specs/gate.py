@@ -15,7 +15,6 @@ blind: {benchmark: demo/prompts:benchmark.yaml, votes: 40, margin: 0.1}
 
 from dataclasses import dataclass
 from enum import StrEnum
-from math import ceil
 from typing import Any
 
 from hub.errors import BadInputError
@@ -36,7 +35,6 @@ from training.specs.schema import (
     refuse_unknown,
 )
 from training.statistics.comparison import MINIMUM_ITEMS
-from training.statistics.power import items_needed, provable_margin
 
 GATE_PATH = ".weighbridge/gate.yaml"
 DEFAULT_ALPHA = 0.05
@@ -113,11 +111,6 @@ class GateBenchmark:
             "hidden": self.hidden,
         }
 
-    @property
-    def variance(self) -> float:
-        """What is expected of one paired difference."""
-        return self.discordance if self.spread is None else self.spread**2
-
 
 @dataclass(frozen=True, slots=True)
 class BlindRule:
@@ -190,8 +183,8 @@ def parse_gate(content: bytes | str, *, place: str = GATE_PATH) -> GateConfig:
     """The gate in a YAML file.
 
     Raises:
-        BadInputError: an unknown key, no benchmark, one twice, a value out of range, fewer than
-            100 items, or a margin below what the limit on items can prove.
+        BadInputError: an unknown key, no benchmark, one twice, a value out of range, or fewer
+            than 100 items.
     """
     return read_gate(load_mapping(content, place), place=place)
 
@@ -220,8 +213,7 @@ def read_gate(values: dict[str, Any], *, place: str = GATE_PATH) -> GateConfig:
     )
     _refuse_shown_prompts(config, place)
     for benchmark in benchmarks:
-        if benchmark.limit is not None:
-            _require_decidable(benchmark, benchmark.limit, config.level(is_protected=False))
+        _require_items(benchmark)
     return config
 
 
@@ -272,38 +264,13 @@ def parse_reference(text: str, place: str = "The benchmark") -> BenchmarkReferen
     )
 
 
-def require_decidable(
-    benchmark: GateBenchmark, n: int, *, alpha: float, power: float = DEFAULT_POWER
-) -> None:
-    """Refuse a benchmark whose `n` items cannot prove its margin (gate-methods, section 4).
-
-    A relative margin, or the benchmark's own, is looked at once its size is known.
-
-    Raises:
-        BadInputError: fewer than 100 items, or a margin below m*.
-    """
-    _require_decidable(benchmark, n, alpha, power)
-
-
-def _require_decidable(
-    benchmark: GateBenchmark, n: int, alpha: float, power: float = DEFAULT_POWER
-) -> None:
-    if n < MINIMUM_ITEMS:
+def _require_items(benchmark: GateBenchmark) -> None:
+    """What a margin needs is looked at where metric and items are known: `jobs.provable`."""
+    if benchmark.limit is not None and benchmark.limit < MINIMUM_ITEMS:
         raise BadInputError(
-            f"{benchmark.reference} has {n} items and cannot decide: it needs at least "
-            f"{MINIMUM_ITEMS} items."
+            f"{benchmark.reference} has {benchmark.limit} items and cannot decide: it needs at "
+            f"least {MINIMUM_ITEMS} items."
         )
-    if benchmark.margin is None or benchmark.margin.relative:
-        return
-    margin, variance = benchmark.margin.value, benchmark.variance
-    smallest = provable_margin(variance, n, alpha=alpha, power=power)
-    if margin >= smallest:
-        return
-    needed = ceil(items_needed(variance, margin, alpha=alpha, power=power))
-    raise BadInputError(
-        f"{benchmark.reference} cannot decide a margin of {margin:g} with {n} items: it "
-        f"needs {needed} items, or a margin of at least {ceil(smallest * 1000) / 1000:g}."
-    )
 
 
 def _benchmark(value: Any, place: str) -> GateBenchmark:

@@ -8,7 +8,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from hub.templatetags.hub_format import duration
-from training.actions.gate_power import BenchmarkPower, Observed, RulePower, expectation
+from training.actions.gate_power import BenchmarkPower, Observed, RulePower
+from training.jobs.provable import expectation
 from training.jobs.sentences import amount
 from training.statistics.planning import DEFAULT_POWER
 
@@ -77,7 +78,7 @@ def _provable(found: BenchmarkPower, power: RulePower) -> str:
     if found.n is None:
         return _("Its items are counted when it is asked for the first time.")
     facts = {"n": count(found.n), "power": percent(power.config.power)}
-    if expectation(found) is None:
+    if found.pinned is None or expectation(found.pinned, found.wanted) is None:
         return (
             _("Say how much an item's difference varies (spread) to see what %(n)s items can show.")
             % facts
