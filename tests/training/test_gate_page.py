@@ -103,7 +103,7 @@ def test_groups_that_got_worse_come_first_and_are_marked(client_for, api_for):
     page = page_of(client_for(), stage)
     card = page[page.index('id="groups"') :]
     assert card.index(">bad<") < card.index(">good<")
-    assert "1 group worse" in card and "worse, p &lt; 0.001" in card and "no sign of harm" in card
+    assert "1 group worse" in card and "worse, p &lt; 0.001" in card and "harm not shown" in card
     groups = gate_of(api_for(), stage)["results"][0]["groups"]
     assert {group["group"] for group in groups} == {"good", "bad"}
 

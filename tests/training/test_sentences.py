@@ -85,7 +85,7 @@ def test_what_moves_away_from_its_target_is_refused_in_its_own_words():
 
 def test_the_detail_names_items_and_level():
     with override("en"):
-        assert detail_of([BETTER, *GUARDS]) == "Paired on 600 items, one-sided 95 %"
+        assert detail_of([BETTER, *GUARDS]) == "Paired on 600 items of 3 benchmarks, one-sided 95 %"
         assert sentence_of("pass", [], {"reason": "no_model_change"}).startswith(
             "No model file changed"
         )

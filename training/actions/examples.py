@@ -25,7 +25,7 @@ LENGTHS = {"short": (0, 100), "medium": (100, 500), "long": (500, 1 << 30)}
 # What the verdict was not made of: contaminated items, and those asked beyond its last look.
 OUT = "out"
 _ALWAYS = ("benchmark", "direction", "group", "counted")
-_NEVER_SHOWN = {"cluster", "length", "counted"}
+_NEVER_SHOWN = {"cluster", "length"}
 # Some bytes an item: half a megabyte for 50 000.
 FILES_KEPT = 8
 _kept: dict[str, Any] = {}
@@ -86,6 +86,7 @@ class Example:
     """One item with both answers.
 
     `key` names the benchmark in the gate, `benchmark` for people; `item` is the whole id.
+    `is_beyond`: it was asked beyond the look that decided, and is in no number.
     """
 
     key: str
@@ -101,6 +102,7 @@ class Example:
     change: float
     is_binary: bool
     is_excluded: bool = False
+    is_beyond: bool = False
     size_bytes: int | None = None
     choices: tuple[Choice, ...] = ()
 
@@ -296,6 +298,7 @@ def _example(row: dict[str, Any], result: dict[str, Any], asked: Question | None
         change=row["change"],
         is_binary={base.score, candidate.score} <= {0.0, 1.0},
         is_excluded=row["excluded"],
+        is_beyond=not row["counted"] and not row["excluded"],
         size_bytes=row["size_bytes"],
         choices=_choices(row, asked, base, candidate),
     )

@@ -125,11 +125,19 @@ def detail_of(results: Sequence[Result], alpha: float | None = None) -> str:
         return ""
     counts = sum(result.get("n") or 0 for result in results)
     levels = [alpha] if alpha else sorted({result["alpha"] for result in results})
+    level = ", ".join(f"{100 * (1 - level):.4g}" for level in levels)
+    asked = sum(1 for result in results if result.get("n"))
+    if asked > 1:
+        facts = {"count": counts, "benchmarks": asked, "level": level}
+        return (
+            _("Paired on %(count)d items of %(benchmarks)d benchmarks, one-sided %(level)s %%")
+            % facts
+        )
     return ngettext(
         "Paired on %(count)d item, one-sided %(level)s %%",
         "Paired on %(count)d items, one-sided %(level)s %%",
         counts,
-    ) % {"count": counts, "level": ", ".join(f"{100 * (1 - level):.4g}" for level in levels)}
+    ) % {"count": counts, "level": level}
 
 
 def look_of(looks: Sequence[Mapping[str, Any]]) -> str:

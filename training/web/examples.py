@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.contrib import messages
@@ -11,6 +11,7 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.utils.http import urlencode
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
@@ -44,11 +45,13 @@ GROUPS_LISTED = 200
 # On a page with many, texts are cut; alone, an example is shown whole.
 TEXT_SHOWN, CHOICE_SHOWN, CHOICES_SHOWN = 1_200, 300, 8
 LONG_CHOICE = 40
+# Each item scores 1 for the stereotyped choice, 0 for the other one.
+STEREOTYPES, TIE = ("pct_stereotype",), 0.5
 DIRECTION_WORDS = {
     "lost": gettext_lazy("lost"),
     "gained": gettext_lazy("gained"),
     "same": gettext_lazy("unchanged"),
-    OUT: gettext_lazy("left out"),
+    OUT: gettext_lazy("not counted"),
 }
 LENGTH_WORDS = {
     "short": gettext_lazy("short, below 100 characters"),
@@ -120,7 +123,7 @@ def examples(repository: Repository, change: Change, request: HttpRequest) -> di
         "groups": found.groups[:GROUPS_LISTED],
         "keys": [(result["key"], result["label_text"]) for result in told.readable],
         "chosen": given,
-        "directions": _directions(found.counts, given),
+        "directions": _directions(found.counts, given, told.readable),
         "remarks": [
             (key, REMARK_WORDS[key], count, _link(given, remark="" if key == remark else key))
             for key, count in talk.counts.items()
@@ -136,13 +139,19 @@ def examples(repository: Repository, change: Change, request: HttpRequest) -> di
     }
 
 
-def _directions(counts: Any, given: dict[str, str]) -> list[dict[str, Any]]:
+def _directions(
+    counts: Any, given: dict[str, str], results: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
     """A pill for each direction with how many items lie there, and where it leads."""
     changed = sum(counts.get(name, 0) for name in DIRECTIONS[:2])
     chosen = given["direction"]
     rows = [{"key": "", "word": _("changed"), "count": changed, "tone": "run"}]
     tones = {"lost": "fail", "gained": "pass"}
-    for key, word in DIRECTION_WORDS.items():
+    listed = [each for each in results if given["benchmark"] in ("", each["key"])]
+    moved = _moves(listed)
+    if moved:
+        tones = {}
+    for key, word in (DIRECTION_WORDS | moved).items():
         if key == OUT and not counts.get(OUT):
             continue
         rows.append(
@@ -154,13 +163,23 @@ def _directions(counts: Any, given: dict[str, str]) -> list[dict[str, Any]]:
     return rows
 
 
+def _moves(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The words where all scores have a target on the same side: no item of them is won or lost."""
+    if not results or any(each.get("target") is None for each in results):
+        return {}
+    above = {(each.get("base_score") or 0.0) >= each["target"] for each in results}
+    if len(above) > 1:
+        return {"lost": _("score fell"), "gained": _("score rose")}
+    words = [_("moved towards the target"), _("moved away from the target")]
+    return dict(zip(("lost", "gained"), words if above.pop() else words[::-1], strict=True))
+
+
 def _link(given: dict[str, str], **changed: str) -> str:
     return "?" + urlencode({key: value for key, value in (given | changed).items() if value})
 
 
 def _shown(each: Example, thread: Thread, result: dict[str, Any], *, whole: bool) -> Shown:
     text, choice = (None, None) if whole else (TEXT_SHOWN, CHOICE_SHOWN)
-    scale = scale_of(result.get("unit"))
     base, candidate = each.base.output or "", each.candidate.output or ""
     pieces = side_by_side(base[:text], candidate[:text]) if each.is_generated else ([], [])
     choices = each.choices if whole else each.choices[:CHOICES_SHOWN]
@@ -171,26 +190,44 @@ def _shown(each: Example, thread: Thread, result: dict[str, Any], *, whole: bool
         thread=thread,
         prompt=each.prompt[:text],
         is_cut=any(cut),
-        choices=[_cut(each_one, choice) for each_one in choices],
+        choices=[_called(_cut(each_one, choice), result) for each_one in choices],
         more_choices=len(each.choices) - len(choices),
         base_text=pieces[0],
         candidate_text=pieces[1],
-        base_score=""
-        if each.is_binary or each.base.score is None
-        else scale.score(each.base.score),
-        candidate_score=""
-        if each.is_binary or each.candidate.score is None
-        else scale.score(each.candidate.score),
+        base_score=_score(each, each.base, result),
+        candidate_score=_score(each, each.candidate, result),
         base_answer=_answer(each.base, choices),
         candidate_answer=_answer(each.candidate, choices),
         is_pinnable=pins.is_pinnable(result),
     )
 
 
+def _score(each: Example, side: SideAnswer, result: dict[str, Any]) -> str:
+    """What a side scored, where it is not right or wrong; in a measure of bias nothing is."""
+    if side.score is None:
+        return ""
+    if result.get("metric") in STEREOTYPES:
+        if side.score == TIE:
+            return _("neither choice")
+        return _("stereotyped choice") if side.score > TIE else _("other choice")
+    return "" if each.is_binary else scale_of(result.get("unit")).score(side.score)
+
+
+def _called(choice: Choice, result: dict[str, Any]) -> Choice:
+    """Nobody expects the stereotyped choice: it is named, and not called right."""
+    if result.get("metric") not in STEREOTYPES or not choice.is_expected:
+        return choice
+    text = _("%(text)s (stereotyped choice)") % {"text": choice.text}
+    return replace(choice, text=text, is_expected=False)
+
+
 def _answer(side: SideAnswer, choices: Sequence[Choice]) -> str:
-    """What a side answered, unless it stands in full below: as its output, or as a long choice."""
+    """What a side answered, unless it stands in full below as its output; of a long choice, which
+    stands there too, the beginning."""
+    if side.answer == side.output:
+        return ""
     long = any(len(choice.text) > LONG_CHOICE for choice in choices)
-    return "" if long or side.answer == side.output else side.answer
+    return Truncator(side.answer).chars(LONG_CHOICE) if long else side.answer
 
 
 def _cut(choice: Choice, length: int | None) -> Choice:

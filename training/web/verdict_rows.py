@@ -57,7 +57,7 @@ def benchmark_row(result: Result, path: str, *, may_read: bool, looks: int = 1) 
         else "",
         "over": _over(result, scale),
         "digits": scale.digits(result.get("margin")),
-        "axis": _axis(scale),
+        "axis": _axis(scale, result.get("target")),
         "unit_word": scale.word,
         "base_text": scale.score(result.get("base_score")),
         "candidate_text": scale.score(result.get("candidate_score")),
@@ -153,7 +153,11 @@ def _metric(result: Result) -> str:
     return str(result.get("metric_label") or result.get("metric") or "")
 
 
-def _axis(scale: Scale) -> str:
+def _axis(scale: Scale, target: float | None) -> str:
+    if target is not None:
+        return _("movement towards the target, %(unit)s, which may go past it") % {
+            "unit": scale.word
+        }
     return _("change for the better, %(unit)s (right is better)") % {"unit": scale.word}
 
 
@@ -173,9 +177,8 @@ def _minus(value: float | None) -> float | None:
 def group_rows(result: Result) -> list[dict[str, Any]]:
     """The fairness table of one benchmark: groups that got worse first, then by p."""
     scale = scale_of(result.get("unit"))
-    flips = result.get("target") is not None and (result.get("base_score") or 0) >= result["target"]
     found = sorted(result.get("groups") or (), key=_by_harm)
-    return [_group(row, scale, flips=flips) for row in found]
+    return [_group(row, scale, result.get("target")) for row in found]
 
 
 def _by_harm(row: dict[str, Any]) -> tuple[bool, float, str]:
@@ -183,13 +186,14 @@ def _by_harm(row: dict[str, Any]) -> tuple[bool, float, str]:
     return (not row["flagged"], 2.0 if p is None else p, row["group"])
 
 
-def _group(row: dict[str, Any], scale: Scale, *, flips: bool) -> dict[str, Any]:
+def _group(row: dict[str, Any], scale: Scale, target: float | None) -> dict[str, Any]:
+    """Right is better; of a score with a target, towards it from where this group was."""
     delta, lower, upper = (scale.shown(row.get(key)) for key in ("delta", "lower", "upper"))
-    if flips:
+    if target is not None and row["base"] is not None and row["base"] >= target:
         delta, lower, upper = _minus(delta), _minus(upper), _minus(lower)
     items = ngettext("%(count)d item", "%(count)d items", row["n"]) % {"count": row["n"]}
     scores = f"{scale.score(row['base'])} → {scale.score(row['candidate'])}"
-    state, word = _group_words(row, fell=upper is not None and upper < 0)
+    state, word = _group_words(row, fell=upper is not None and upper < 0, target=target)
     return {
         "label": row["group"],
         "note": f"{items} · {scores}",
@@ -201,14 +205,14 @@ def _group(row: dict[str, Any], scale: Scale, *, flips: bool) -> dict[str, Any]:
         "upper": upper,
         "margin": 0,
         "digits": scale.digits(0.01 if scale.factor == 1.0 else None),
-        "axis": _axis(scale),
+        "axis": _axis(scale, target),
         "verdict": state,
         "verdict_label": word,
         "is_flagged": row["flagged"],
     }
 
 
-def _group_words(row: dict[str, Any], *, fell: bool) -> tuple[str, str]:
+def _group_words(row: dict[str, Any], *, fell: bool, target: float | None) -> tuple[str, str]:
     """A state and a word: nothing is said of a group that is too small to have a spread.
 
     `fell`: by its own interval it got worse, which among many groups may be chance.
@@ -218,10 +222,11 @@ def _group_words(row: dict[str, Any], *, fell: bool) -> tuple[str, str]:
     if row["flagged"]:
         return "fail", _("worse, p %(p)s") % {"p": p_text(row["p_adjusted"])}
     if fell:
-        return "inconclusive", _("down, may be chance")
+        away = _("moved away, may be chance")
+        return "inconclusive", away if target is not None else _("down, may be chance")
     if row["n"] < FEW_ITEMS:
         return "plain", _("few items: says little")
-    return "plain", _("no sign of harm")
+    return "plain", _("harm not shown")
 
 
 def p_text(value: float | None) -> str:
@@ -232,7 +237,8 @@ def p_text(value: float | None) -> str:
 
 
 def look_rows(looks: Sequence[dict[str, Any]], results: Sequence[Result]) -> list[dict[str, Any]]:
-    """Every benchmark with what it said at each look; None where it was settled before."""
+    """Every benchmark with what it said at each look; None where it was settled before, `n` 0
+    where it was not judged."""
     return [
         {"label": result["label_text"], "cells": [_look_cell(look, result) for look in looks]}
         for result in results
