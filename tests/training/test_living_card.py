@@ -20,7 +20,7 @@ from reviews.actions.pull_requests import open_pull_request
 from reviews.changes import change_of
 from reviews.models import Discussion
 from tests.factories import actor, commit_files, make_member, make_organization, make_repository
-from tests.reviews.factories import make_pull_request
+from tests.reviews.factories import make_pull_request, read_weights
 from tests.training.acting import Act, Stage, chooses, questions, set_stage
 from tests.training.factories import TINY, commit, large, make_model
 from training.actions.card_marks import EARLIER_SOURCE, MARK
@@ -475,6 +475,7 @@ def test_a_real_merge_writes_what_the_engine_measured(settings, client_for):
     execute(Run.objects.get(kind="compare").pk)
     record = GateRecord.objects.get()
     assert record.verdict == "pass", record.results
+    read_weights(row)
     merge_pull_request(row, actor(owner))
     model.refresh_from_db()
     (number,) = card_numbers(model)

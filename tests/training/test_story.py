@@ -13,7 +13,7 @@ from reviews.actions.merging import merge_pull_request
 from reviews.changes import change_of
 from reviews.models import Discussion
 from tests.factories import actor, make_member
-from tests.reviews.factories import propose_commit
+from tests.reviews.factories import propose_commit, read_weights
 from tests.training.factories import broken_weights, commit, large, make_model
 from training.actions.gates import start_gate
 from training.actions.runs import run_again, submit_finetune
@@ -91,6 +91,7 @@ def test_a_fine_tune_comes_back_as_a_pull_request_that_is_weighed_and_merged(mod
     assert asked[items[0].id].choices == ("the", "of")
     assert asked[items[0].id].prompt.endswith("And all of")
 
+    read_weights(pull_request)
     merge_oid = merge_pull_request(pull_request, actor(owner))
     merged = parse_card(store.read(merge_oid, "README.md", limit_bytes=1 << 20), "model")
     (entry,) = merged.data["model-index"][0]["results"]
