@@ -121,7 +121,7 @@ def ask_us(folder: Path, model: Path, asked: dict[str, Task]) -> dict[str, list[
     return found
 
 
-def require_equal(ours: dict[str, list[Event]], theirs: Answered) -> None:
+def require_equal(ours: dict[str, list[Event]], theirs: Answered, tolerance: float) -> None:
     """Every log-likelihood, every text, and every score."""
     for name, events in ours.items():
         assert len(events) == len(theirs.samples[name])
@@ -150,7 +150,7 @@ def compare(
     for name, task in asked.items():
         write_task(folder / "harness", name, task.definition, task.rows, task.shots)
     theirs = ask_harness(folder / "harness", model, list(asked), threads=threads)
-    require_equal(ask_us(folder, model, asked), theirs)
+    require_equal(ask_us(folder, model, asked), theirs, tolerance)
 
 
 @pytest.mark.timeout(900)  # on a busy machine its start-up alone takes minutes
