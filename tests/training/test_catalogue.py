@@ -249,3 +249,40 @@ def test_a_benchmark_is_a_yaml_file_in_the_repository(path):
     person = make_user()
     body = task(repository=data_set(person).repo_id, path=path)
     assert post(api_of(person), "/api/benchmarks/tasks", body).status_code == 400
+
+
+ASKED = "task: t\noutput_type: generate_until\ndoc_to_text: {}\ndoc_to_target: a\n"
+
+
+@pytest.mark.parametrize(
+    ("template", "said"),
+    [
+        ("\"{{ ''.__class__.__mro__ }}\"", "reaches for __class__"),
+        ('"{{ 9 ** 9 ** 9 }}"', "the operator **"),
+        ('"{% for i in range(100000000) %}x{% endfor %}"', "counts to 100000000"),
+        ('"{{ q"', "not a valid template"),
+        ('"{{ q }} {{ nowhere }}"', "nowhere, which is no column"),
+    ],
+)
+def test_a_task_that_could_not_be_asked_is_refused_before_it_is_kept(template, said):
+    person = make_user()
+    rows = b'{"q": "How many?", "a": "Two."}\n'
+    repository = data_set(person, files={"test.jsonl": rows})
+    before = repository.store().resolve("main")
+    body = task(content=ASKED.format(template), repository=repository.repo_id)
+    answer = post(api_of(person), "/api/benchmarks/tasks", body)
+    found = answer.json()
+    assert (answer.status_code, found["imports"], found["benchmark"]) == (200, False, "")
+    assert said in " ".join(found["refusals"])
+    assert repository.store().resolve("main") == before
+    optional = '"{{ q }}{% if hint is defined %} {{ hint }}{% endif %}"'
+    body = task(content=ASKED.format(optional), repository=repository.repo_id)
+    assert post(api_of(person), "/api/benchmarks/tasks", body).status_code == 201
+
+
+def test_rows_that_the_named_data_set_lacks_are_said():
+    person = make_user()
+    repository = data_set(person)
+    body = task(dataset=repository.repo_id, data_file="nowhere.jsonl")
+    found = post(api_of(person), "/api/benchmarks/tasks", body).json()
+    assert (found["imports"], "nowhere.jsonl" in " ".join(found["refusals"])) == (False, True)

@@ -10,9 +10,11 @@ from django.conf import settings
 from hub.actions.commits import author_of, commit_files
 from hub.actions.repositories import GITATTRIBUTES, create_repository
 from hub.errors import BadInputError, ConflictError, HubError, NotFoundError
+from hub.formats.bounded_yaml import load_yaml
 from hub.gitstore import AddFile, GitStore
 from hub.models import Access, Kind, RepoId, Repository, TokenScope
 from hub.policies import Actor, get_repository, require_person, visible_repositories
+from training.actions.task_check import faults
 from training.catalogue.shelf import ShippedDataset, shelf
 from training.specs.benchmark import BenchmarkDefinition, parse_benchmark
 from training.specs.schema import read_path
@@ -80,11 +82,12 @@ def read_task(
     files: Mapping[str, bytes | str] | None = None,
     dataset: str = "",
     data_file: str = "",
+    beside: str = "",
 ) -> TaskImport:
     """What becomes of a task file of lm-evaluation-harness; nothing is kept.
 
     `files` are those that it includes; `dataset` is the data set of this hub with its rows,
-    `data_file` the file there.
+    `data_file` the file there; `beside` the one that the benchmark is to lie in.
 
     Raises: UnauthenticatedError; BadInputError when it cannot be read at all;
         RepositoryNotFoundError for a data set that the reader cannot see.
@@ -93,13 +96,19 @@ def read_task(
     if dataset:
         repository = get_repository(actor, RepoId.parse(Kind.DATASET, dataset))
         dataset = repository.repo_id
-    return import_task(
+    found = import_task(
         content,
         repo_id=dataset or None,
         data_file=data_file or None,
         files=files,
         knows=lambda repo_id: _is_here(actor, repo_id),
     )
+    if found.definition is None:
+        return found
+    refusals = faults(actor, found.definition, load_yaml(found.text), beside=beside)
+    if not refusals:
+        return found
+    return TaskImport(tuple(refusals), found.notes, dataset_path=found.dataset_path)
 
 
 def _is_here(actor: Actor, repo_id: str) -> bool:

@@ -161,6 +161,7 @@ class TaskImportView(HubView):
             files=data["files"],
             dataset=data["dataset"],
             data_file=data["data_file"],
+            beside=data["repository"],
         )
         if not data["repository"] or found.refusals:
             return Response(task_shape(found))
