@@ -49,7 +49,8 @@ def judge_of(run: Run) -> dict[str, object]:
     spec = run.spec
     inputs = [given for given in spec["inputs"] if given["role"] != "candidate"]
     parts = ("benchmarks", "settings", "settings_digest", "versions")
-    rule = {key: value for key, value in spec["gate"].items() if key != "attempt"}
+    judged = {"attempt", "subject"}  # which version it is, and the try that it takes
+    rule = {key: value for key, value in spec["gate"].items() if key not in judged}
     return {"rule": rule, "inputs": inputs, **{part: spec[part] for part in parts}}
 
 
