@@ -2,8 +2,9 @@
 
 from celery import shared_task
 
-from reviews.jobs import reconcile, weight_merging
-from reviews.jobs.comparing import carry_out, due
+from reviews.jobs import reconcile, weight_merging, working
+from reviews.jobs.comparing import carry_out
+from reviews.models import WeightMerge, WeightsComparison
 
 # A doorbell that nobody heard for so long is rung anew by the sweeper.
 RING_LIFETIME_SECONDS = 60
@@ -25,9 +26,9 @@ def compare_weights(comparison_id: int) -> None:
 @shared_task
 def sweep_comparisons() -> None:
     """Ring again for every comparison and merge that waits or was abandoned."""
-    for comparison_id in due():
+    for comparison_id in working.due(WeightsComparison.objects.all()):
         compare_weights.apply_async((comparison_id,), expires=RING_LIFETIME_SECONDS)
-    for merge_id in weight_merging.due():
+    for merge_id in working.due(WeightMerge.objects.all()):
         merge_weights.apply_async((merge_id,), expires=RING_LIFETIME_SECONDS)
 
 

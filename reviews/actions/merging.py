@@ -20,9 +20,10 @@ from hub.errors import (
 )
 from hub.extensions import Change, registries
 from hub.gitstore import AddFile
-from hub.models import Access, User
+from hub.models import Access, Repository, User
 from hub.policies import Actor
 from reviews.actions.requirements import checklist
+from reviews.actions.weights import request_comparison, sides_of
 from reviews.changes import change_of, merge_tree
 from reviews.jobs.pushes import record_push
 from reviews.jobs.settling import drop, finish
@@ -52,6 +53,7 @@ def merge_pull_request(
         raise ForbiddenError(f"Merging needs write access to {repository.repo_id}.")
     require_room()
     record_push(repository, pull_request.number, by=user)
+    _ask_for_weights(repository, pull_request.number)
     merge = _intend(pull_request, actor, user, expected_head, expected_base, message)
     try:
         refs.move_ref(
@@ -66,6 +68,14 @@ def merge_pull_request(
         raise
     finish(merge, token_hint=actor.token.hint if actor.token else "")
     return merge.merge_oid
+
+
+def _ask_for_weights(repository: Repository, number: int) -> None:
+    """Have the weights of what would land read, if nobody has asked: a refusal of the merge would
+    take back what the checklist asks for."""
+    change = change_of(get_pull_request(repository, number))
+    if (sides := sides_of(repository, change)) is not None:
+        request_comparison(*sides)
 
 
 @transaction.atomic(durable=True)

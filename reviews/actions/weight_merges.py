@@ -11,7 +11,7 @@ from hub.errors import AlreadyDecidedError, BadInputError, ConflictError, Forbid
 from hub.extensions import Change
 from hub.formats.bounded_yaml import load_yaml
 from hub.formats.errors import YamlError
-from hub.models import Repository
+from hub.models import Kind, Repository
 from hub.policies import Actor, require_files
 from reviews.actions.weights import side_at
 from reviews.changes import change_of
@@ -35,6 +35,8 @@ def common_base(repository: Repository, change: Change) -> str | None:
 
 
 def _common_base(repository: Repository, change: Change) -> str | None:
+    if repository.kind != Kind.MODEL:
+        return None
     oid = repository.store().merge_base(change.base_oid, change.head_oid)
     if oid is None or oid in (change.base_oid, change.head_oid):
         return None

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from hub.errors import NotFoundError
 from hub.extensions import Change
-from hub.models import Repository
+from hub.models import Kind, Repository
 from hub.policies import Actor
 from reviews.actions.timeline import add_comment
 from reviews.changes import change_of
@@ -56,7 +56,10 @@ def side_at(repository: Repository, oid: str) -> Side:
 
 
 def sides_of(repository: Repository, change: Change) -> tuple[Side, Side] | None:
-    """Base and what would land (the head, where that conflicts); None where no weights change."""
+    """Base and what would land (the head, where that conflicts); None where no weights change, or
+    in a repository of another kind, whose files of such names are data."""
+    if repository.kind != Kind.MODEL:
+        return None
     found = change.memo.get("weights")
     if found is None:
         base = side_at(repository, change.base_oid)

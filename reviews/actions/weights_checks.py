@@ -9,7 +9,7 @@ from django.utils.translation import ngettext
 
 from hub.extensions import Change, Requirement, RequirementState
 from hub.models import Repository
-from reviews.actions.weights import comparison_of, sides_of
+from reviews.actions.weights import request_comparison, sides_of
 
 
 def weights_requirement(repository: Repository, change: Change) -> Iterable[Requirement]:
@@ -17,19 +17,21 @@ def weights_requirement(repository: Repository, change: Change) -> Iterable[Requ
     sides = sides_of(repository, change)
     if sides is None:
         return
-    row = comparison_of(*sides)
+    # A target that moved makes another pair, of which no push has told.
+    row = request_comparison(*sides)
     label, see = _("Weights"), (_("See"), f"{change.path}/weights")
-    if row is None or (row.problems is None and not row.error):
+    wrong = [each for each in row.problems or [] if each["blocks"]]
+    if row.problems is None and not row.error:
         told = _("Being read.")
         yield Requirement("weights", label, RequirementState.RUNNING, told, *see)
     elif row.error:
         told = _("They cannot be read.")
         yield Requirement("weights", label, RequirementState.FAILED, told, *see)
-    elif row.problems:
-        named = [str(each["tensor"] or each["parameters"].get("file", "")) for each in row.problems]
+    elif wrong:
+        named = [str(each["tensor"] or each["parameters"].get("file", "")) for each in wrong]
         told = ngettext(
-            "%(count)d problem: %(names)s.", "%(count)d problems: %(names)s.", len(row.problems)
-        ) % {"count": len(row.problems), "names": ", ".join(dict.fromkeys(named[:3]))}
+            "%(count)d problem: %(names)s.", "%(count)d problems: %(names)s.", len(wrong)
+        ) % {"count": len(wrong), "names": ", ".join(dict.fromkeys(named[:3]))}
         yield Requirement("weights", label, RequirementState.FAILED, told, *see)
     else:
         touched, total = row.summary["touched"], row.summary["tensors"]

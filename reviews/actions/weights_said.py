@@ -135,7 +135,7 @@ _PROBLEMS: dict[str, Any] = {
     "file_missing": gettext_lazy("%(file)s is not in the store: upload it again."),
     "too_many_tensors": gettext_lazy("There are more tensors than can be compared."),
     "workers_died": gettext_lazy("Every worker that tried this died of it."),
-    "not_to_be_read": "%(said)s",
+    "refused": "%(said)s",
     "internal": gettext_lazy("Something went wrong here; the worker's log says more."),
 }
 
@@ -190,11 +190,13 @@ def fact_sentence(fact: Mapping[str, Any]) -> Sentence:
     return Sentence(str(_FACTS[code] % _shaped(told)), state, "" if code in GOOD else tensor)
 
 
-def problem_sentence(code: str, tensor: str | None, parameters: Parameters) -> Sentence:
+def problem_sentence(
+    code: str, tensor: str | None, parameters: Parameters, blocks: bool = True
+) -> Sentence:
     """What is wrong with weights, or why they cannot be compared."""
     told = _shaped(parameters) | {"tensor": tensor or parameters.get("tensor") or _("A tensor")}
     text = _PROBLEMS.get(code, _PROBLEMS["internal"]) % _Told(told)
-    return Sentence(str(text), "fail", tensor or "")
+    return Sentence(str(text), "fail" if blocks else "alarm", tensor or "")
 
 
 def merge_sentence(code: str, parameters: Parameters) -> str:
@@ -202,8 +204,6 @@ def merge_sentence(code: str, parameters: Parameters) -> str:
     if code == "not_to_be_averaged":
         why = _CONDITIONS.get(str(parameters.get("condition")), str(parameters.get("condition")))
         return _("These weights are not to be averaged: %(why)s.") % {"why": why}
-    if code == "refused":
-        return str(parameters.get("said", ""))
     if code in _MERGES:
         return str(_MERGES[code] % _shaped(parameters))
     return problem_sentence(code, None, parameters).text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -11,15 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import structlog
 from django.conf import settings
-from django.utils import timezone
 
-from hub.errors import HubError
 from hub.models import Repository
+from reviews.jobs import working
 from reviews.jobs.weight_files import WeightFile, lay_out
-from reviews.models import TensorComparison, WeightsComparison, WorkState
-from reviews.models.work import LEASE
+from reviews.jobs.working import Claim
+from reviews.models import TensorComparison, WeightsComparison
 from reviews.weights.adapters import with_adapter
 from reviews.weights.checkpoint import Checkpoint, open_checkpoint
 from reviews.weights.checks import blocks, check_checkpoint, check_values
@@ -33,70 +30,46 @@ from reviews.weights.summary import summarise
 from reviews.weights.tensor_stats import VERSION, TensorStats
 from reviews.weights.tensors import Tensor
 
-log = structlog.get_logger(__name__)
-# How often the page sees more, and the lease is renewed.
-TOLD_EVERY_SECONDS = 2.0
 # All spectra of one comparison together; what is left is said not to have been computed.
 SPECTRA_SECONDS = 120.0
-RUNG_AT_ONCE = 8
 PROBLEMS_KEPT = 200
-
-
-class ClaimLostError(Exception):
-    """Another worker has the comparison."""
-
-
-def due() -> list[int]:
-    """Comparisons whose doorbell must ring again; those that kill every worker are settled."""
-    if count := WeightsComparison.objects.give_up():
-        log.warning("weights.given_up", count=count)
-    return list(WeightsComparison.objects.due().values_list("pk", flat=True)[:RUNG_AT_ONCE])
+# What a check could not look at, which is no news to a reviewer.
+QUIET = frozenset({"config_not_checked"})
 
 
 def carry_out(comparison_id: int) -> None:
     """Compare, unless that is done or somebody is at it. Safe to repeat and to kill."""
-    row = WeightsComparison.objects.claim(comparison_id)
-    if row is None:
-        return
-    try:
-        with tempfile.TemporaryDirectory() as scratch, ExitStack() as kept:
-            Comparing(row, Path(scratch), kept).run()
-    except ClaimLostError:
-        log.warning("weights.claim_lost", comparison_id=comparison_id)
-    except WeightsError as error:
-        _fail(row, error.code, error.parameters)
-    except HubError as error:
-        _fail(row, "not_to_be_read", {"said": str(error)})
-    except Exception:
-        log.exception("weights.failed", comparison_id=comparison_id)
-        _fail(row, "internal", {})
-
-
-def _fail(row: WeightsComparison, code: str, parameters: dict[str, Any]) -> None:
-    WeightsComparison.objects.held(row).update(
-        state=WorkState.FAILED,
-        error={"code": code, "parameters": parameters},
-        finished_at=timezone.now(),
+    working.carry_out(
+        WeightsComparison.objects.all(),
+        comparison_id,
+        lambda claim, scratch, kept: Comparing(claim, scratch, kept).run(),
     )
 
 
 def open_effective(placed: Mapping[str, Path], kept: ExitStack) -> Checkpoint:
-    """The checkpoint as loaders would use it: an adapter beside its base changes the base."""
+    """The checkpoint as loaders would use it: an adapter beside its base changes the base.
+
+    One of a kind that is not read here leaves the base alone; its problem is told.
+    """
     found = kept.enter_context(open_checkpoint(placed))
-    if found.adapter is None or found.format == "adapter":
+    adapter = found.adapter
+    if adapter is None or adapter.config.refused is not None or found.format == "adapter":
         return found
-    return with_adapter(found, found)
+    try:
+        return with_adapter(found, found)
+    except WeightsError as error:
+        problem = Problem(error.code, None, error.parameters)
+        return replace(found, adapter=None, problems=(*found.problems, problem))
 
 
 class Comparing:
-    """One claim on one comparison."""
+    """The work of one comparison."""
 
-    def __init__(self, row: WeightsComparison, scratch: Path, kept: ExitStack) -> None:
-        self.row, self.scratch, self.kept = row, scratch, kept
+    def __init__(self, claim: Claim[WeightsComparison], scratch: Path, kept: ExitStack) -> None:
+        self.claim, self.row, self.scratch, self.kept = claim, claim.row, scratch, kept
         self.changes: dict[str, TensorChange] = {}
         self.keys: dict[str, tuple[str, str]] = {}
         self.digests: dict[int, str] = {}
-        self.told_at = 0.0
         self.tokens: Sequence[str] = ()
 
     def run(self) -> None:
@@ -112,12 +85,7 @@ class Comparing:
             summary=self._summary(candidate),
         )
         self._take_spectra(pairs)
-        self._tell(
-            summary=self._summary(candidate),
-            state=WorkState.DONE,
-            finished_at=timezone.now(),
-            progress={},
-        )
+        self.claim.finish(structure=self._rows(), summary=self._summary(candidate))
 
     def _open(self, side: str) -> Checkpoint:
         repository: Repository = getattr(self.row, f"{side}_repository")
@@ -201,24 +169,18 @@ class Comparing:
     # What is kept ------------------------------------------------------------------------------
 
     def _keep(self, **progress: Any) -> None:
-        """Tell what is there by now, from time to time; every time would be slower than the work.
-
-        Raises: ClaimLostError.
-        """
-        if time.monotonic() - self.told_at >= TOLD_EVERY_SECONDS:
+        """Tell what is there by now, from time to time. Raises: ClaimLostError."""
+        if self.claim.is_due:
             self._tell(**progress)
 
     def _tell(self, **values: Any) -> None:
-        self.told_at = time.monotonic()
-        rows = [
+        self.claim.tell(structure=self._rows(), **values)
+
+    def _rows(self) -> list[dict[str, Any]]:
+        return [
             told_change(change, self.keys.get(name), self.tokens)
             for name, change in self.changes.items()
         ]
-        held = WeightsComparison.objects.held(self.row).update(
-            structure=rows, lease_until=timezone.now() + LEASE, **values
-        )
-        if not held:
-            raise ClaimLostError
 
     def _summary(self, candidate: Checkpoint) -> dict[str, Any]:
         return summarise(list(self.changes.values()), candidate.config).to_dict()
@@ -226,7 +188,7 @@ class Comparing:
     def _problems(
         self, base: Checkpoint, candidate: Checkpoint, pairs: Sequence[TensorPair]
     ) -> list[dict[str, Any]]:
-        """What blocks: problems of the candidate that the base has not."""
+        """Problems of the candidate that the base has not, and which of them block."""
         before = {(each.code, each.tensor) for each in check_checkpoint(base, values=False)}
         found = check_checkpoint(candidate, values=False)
         for pair in pairs:
@@ -241,9 +203,14 @@ class Comparing:
                 if getattr(stats.base, code):
                     before.add((code, pair.name))
         return [
-            {"code": each.code, "tensor": each.tensor, "parameters": each.parameters}
+            {
+                "code": each.code,
+                "tensor": each.tensor,
+                "parameters": each.parameters,
+                "blocks": blocks(each),
+            }
             for each in found
-            if blocks(each) and (each.code, each.tensor) not in before
+            if each.code not in QUIET and (each.code, each.tensor) not in before
         ][:PROBLEMS_KEPT]
 
 
@@ -266,6 +233,7 @@ def told_change(
     if (stats := change.stats) is not None:
         told |= {
             "relative": stats.relative,
+            "base_norm": stats.base.norm,
             "change_norm": stats.change_norm,
             "cosine": stats.cosine,
             "max_change": stats.max_change,

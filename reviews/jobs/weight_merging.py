@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import os
-import tempfile
-import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import structlog
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
 
 from hub.actions import large_files, refs
 from hub.actions.commits import author_of
-from hub.errors import HubError
 from hub.gitstore import AddFile, AddPointer, CopyPath, DeleteFile, Operation
 from hub.models import Repository
 from hub.policies import Actor
+from reviews.jobs import working
 from reviews.jobs.weight_files import WeightFile, lay_out, weight_files
-from reviews.models import WeightMerge, WorkState
-from reviews.models.work import LEASE
+from reviews.jobs.working import Claim
+from reviews.models import WeightMerge
 from reviews.weights.checkpoint import Checkpoint, open_checkpoint
 from reviews.weights.digests import tensor_digest
 from reviews.weights.errors import WeightsError
@@ -35,13 +31,7 @@ from reviews.weights.merging.parents import require_parents, weights_digest
 from reviews.weights.merging.recipe import RECIPE_PATH, MergeRecipe
 from reviews.weights.merging.recipe_file import read_recipe
 
-log = structlog.get_logger(__name__)
-TOLD_EVERY_SECONDS = 2.0
 SIDES = ("base", "ours", "theirs")
-
-
-class ClaimLostError(Exception):
-    """Another worker has the merge."""
 
 
 @dataclass(frozen=True)
@@ -52,50 +42,25 @@ class _Side:
     digest: str
 
 
-def due() -> list[int]:
-    """Merges whose doorbell must ring again; those that kill every worker are settled."""
-    WeightMerge.objects.give_up()
-    return list(WeightMerge.objects.due().values_list("pk", flat=True)[:8])
-
-
 def carry_out(merge_id: int) -> None:
     """Merge, unless that is done or somebody is at it. Safe to repeat and to kill: the head of the
     proposal moves last, and only from where it was when this was asked for."""
-    row = WeightMerge.objects.claim(merge_id)
-    if row is None:
-        return
-    try:
-        with tempfile.TemporaryDirectory() as scratch, ExitStack() as kept:
-            _Merging(row, Path(scratch), kept).run()
-    except ClaimLostError:
-        log.warning("weight_merge.claim_lost", merge_id=merge_id)
-    except WeightsError as error:
-        _fail(row, error.code, error.parameters)
-    except HubError as error:
-        _fail(row, "refused", {"said": str(error)})
-    except Exception:
-        log.exception("weight_merge.failed", merge_id=merge_id)
-        _fail(row, "internal", {})
-
-
-def _fail(row: WeightMerge, code: str, parameters: Mapping[str, Any]) -> None:
-    WeightMerge.objects.held(row).update(
-        state=WorkState.FAILED,
-        error={"code": code, "parameters": dict(parameters)},
-        finished_at=timezone.now(),
+    working.carry_out(
+        WeightMerge.objects.all(),
+        merge_id,
+        lambda claim, scratch, kept: _Merging(claim, scratch, kept).run(),
     )
 
 
 class _Merging:
-    """One claim on one merge."""
+    """The work of one merge."""
 
-    def __init__(self, row: WeightMerge, scratch: Path, kept: ExitStack) -> None:
-        self.row, self.scratch, self.kept = row, scratch, kept
-        self.pull_request = row.pull_request
-        self.repository: Repository = row.pull_request.repository
+    def __init__(self, claim: Claim[WeightMerge], scratch: Path, kept: ExitStack) -> None:
+        self.claim, self.row, self.scratch, self.kept = claim, claim.row, scratch, kept
+        self.pull_request = self.row.pull_request
+        self.repository: Repository = self.pull_request.repository
         self.store = self.repository.store()
         self.threads = settings.RUN_THREADS or len(os.sched_getaffinity(0))
-        self.told_at = 0.0
 
     def run(self) -> None:
         if self._has_landed():
@@ -103,7 +68,7 @@ class _Merging:
         base, ours, theirs = (self._open(name) for name in SIDES)
         recipe = recipe_of(self.row.choice, base, ours, theirs)
         found = self._conditions(recipe, base, ours, theirs)
-        self._tell(conditions=[asdict(each) for each in found])
+        self.claim.tell(conditions=[asdict(each) for each in found])
         _require(found, confirmed=bool(self.row.choice.get("confirmed")))
         made = merge(
             recipe,
@@ -111,7 +76,7 @@ class _Merging:
             [ours.checkpoint, theirs.checkpoint],
             self.scratch / "merged",
             threads=self.threads,
-            progress=lambda *args: self._keep(),
+            progress=lambda *args: self.claim.keep(),
         )
         pointers = [self._stored(path, place) for path, place in sorted(made.files.items())]
         self._land(recipe, pointers, ours, theirs)
@@ -123,7 +88,7 @@ class _Merging:
             return False
         if self.store.commit_info(head).parents != (self.row.theirs_oid, self.row.ours_oid):
             return False
-        self._tell(state=WorkState.DONE, result_oid=head, finished_at=timezone.now())
+        self.claim.finish(result_oid=head)
         return True
 
     def _open(self, name: str) -> _Side:
@@ -139,7 +104,7 @@ class _Merging:
         digests = {}
         for tensor in checkpoint.tensors.values():
             digests[tensor.name] = tensor_digest(tensor)
-            self._keep()
+            self.claim.keep()
         return _Side(oid, files, checkpoint, weights_digest(digests))
 
     def _conditions(self, recipe: MergeRecipe, *sides: _Side) -> list[Condition]:
@@ -153,7 +118,7 @@ class _Merging:
     def _stored(self, path: str, place: Path) -> AddPointer:
         with place.open("rb") as stream:
             stored = large_files.store(self.repository, stream)
-        self._keep()
+        self.claim.keep()
         return AddPointer(path, stored.sha256, stored.size_bytes)
 
     # The commit --------------------------------------------------------------------------------
@@ -176,11 +141,7 @@ class _Merging:
             author=author_of(Actor(by)),
         )
         with transaction.atomic():
-            held = WeightMerge.objects.held(self.row).update(
-                state=WorkState.DONE, result_oid=oid, finished_at=timezone.now(), progress={}
-            )
-            if not held:
-                raise ClaimLostError
+            self.claim.finish(result_oid=oid)
             refs.move_ref(
                 self.repository, Actor(by), self.pull_request.ref, old=theirs.oid, new=oid
             )
@@ -198,18 +159,6 @@ class _Merging:
             message="Weights of the target",
             author=author_of(Actor(self.row.by)),
         )
-
-    # What is told ------------------------------------------------------------------------------
-
-    def _keep(self) -> None:
-        if time.monotonic() - self.told_at >= TOLD_EVERY_SECONDS:
-            self._tell()
-
-    def _tell(self, **values: Any) -> None:
-        self.told_at = time.monotonic()
-        lease = timezone.now() + LEASE
-        if not WeightMerge.objects.held(self.row).update(lease_until=lease, **values):
-            raise ClaimLostError
 
 
 def recipe_of(choice: Mapping[str, Any], base: _Side, *models: _Side) -> MergeRecipe:

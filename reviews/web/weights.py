@@ -146,7 +146,9 @@ def shown_comparison(
     summary = row.summary or {}
     shown.sentences = [fact_sentence(fact) for fact in summary.get("facts", [])]
     shown.relative = summary.get("relative")
-    shown.problems = [problem_sentence(**each) for each in row.problems or []]
+    told = [(each["blocks"], problem_sentence(**each)) for each in row.problems or []]
+    shown.problems = [sentence for blocks, sentence in told if blocks]
+    shown.sentences += [sentence for blocks, sentence in told if not blocks]
     if row.error:
         shown.error = problem_sentence(row.error["code"], None, row.error.get("parameters") or {})
     shown.fixed = dict(fixed or {})
@@ -236,15 +238,10 @@ def _cell(
 
 def _relative(rows: list[TensorRow]) -> float | None:
     """The relative change of several tensors together; None where none was compared."""
-    change = base = 0.0
-    for row in rows:
-        norm, relative = row.told.get("change_norm"), row.told.get("relative")
-        if norm is not None and relative:
-            change += norm**2
-            base += (norm / relative) ** 2
-        elif norm == 0.0:
-            base += 1e-300
-    return math.sqrt(change / base) if base else None
+    compared = [row.told for row in rows if row.told.get("change_norm") is not None]
+    base = math.hypot(*(told["base_norm"] for told in compared))
+    change = math.hypot(*(told["change_norm"] for told in compared))
+    return change / base if base else None
 
 
 # One tensor -------------------------------------------------------------------------------------

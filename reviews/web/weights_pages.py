@@ -18,6 +18,7 @@ from hub.http.authentication import actor_of
 from hub.http.pages import frame, repository_page
 from hub.models import Repository
 from hub.policies import require_files
+from hub.rendering import render_markdown
 from reviews.actions.weight_merges import choice_of, common_base, start_weight_merge
 from reviews.actions.weights import (
     comment_on_tensor,
@@ -29,9 +30,9 @@ from reviews.actions.weights import (
 )
 from reviews.actions.weights_said import METHODS_SAID, merge_sentence
 from reviews.changes import change_of
-from reviews.models import Discussion, WeightMerge
+from reviews.models import Discussion, TimelineEvent, TimelineKind, WeightMerge
 from reviews.policies import get_pull_request, may_push, require_commenter
-from reviews.web.context import TimelineRow, timeline_rows
+from reviews.web.context import TimelineRow
 from reviews.web.weights import shown_comparison
 
 
@@ -78,11 +79,23 @@ def merge_context(repository: Repository, change: Change, request: HttpRequest) 
 
 def tensor_comments(repository: Repository, number: int) -> list[TimelineRow]:
     """What was said about tensors, in order."""
-    row = get_pull_request(repository, number)
+    events = TimelineEvent.objects.filter(
+        discussion__repository=repository,
+        discussion__number=number,
+        kind=TimelineKind.COMMENT,
+        data__about__tensor__isnull=False,
+        comment__hidden_at=None,
+    )
     return [
-        line
-        for line in timeline_rows(row)
-        if line.html and "tensor" in (line.data.get("about") or {})
+        TimelineRow(
+            pk=event.pk,
+            kind=event.kind,
+            actor=event.actor.username if event.actor else "ghost",
+            at=event.created_at,
+            html=render_markdown(event.comment.body),
+            data=event.data,
+        )
+        for event in events.select_related("actor", "comment")
     ]
 
 

@@ -16,8 +16,9 @@ from reviews.weights.families import Expected, expected_tensors, knows_heads, ne
 from reviews.weights.tensors import Tensor
 from reviews.weights.ties import embedding_names, is_tied, says_tied
 
-# Facts that the checks tell but that stop nothing.
-NOT_BLOCKING = frozenset({"config_not_checked"})
+# What could not be looked at is told and stops nothing here: whether weights that nobody reads may
+# be merged is for people and for the gate to say.
+NOT_BLOCKING = frozenset({"config_not_checked", "not_readable", "adapter_not_supported"})
 _DTYPES = {
     "float32": "F32", "float16": "F16", "bfloat16": "BF16", "float64": "F64",
     "float8_e4m3fn": "F8_E4M3", "float8_e5m2": "F8_E5M2",

@@ -17,9 +17,11 @@ from reviews.actions.weight_merges import choice_of, start_weight_merge
 from reviews.changes import change_of
 from reviews.jobs import weight_merging
 from reviews.jobs.pushes import record_push
+from reviews.jobs.working import due
 from reviews.models import Discussion, WeightMerge, WorkState
 from reviews.weights.merging.recipe_file import parse_recipe
 from tests.factories import actor, make_user
+from tests.races import at_once
 from tests.reviews.factories import make_pull_request
 from tests.reviews.test_weights_comparing import changed, model, tensors  # noqa: F401
 from tests.training.factories import commit
@@ -150,7 +152,7 @@ def test_a_worker_that_died_after_the_move_is_settled_by_the_next(proposal):
     WeightMerge.objects.filter(pk=made.pk).update(
         state=WorkState.RUNNING, result_oid="", lease_until=expired
     )
-    assert weight_merging.due() == [made.pk]
+    assert due(WeightMerge.objects.all()) == [made.pk]
     weight_merging.carry_out(made.pk)
     again = WeightMerge.objects.get(pk=made.pk)
     assert (again.state, again.result_oid) == (WorkState.DONE, made.result_oid)
@@ -176,3 +178,14 @@ def test_the_page_offers_it_and_shows_what_came_of_it(proposal, client):
     assert "Both this and main moved" not in page
     recipe = f"{proposal.repository.get_absolute_url()}/blob/"
     assert recipe in page
+
+
+def test_of_two_who_start_it_at_once_one_does(proposal):
+    choice = choice_of({"method": "linear"})
+
+    def start() -> WeightMerge:
+        return start_weight_merge(proposal, actor(proposal.author), choice)
+
+    started = at_once(*[start] * 4)
+    assert sum(isinstance(each, WeightMerge) for each in started) == 1
+    assert WeightMerge.objects.count() == 1

@@ -13,10 +13,12 @@ from safetensors.numpy import load_file, save
 from hub.gitstore import AddFile
 from hub.models import Repository
 from reviews.actions.weights import request_comparison, retry_comparison, side_at
-from reviews.jobs import comparing
+from reviews.jobs import comparing, working
+from reviews.jobs.working import due
 from reviews.models import TensorComparison, WeightsComparison, WorkState
 from reviews.models.work import ATTEMPTS
 from tests.factories import make_repository
+from tests.races import at_once
 from tests.training.factories import TINY, commit, large
 
 pytestmark = pytest.mark.usefixtures("transactional_db")
@@ -130,22 +132,22 @@ def test_a_worker_that_dies_leaves_its_claim_to_the_next(model, monkeypatch):
     row = request_comparison(side_at(model, base), side_at(model, oid))
     claimed = WeightsComparison.objects.claim(row.pk)
     assert claimed is not None and WeightsComparison.objects.claim(row.pk) is None
-    assert comparing.due() == []
+    assert due(WeightsComparison.objects.all()) == []
     expired = timezone.now() - timedelta(seconds=1)
     WeightsComparison.objects.filter(pk=row.pk).update(lease_until=expired)
-    assert comparing.due() == [row.pk]
+    assert due(WeightsComparison.objects.all()) == [row.pk]
     comparing.carry_out(row.pk)
     row.refresh_from_db()
     assert row.state == WorkState.DONE
     # The first worker wakes up and finds that it has lost.
     assert not WeightsComparison.objects.held(claimed).update(structure=[])
-    assert comparing.due() == []
+    assert due(WeightsComparison.objects.all()) == []
 
 
 def test_the_work_ends_when_the_claim_is_lost(model, monkeypatch):
     base, oid = model.store().resolve("main"), changed(model, rank_four)
     row = request_comparison(side_at(model, base), side_at(model, oid))
-    monkeypatch.setattr(comparing, "TOLD_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(working, "TOLD_EVERY_SECONDS", 0.0)
     real = comparing.diff
 
     def stolen(*args, **more):
@@ -166,7 +168,7 @@ def test_weights_that_kill_every_worker_are_given_up_and_can_be_tried_again(mode
     for _attempt in range(ATTEMPTS):
         assert WeightsComparison.objects.claim(row.pk) is not None
         WeightsComparison.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
-    assert comparing.due() == []
+    assert due(WeightsComparison.objects.all()) == []
     row.refresh_from_db()
     assert (row.state, row.error["code"]) == (WorkState.FAILED, "workers_died")
     assert retry_comparison(*sides).state == WorkState.WAITING
@@ -183,4 +185,39 @@ def test_bytes_that_are_gone_are_said(model):
     path.unlink()
     comparing.carry_out(row.pk)
     row.refresh_from_db()
-    assert (row.state, row.error["code"]) == (WorkState.FAILED, "not_to_be_read")
+    assert (row.state, row.error["code"]) == (WorkState.FAILED, "refused")
+
+
+def test_of_two_workers_at_once_one_has_the_work(model):
+    base, oid = model.store().resolve("main"), changed(model, rank_four)
+    row = request_comparison(side_at(model, base), side_at(model, oid))
+    claims = at_once(*[lambda: WeightsComparison.objects.claim(row.pk)] * 4)
+    assert sum(claim is not None for claim in claims) == 1
+
+
+def test_asked_twice_at_once_there_is_one_comparison(model):
+    base, oid = model.store().resolve("main"), changed(model, rank_four)
+    sides = side_at(model, base), side_at(model, oid)
+    found = at_once(*[lambda: request_comparison(*sides).pk] * 4)
+    assert len(set(found)) == 1 == WeightsComparison.objects.count()
+
+
+def test_what_cannot_be_read_is_told_and_stops_nothing_here(model):
+    """Whether weights that nobody reads may be merged is for the gate to say."""
+    base = model.store().resolve("main")
+    settings = {"peft_type": "LORA", "r": 2, "lora_alpha": 2, "use_dora": True}
+    factors = {
+        f"base_model.model.model.layers.1.self_attn.q_proj.lora_{side}.weight": np.ones(shape)
+        for side, shape in (("A", (2, 192)), ("B", (192, 2)))
+    }
+    files = [
+        AddFile("pytorch_model.bin", b"never opened"),
+        AddFile("adapter_config.json", json.dumps(settings).encode()),
+        large(model, "adapter_model.safetensors", save(factors)),
+    ]
+    row = compared(model, base, commit(model, files))
+    assert row.error == {}
+    assert {(each["code"], each["blocks"]) for each in row.problems} == {
+        ("not_readable", False),
+        ("adapter_not_supported", False),
+    }

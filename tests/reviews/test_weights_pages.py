@@ -5,16 +5,21 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from django.test import Client
+from safetensors.numpy import save
 
-from hub.models import Access, Repository
+from hub.errors import ConflictError
+from hub.models import Access, Kind, Repository
+from reviews.actions.merging import merge_pull_request
 from reviews.actions.requirements import checklist
 from reviews.actions.weights import request_comparison, sides_of
 from reviews.changes import change_of
 from reviews.jobs.comparing import carry_out
+from reviews.jobs.working import due
 from reviews.models import Discussion, WeightsComparison
-from tests.factories import make_member
+from tests.factories import actor, make_member, make_repository
 from tests.reviews.factories import make_pull_request
 from tests.reviews.test_weights_comparing import EDITED, changed, model, rank_four  # noqa: F401
+from tests.training.factories import commit, large
 
 pytestmark = pytest.mark.usefixtures("transactional_db")
 
@@ -131,3 +136,33 @@ def test_any_two_revisions_can_be_compared(model, client: Client):  # noqa: F811
     assert answer["state"] == "done" and answer["tensor"]["spectrum"]["rank"] == 4
     same = client.get(f"{url}?base={base}&candidate={base}").content.decode()
     assert "The weights of both are the same" in same
+
+
+def test_pickles_beside_the_weights_are_told_and_do_not_stop_a_merge(model, client: Client):  # noqa: F811
+    row = make_pull_request(model, files={"pytorch_model.bin": b"never opened"})
+    compare(row)
+    assert line(row)[0] == "met"
+    page = client.get(f"{row.get_absolute_url()}/weights").content.decode()
+    assert "pytorch_model.bin can run code when it is opened" in page
+    assert "This must not be merged" not in page
+
+
+def test_files_of_a_data_set_are_no_weights():
+    data = make_repository(kind=Kind.DATASET)
+    row = make_pull_request(data, files={"frames.bin": b"x", "table.pt": b"x"})
+    assert [each.key for each in checklist(row).lines if each.key == "weights"] == []
+
+
+def test_a_target_that_moved_its_weights_is_read_anew_when_somebody_merges(model):  # noqa: F811
+    commit(model, [large(model, "more/model.safetensors", save({"w": np.ones(4, np.float32)}))])
+    row = proposed(model, rank_four)
+    compare(row)
+    other = save({"w": np.zeros(4, np.float32)})
+    commit(model, [large(model, "more/model.safetensors", other)])
+    owner = make_member(model.namespace, access=Access.ADMIN)
+    model.access = Access.ADMIN
+    with pytest.raises(ConflictError, match="Being read"):
+        merge_pull_request(row, actor(owner))
+    for pk in due(WeightsComparison.objects.all()):
+        carry_out(pk)
+    assert merge_pull_request(row, actor(owner))

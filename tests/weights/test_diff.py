@@ -16,6 +16,7 @@ from reviews.weights.pairing import TensorPair, pair_tensors
 from reviews.weights.summary import summarise
 from tests.weights.stored import stored
 from tests.weights.test_summary import MODEL
+from training.runner.smollm2 import make_model
 
 
 def base_files():
@@ -79,9 +80,8 @@ def test_equal_tensors_are_not_read():
 @pytest.mark.real_model
 def test_a_real_model_with_one_head_scaled_in_bf16(tmp_path):
     """SmolLM2-135M: the page names the head; all other 271 tensors are equal."""
-    folder = cache_folder() / "smollm2-135m-instruct"
-    if not (folder / "model.safetensors").exists():
-        pytest.skip("the base model is not kept here")
+    cache = cache_folder()
+    folder = make_model(cache / "smollm2-135m-instruct", cache=cache / "wheels")
     files = {path.name: path for path in folder.iterdir()}
     name = "model.layers.11.self_attn.q_proj.weight"
     data = bytearray((folder / "model.safetensors").read_bytes())

