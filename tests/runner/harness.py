@@ -65,11 +65,13 @@ def write_task(
     (folder / f"{name}.yaml").write_text(json.dumps(task, ensure_ascii=False))
 
 
-def command(folder: Path, model: Path, tasks: list[str], *, batch_size: int = 8) -> list[str]:
-    """The command that answers the tasks in `folder` on one model, in float32 on the CPU."""
+def command(
+    folder: Path, model: Path, tasks: list[str], *, batch_size: int = 8, dtype: str = "float32"
+) -> list[str]:
+    """The command that answers the tasks in `folder` on one model, on the CPU."""
     return [
         *(sys.executable, "-m", "lm_eval", "run", "--model", "hf", "--device", "cpu"),
-        *("--model_args", f"pretrained={model},dtype=float32", "--tasks", ",".join(tasks)),
+        *("--model_args", f"pretrained={model},dtype={dtype}", "--tasks", ",".join(tasks)),
         *("--include_path", str(folder), "--output_path", str(folder / "out")),
         *("--batch_size", str(batch_size), "--log_samples"),
     ]

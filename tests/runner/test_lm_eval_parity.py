@@ -121,7 +121,7 @@ def ask_us(folder: Path, model: Path, asked: dict[str, Task]) -> dict[str, list[
     return found
 
 
-def require_equal(ours: dict[str, list[Event]], theirs: Answered, tolerance: float) -> None:
+def require_equal(ours: dict[str, list[Event]], theirs: Answered) -> None:
     """Every log-likelihood, every text, and every score."""
     for name, events in ours.items():
         assert len(events) == len(theirs.samples[name])
@@ -129,7 +129,7 @@ def require_equal(ours: dict[str, list[Event]], theirs: Answered, tolerance: flo
             assert [[event["output"]] for event in events] == theirs.outputs(name)
         else:
             for event, wanted in zip(events, theirs.likelihoods(name), strict=True):
-                assert event["loglikelihoods"] == pytest.approx(wanted, abs=tolerance, rel=FLOAT32)
+                assert event["loglikelihoods"] == pytest.approx(wanted, abs=TOLERANCE, rel=FLOAT32)
         if name not in ("english", "plays"):
             assert [event["greedy"] for event in events] == theirs.greedy(name)
         assert scores(events) == pytest.approx(theirs.values(name), rel=1e-6)
@@ -145,12 +145,13 @@ def scores(events: list[Event]) -> dict[str, float]:
 
 
 def compare(
-    folder: Path, model: Path, asked: dict[str, Task], threads: int, tolerance: float = TOLERANCE
+    folder: Path, model: Path, asked: dict[str, Task], threads: int, dtype: str = "float32"
 ) -> None:
+    """Ours in float32 beside the harness in `dtype`."""
     for name, task in asked.items():
         write_task(folder / "harness", name, task.definition, task.rows, task.shots)
-    theirs = ask_harness(folder / "harness", model, list(asked), threads=threads)
-    require_equal(ask_us(folder, model, asked), theirs, tolerance)
+    theirs = ask_harness(folder / "harness", model, list(asked), threads=threads, dtype=dtype)
+    require_equal(ask_us(folder, model, asked), theirs)
 
 
 @pytest.mark.timeout(900)  # on a busy machine its start-up alone takes minutes
@@ -161,9 +162,13 @@ def test_the_tiny_model_gets_the_harness_s_numbers(tmp_path):
 @pytest.mark.real_model
 @pytest.mark.timeout(900)
 def test_a_real_model_gets_the_harness_s_numbers(tmp_path):
+    """The harness answers in float64: in float32 it is itself further off than the tolerance.
+
+    Over 49,152 tokens torch's float32 `log_softmax` on AVX2 is too high by some 3e-6 nats a token,
+    always in one direction; a text of 30 tokens is 1e-4 off, one of 2,000 tokens 2e-2.
+    """
     from demo.files import cache_folder
 
     cache = cache_folder()
     model = make_model(cache / "smollm2-135m-instruct", cache=cache / "wheels")
-    # Thirty layers in float32: on a processor with AVX2 alone one sum of -71 lay 1.08e-4 apart.
-    compare(tmp_path, model, tasks(items=6), threads=2, tolerance=2e-4)
+    compare(tmp_path, model, tasks(items=6), threads=2, dtype="float64")
