@@ -37,7 +37,15 @@ def main() -> int:
     if unknown := set(chosen) - set(GROUPS):
         parser.error(f"{unknown.pop()} is none of {' '.join(GROUPS)}")
     console = Console()
-    found = list(_measured(chosen, console))
+    found: list[Row | Absent] = []
+    try:
+        found.extend(_measured(chosen, console))
+    finally:  # what a fault left behind took minutes to measure
+        _report(found, console)
+    return 0
+
+
+def _report(found: list[Row | Absent], console: Console) -> None:
     rows = [row for row in found if isinstance(row, Row)]
     write(rows, RESULT)
     console.line(f"\n{table(rows)}\n")
@@ -45,7 +53,6 @@ def main() -> int:
         if isinstance(absent, Absent):
             console.line(f"absent: {absent.group} {absent.name}: {absent.reason}")
     console.line(f"{len(rows)} rows in {RESULT}")
-    return 0
 
 
 def _measured(chosen: list[str], console: Console) -> Iterator[Row | Absent]:

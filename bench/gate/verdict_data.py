@@ -38,7 +38,7 @@ def build() -> dict[str, Any]:
 
     submitting.ring = lambda pk: None  # type: ignore[assignment]  # no worker takes it from us
     exam = Act("exam", _questions(), _picks, rule="margin: 0.02")
-    summary = Act("summary", _texts(), _writes, text=_SUMMARY, rule="margin: 2.0")
+    summary = Act("summary", _texts(), _writes, text=_SUMMARY, rule="margin: 0.1")
     namespace = make_organization("verdicts")
     stage = set_stage(exam, summary, namespace=namespace, gate="looks: 1\n", name="large")
     record = stage.play()
