@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from bench.gate import bisect, harness, loop, verdict_page
+from bench.gate import bisect, gate_cost, harness, loop, verdict_page
 from bench.hub import BenchHub
 from bench.rows import Absent, Row
 
@@ -12,6 +12,7 @@ Part = Callable[[BenchHub], Iterator[Row | Absent]]
 PARTS: tuple[Part, ...] = (
     loop.measure,
     harness.measure,
+    gate_cost.measure,
     verdict_page.measure,
     bisect.measure,
 )

@@ -6,13 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from reviews.weights.dtypes import FLOATS, Codes, Floats, decode, encode
-from reviews.weights.histograms import Counts, count_codes, count_octaves, step_of
+from reviews.weights.histograms import Counts, Doubles, count_octaves, sample_codes, step_of
 from reviews.weights.tensors import PIECE, Tensor
-
-Doubles = npt.NDArray[np.float64]
 
 # Squares of these neither overflow nor vanish in float32; longer rows are summed in float64.
 _SAFE = (1e-15, 1e15)
@@ -27,7 +24,7 @@ class Side:
     largest: float
     nan: int
     inf: int
-    counts: Counts
+    shown: Codes  # bf16 codes of some elements
 
 
 @dataclass(frozen=True)
@@ -95,7 +92,7 @@ def sum_piece(base: Tensor, candidate: Tensor, start: int, stop: int) -> Piece:
         if changed == 0:
             return Piece(*place, old_side, old_side, 0, None, is_cast)
         new_side, new = _side(new_codes, new, candidate.dtype, width, step)
-        change = _change(old, new, width, changed, step)
+        change = _change(old, new, width, changed, base.matrix)
         return Piece(*place, old_side, new_side, changed, change, is_cast)
 
 
@@ -128,7 +125,7 @@ def _side(
     codes: Codes | None, values: Floats, dtype: str, width: int, step: int
 ) -> tuple[Side, Floats]:
     """The sums of one side; and its values, zero where they are not finite."""
-    counts = count_codes(codes, values, dtype, step)
+    shown = sample_codes(codes, values, dtype, step)
     largest = _largest(codes, values, dtype)
     nan = inf = 0
     if not np.isfinite(largest):
@@ -136,7 +133,7 @@ def _side(
         values = values.copy()
         values[~np.isfinite(values)] = 0
         largest = float(np.abs(values).max())
-    return Side(_row_squares(values, largest, width), largest, nan, inf, counts), values
+    return Side(_row_squares(values, largest, width), largest, nan, inf, shown), values
 
 
 def _largest(codes: Codes | None, values: Floats, dtype: str) -> float:
@@ -146,15 +143,14 @@ def _largest(codes: Codes | None, values: Floats, dtype: str) -> float:
     return max(float(values.max()), -float(values.min()))
 
 
-def _change(old: Floats, new: Floats, width: int, changed: int, step: int) -> Change:
+def _change(old: Floats, new: Floats, width: int, changed: int, matrix: tuple[int, int]) -> Change:
     change = new - old
     sizes = np.abs(change)
     by_column = sizes.reshape(-1, width).max(axis=0)
     squares = _row_squares(change, float(by_column.max()), width)
     by_row = np.vecdot(sizes.reshape(-1, width), np.ones(width, sizes.dtype)).astype(np.float64)
-    return Change(
-        squares, by_row, by_column.astype(np.float64), count_octaves(sizes, changed, step)
-    )
+    sizes_counted = count_octaves(sizes, changed, matrix)
+    return Change(squares, by_row, by_column.astype(np.float64), sizes_counted)
 
 
 def _row_squares(values: Floats, largest: float, width: int) -> Doubles:

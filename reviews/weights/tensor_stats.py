@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, fields
 from math import sqrt
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
+from reviews.weights.dtypes import Codes
 from reviews.weights.errors import WeightsError
 from reviews.weights.histograms import EXPONENTS, Octaves, Overlay, octaves, overlay, step_of
 from reviews.weights.localised import MOST_COLUMNS, Block, Norms, find_block
@@ -23,6 +24,9 @@ from reviews.weights.top_rows import RowChange, top_rows
 
 # Raised whenever a number or a field means something else: caches drop what has another one.
 VERSION = 1
+
+
+Task: TypeAlias = "tuple[_Sums, Future[Piece] | None]"
 
 
 @dataclass(frozen=True)
@@ -102,15 +106,19 @@ def compare_many(
 ) -> Iterator[TensorStats]:
     """As `compare_tensors` for each pair in order; threads read ahead across pairs."""
     keep_heap()
-    ahead = 4 * threads
-    waiting: deque[tuple[_Sums, Future[Piece] | None]] = deque()
+    done: deque[Future[TensorStats]] = deque()
     with ThreadPoolExecutor(threads) as pool:
-        for task in _tasks(pairs, pool):
-            waiting.append(task)
-            if len(waiting) >= ahead:
-                yield from _collect(*waiting.popleft())
-        while waiting:
-            yield from _collect(*waiting.popleft())
+        for sums, piece in _ahead(_tasks(pairs, pool), 4 * threads):
+            if piece is not None:
+                sums.add(piece.result())
+                continue
+            done.append(pool.submit(sums.finish))
+            while done[0].done() or len(done) > 4 * threads:
+                yield done.popleft().result()
+                if not done:
+                    break
+        for each in done:
+            yield each.result()
 
 
 def _tasks(
@@ -126,11 +134,14 @@ def _tasks(
         yield sums, None
 
 
-def _collect(sums: _Sums, piece: Future[Piece] | None) -> Iterator[TensorStats]:
-    if piece is None:
-        yield sums.finish()
-    else:
-        sums.add(piece.result())
+def _ahead(tasks: Iterable[Task], count: int) -> Iterator[Task]:
+    """`tasks` in their order, so many of which have been started before the first is looked at."""
+    waiting: deque[Task] = deque()
+    for task in tasks:
+        waiting.append(task)
+        if len(waiting) >= count:
+            yield waiting.popleft()
+    yield from waiting
 
 
 class _Sums:
@@ -143,7 +154,7 @@ class _Sums:
         self.sizes = np.zeros(rows)
         self.by_column = np.zeros(columns if columns <= MOST_COLUMNS else 0)
         self.max_change = 0.0
-        self.counts = [np.zeros(1 << 16, dtype=np.int64) for _ in self.tensors]
+        self.shown: tuple[list[Codes], list[Codes]] = [], []
         self.largest = [0.0, 0.0]
         self.not_finite = [[0, 0], [0, 0]]
         self.octaves = np.zeros(EXPONENTS, dtype=np.int64)
@@ -154,7 +165,7 @@ class _Sums:
         self.is_cast = self.is_cast and piece.is_cast
         self.changed += piece.changed
         for at, side in enumerate((piece.base, piece.candidate)):
-            self.counts[at] += side.counts
+            self.shown[at].append(side.shown)
             self.largest[at] = max(self.largest[at], side.largest)
             self.not_finite[at][0] += side.nan
             self.not_finite[at][1] += side.inf
@@ -186,7 +197,7 @@ class _Sums:
             max_change=self.max_change,
             mean_change=float(self.sizes.sum()) / count,
             is_cast=self.is_cast,
-            values=overlay(self.counts[0], self.counts[1], step_of(base.matrix)),
+            values=overlay(*map(_joined, self.shown), step_of(base.matrix)),
             change_octaves=octaves(self.octaves),
             zeroed_rows=int(zeroed.sum()),
             block=find_block(base, candidate, self.rows, self.by_column) if change else None,
@@ -198,6 +209,10 @@ class _Sums:
         counted = tensor.count - nan - inf
         outlier = self.largest[at] / sqrt(squares / counted) if squares else None
         return SideStats(tensor.dtype, sqrt(squares), self.largest[at], outlier, nan, inf)
+
+
+def _joined(shown: list[Codes]) -> Codes:
+    return np.concatenate(shown) if shown else np.empty(0, dtype=np.uint16)
 
 
 def _cosine(old: float, new: float, change: float) -> float | None:
