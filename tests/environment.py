@@ -14,6 +14,8 @@ from pathlib import Path
 
 # Before anything imports numpy: workers of pytest share the cores.
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
+# What one run compiles serves the next one, and the hubs that tests start.
+os.environ["NUMBA_CACHE_DIR"] = str(Path(__file__).parents[1] / ".cache" / "numba")
 
 from hub.supervisor import throwaway_cluster, throwaway_valkey
 

@@ -1,8 +1,8 @@
 """`python -m bench.weights.timed_diff BASE CANDIDATE [cold] [read] [spectra]`: one diff, timed.
 
 With `cold` the files are dropped from memory before; with `read` they are only read; `spectra` are
-taken on top. Prints JSON: seconds (headers included, Python's start left out), peak_mb, and the
-norm of each tensor's change.
+taken on top. Prints JSON: seconds (headers included; what a worker does once, starting Python and
+loading what is compiled, left out), peak_mb, and the norm of each tensor's change.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from bench.weights.checkpoints import write_pair
 from reviews.weights.checkpoint import open_checkpoint
 from reviews.weights.diff import diff, with_spectrum
 from reviews.weights.pairing import TensorPair
@@ -24,6 +26,8 @@ READ = 1 << 23
 def main() -> None:
     base, candidate, *options = sys.argv[1:]
     paths = Path(base), Path(candidate)
+    with TemporaryDirectory() as folder:
+        compared(write_pair(Path(folder) / "pair", {"any.weight": (2, 2)}), spectra=False)
     if "cold" in options:
         forget(paths)
     began = time.perf_counter()

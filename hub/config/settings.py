@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -53,6 +54,8 @@ OBJECTS_DIR = Path(
 )
 SPOOL_DIR = DATA_DIR / "spool"
 RUNS_DIR = DATA_DIR / "runs"
+# Beside the code, where numba would keep what it compiled, there may be no right to write.
+os.environ.setdefault("NUMBA_CACHE_DIR", str(DATA_DIR / "compiled"))
 FREE_DISK_RESERVE_BYTES = env.int("FREE_DISK_RESERVE_BYTES", default=2 * GIB)
 # `nginx` spools uploads and sends files; `none` means the application server does both itself.
 FRONT = env.str("FRONT", default="none")

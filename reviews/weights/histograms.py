@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reviews.weights.dtypes import Codes, Floats, decode
-
 Counts = npt.NDArray[np.int64]
 Doubles = npt.NDArray[np.float64]
+Bf16Codes = npt.NDArray[np.uint16]
 
 BINS = 64
 # Values further out than this many standard deviations are counted, but do not widen the axis.
@@ -63,15 +62,18 @@ class Octaves:
         return cls(told["first"], tuple(told["counts"]))
 
 
-def sample_codes(codes: Codes | None, values: Floats, dtype: str, step: int) -> Codes:
-    """The bf16 codes of every `step`-th element.
+def sample_codes(bits: npt.NDArray[Any], matrix: tuple[int, int]) -> Bf16Codes:
+    """The bf16 codes of some elements, given the bits of bf16, float32 or float64.
 
-    Exact of BF16; of other dtypes the upper 16 bits of float32 are taken, so that a value lands at
-    most 2^-7 of itself nearer to zero: less than a bin's width.
+    Exact of bf16; of others the upper 16 bits of float32 are taken, so that a value lands at most
+    2^-7 of itself nearer to zero: less than a bin's width.
     """
-    if codes is None or dtype != "BF16":
-        codes = values.astype(np.float32, copy=False).view(np.uint16)[1::2]
-    return codes[::step].copy()
+    some = bits[:: step_of(matrix)]
+    if bits.dtype.itemsize == 2:
+        return some.copy()
+    with np.errstate(over="ignore"):
+        values = some.view(f"f{bits.dtype.itemsize}").astype(np.float32)
+    return (values.view(np.uint32) >> 16).astype(np.uint16)
 
 
 def step_of(matrix: tuple[int, int]) -> int:
@@ -88,28 +90,29 @@ def _turning(step: int, columns: int) -> int:
     return step
 
 
-def count_octaves(magnitudes: Floats, changed: int, matrix: tuple[int, int]) -> Counts:
-    """How often each binary exponent occurs among numbers >= 0, [EXPONENTS]; zeros come first.
-
-    Some of the elements stand for all, RARE of those that changed at least.
-    """
-    step = _turning(min(step_of(matrix), changed // RARE), matrix[1])
-    bits = magnitudes[::step].astype(np.float32).view(np.int32)
-    return step * np.bincount(bits >> 23, minlength=EXPONENTS)
+def octave_step(matrix: tuple[int, int], changed: int) -> int:
+    """How many changes stand for one in a piece, so that RARE of them at least are counted."""
+    return _turning(min(step_of(matrix), changed // RARE), matrix[1])
 
 
-def overlay(base: Codes, candidate: Codes, step: int) -> Overlay | None:
+def overlay(base: Bf16Codes, candidate: Bf16Codes, step: int) -> Overlay | None:
     """One axis for both sides' `sample_codes`; None where nothing finite is there."""
-    sides = [_finite(codes) for codes in (base, candidate)]
-    ends = [_ends(values) for values in sides if len(values)]
+    from reviews.weights import sums
+
+    both = base, candidate
+    spreads = [sums.spread(codes) for codes in both]
+    ends = [_ends(*spread) for count, *spread in spreads if count]
     if not ends:
         return None
     low, high = min(end[0] for end in ends), max(end[1] for end in ends)
     if low == high:
         low, high = low - (abs(low) or 1.0) / 2, high + (abs(high) or 1.0) / 2
-    binned = [_bins(values, low, high) for values in sides]
-    beyond = [len(values) - sum(found) for values, found in zip(sides, binned, strict=True)]
-    return Overlay(low, high, binned[0], binned[1], (beyond[0], beyond[1]), step)
+    binned = np.zeros((2, BINS), dtype=np.int64)
+    for codes, bins in zip(both, binned, strict=True):
+        sums.count_bins(codes, low, high, bins)
+    beyond = [spread[0] - int(bins.sum()) for spread, bins in zip(spreads, binned, strict=True)]
+    shown = [tuple(bins.tolist()) for bins in binned]
+    return Overlay(low, high, shown[0], shown[1], (beyond[0], beyond[1]), step)
 
 
 def octaves(counts: Counts) -> Octaves | None:
@@ -121,18 +124,6 @@ def octaves(counts: Counts) -> Octaves | None:
     return Octaves(first - _BIAS, tuple(counts[first : last + 1].tolist()))
 
 
-def _finite(codes: Codes) -> Doubles:
-    """The finite values among bf16 codes."""
-    finite = codes[(codes.view(np.uint16) & 0x7F80) != 0x7F80]
-    return decode(finite, "BF16").astype(np.float64)
-
-
-def _ends(values: Doubles) -> tuple[float, float]:
-    mean, reach = float(values.mean()), WIDEST * float(values.std())
-    return max(float(values.min()), mean - reach), min(float(values.max()), mean + reach)
-
-
-def _bins(values: Doubles, low: float, high: float) -> tuple[int, ...]:
-    inside = values[(values >= low) & (values <= high)]
-    places = ((inside - low) * (BINS / (high - low))).astype(np.int64)
-    return tuple(np.bincount(np.minimum(places, BINS - 1), minlength=BINS).tolist())
+def _ends(mean: float, deviation: float, low: float, high: float) -> tuple[float, float]:
+    reach = WIDEST * deviation
+    return max(low, mean - reach), min(high, mean + reach)

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from reviews.weights.dtypes import FLOATS, Codes, Floats, decode, encode
-from reviews.weights.histograms import Counts, Doubles, count_octaves, sample_codes, step_of
+from reviews.weights.histograms import (
+    EXPONENTS,
+    Bf16Codes,
+    Counts,
+    Doubles,
+    octave_step,
+    sample_codes,
+)
 from reviews.weights.tensors import PIECE, Tensor
 
-# Squares of these neither overflow nor vanish in float32; longer rows are summed in float64.
-_SAFE = (1e-15, 1e15)
-_LONG_ROW = 1 << 14
+if TYPE_CHECKING:
+    from reviews.weights.sums import Bits
 
 
 @dataclass(frozen=True)
@@ -24,7 +32,7 @@ class Side:
     largest: float
     nan: int
     inf: int
-    shown: Codes  # bf16 codes of some elements
+    shown: Bf16Codes  # of some elements
 
 
 @dataclass(frozen=True)
@@ -53,6 +61,36 @@ class Change:
     octaves: Counts
 
 
+@dataclass(frozen=True)
+class _Part:
+    """One tensor's elements; of bf16, which is summed as it lies, without their values."""
+
+    codes: Codes | None
+    decoded: Floats | None
+
+    @property
+    def values(self) -> Floats:
+        if self.decoded is None:
+            return decode(np.asarray(self.codes), "BF16")
+        return self.decoded
+
+    @property
+    def bits(self) -> Bits:
+        if self.decoded is None:
+            return np.asarray(self.codes).view(np.uint16)
+        return _bits(self.decoded)
+
+
+@dataclass(frozen=True)
+class _Finite:
+    """A part with zeros for what is not finite, and what has been left out."""
+
+    bits: Bits
+    largest: float
+    nan: int = 0
+    inf: int = 0
+
+
 def bounds(matrix: tuple[int, int]) -> Iterator[tuple[int, int]]:
     """Pieces of whole rows; rows that are longer than a piece are cut."""
     rows, columns = matrix
@@ -79,83 +117,82 @@ def keep_heap() -> None:
 
 def sum_piece(base: Tensor, candidate: Tensor, start: int, stop: int) -> Piece:
     """What elements `start` up to `stop` of two tensors of one shape sum up to."""
-    columns = base.matrix[1]
-    width, step = min(columns, stop - start), step_of(base.matrix)
+    # Compiled code needs half a second to be imported: only where something is compared.
+    from reviews.weights import sums
+
+    rows, columns = base.matrix
+    width = min(columns, stop - start)
+    old, new = _part(base, start, stop), _part(candidate, start, stop)
+    one_dtype = base.dtype == candidate.dtype
     with np.errstate(all="ignore"):
-        old_codes, old = read(base, start, stop)
-        new_codes, new = read(candidate, start, stop)
-        one_dtype = base.dtype == candidate.dtype
-        is_cast = not one_dtype and _is_cast(old, new_codes, candidate.dtype)
-        changed = _count_changed(old_codes, new_codes, old, new, one_dtype)
-        old_side, old = _side(old_codes, old, base.dtype, width, step)
-        place = start // columns, start % columns
-        if changed == 0:
-            return Piece(*place, old_side, old_side, 0, None, is_cast)
-        new_side, new = _side(new_codes, new, candidate.dtype, width, step)
-        change = _change(old, new, width, changed, base.matrix)
-        return Piece(*place, old_side, new_side, changed, change, is_cast)
+        changed = _count_changed(old, new, one_dtype)
+        is_cast = not one_dtype and _is_cast(old, new, candidate.dtype)
+        finite = _finite(old), _finite(new)
+    pair = finite[0].bits, finite[1].bits
+    by_row, by_column = np.zeros(((stop - start) // width, 4)), np.zeros(width)
+    sums.row_sums(*pair, by_row, by_column)
+    change = None
+    if changed:
+        octaves = np.zeros(EXPONENTS, dtype=np.int64)
+        sums.count_octaves(*pair, octave_step((rows, columns), changed), octaves)
+        change = Change(by_row[:, 2], by_row[:, 3], by_column, octaves)
+    sides = [
+        Side(by_row[:, at], each.largest, each.nan, each.inf, sample_codes(part, base.matrix))
+        for at, (each, part) in enumerate(zip(finite, (old.bits, new.bits), strict=True))
+    ]
+    row, column = start // columns, start % columns
+    return Piece(row, column, sides[0], sides[1], changed, change, is_cast)
 
 
 def read(tensor: Tensor, start: int, stop: int) -> tuple[Codes | None, Floats]:
     """Codes where the tensor has them, and values."""
+    part = _part(tensor, start, stop)
+    return part.codes, part.values
+
+
+def _part(tensor: Tensor, start: int, stop: int) -> _Part:
     if not tensor.has_codes:
-        return None, tensor.values(start, stop)
+        return _Part(None, tensor.values(start, stop))
     codes = tensor.codes(start, stop)
-    return codes, decode(codes, tensor.dtype)
+    return _Part(codes, None if tensor.dtype == "BF16" else decode(codes, tensor.dtype))
 
 
-def _count_changed(
-    old_codes: Codes | None, new_codes: Codes | None, old: Floats, new: Floats, one_dtype: bool
-) -> int:
+def _bits(values: npt.NDArray[Any]) -> Bits:
+    """The bits of elements as unsigned integers."""
+    found: Bits = np.ascontiguousarray(values).view(f"u{values.dtype.itemsize}")
+    return found
+
+
+def _count_changed(old: _Part, new: _Part, one_dtype: bool) -> int:
     """Elements whose bits differ; across dtypes and without codes, whose values differ."""
-    if old_codes is None or new_codes is None or not one_dtype:
-        return int(np.count_nonzero((old != new) & ~(np.isnan(old) & np.isnan(new))))
-    bits = f"u{old_codes.dtype.itemsize}"
-    return int(np.count_nonzero(old_codes.view(bits) != new_codes.view(bits)))
+    if old.codes is not None and new.codes is not None and one_dtype:
+        return int(np.count_nonzero(_bits(old.codes) != _bits(new.codes)))
+    before, after = old.values, new.values
+    return int(np.count_nonzero((before != after) & ~(np.isnan(before) & np.isnan(after))))
 
 
-def _is_cast(old: Floats, new_codes: Codes | None, dtype: str) -> bool:
-    if new_codes is None or dtype not in FLOATS:
+def _is_cast(old: _Part, new: _Part, dtype: str) -> bool:
+    if new.codes is None or dtype not in FLOATS:
         return False
-    bits = f"u{new_codes.dtype.itemsize}"
-    return np.array_equal(encode(old, dtype).view(bits), new_codes.view(bits))
+    return np.array_equal(_bits(encode(old.values, dtype)), _bits(new.codes))
 
 
-def _side(
-    codes: Codes | None, values: Floats, dtype: str, width: int, step: int
-) -> tuple[Side, Floats]:
-    """The sums of one side; and its values, zero where they are not finite."""
-    shown = sample_codes(codes, values, dtype, step)
-    largest = _largest(codes, values, dtype)
-    nan = inf = 0
-    if not np.isfinite(largest):
-        nan, inf = int(np.isnan(values).sum()), int(np.isinf(values).sum())
-        values = values.copy()
-        values[~np.isfinite(values)] = 0
-        largest = float(np.abs(values).max())
-    return Side(_row_squares(values, largest, width), largest, nan, inf, shown), values
+def _finite(part: _Part) -> _Finite:
+    from reviews.weights import sums
+
+    bits = part.bits
+    largest = _number(sums.largest(bits), bits)
+    if np.isfinite(largest):
+        return _Finite(bits, largest)
+    values = part.values.copy()
+    nan, inf = int(np.isnan(values).sum()), int(np.isinf(values).sum())
+    values[~np.isfinite(values)] = 0
+    return _Finite(_bits(values), float(np.abs(values).max()), nan, inf)
 
 
-def _largest(codes: Codes | None, values: Floats, dtype: str) -> float:
-    """The largest magnitude; NaN or infinite where such an element is."""
-    if codes is not None and dtype == "BF16":
-        return float(decode((codes.view(np.uint16) & 0x7FFF).max(keepdims=True), dtype)[0])
-    return max(float(values.max()), -float(values.min()))
-
-
-def _change(old: Floats, new: Floats, width: int, changed: int, matrix: tuple[int, int]) -> Change:
-    change = new - old
-    sizes = np.abs(change)
-    by_column = sizes.reshape(-1, width).max(axis=0)
-    squares = _row_squares(change, float(by_column.max()), width)
-    by_row = np.vecdot(sizes.reshape(-1, width), np.ones(width, sizes.dtype)).astype(np.float64)
-    sizes_counted = count_octaves(sizes, changed, matrix)
-    return Change(squares, by_row, by_column.astype(np.float64), sizes_counted)
-
-
-def _row_squares(values: Floats, largest: float, width: int) -> Doubles:
-    """Sums of squares by row: float32 within a row where that is exact enough, else float64."""
-    if not _SAFE[0] < largest < _SAFE[1] or width > _LONG_ROW:
-        values = values.astype(np.float64)
-    rows = values.reshape(-1, width)
-    return np.vecdot(rows, rows).astype(np.float64)
+def _number(bits: int, like: Bits) -> float:
+    """The number that bits stand for where such are kept."""
+    one = np.array([bits], dtype=like.dtype)
+    if like.dtype.itemsize == 2:
+        return float(decode(one, "BF16")[0])
+    return float(one.view(f"f{like.dtype.itemsize}")[0])

@@ -14,9 +14,16 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from reviews.weights.dtypes import Codes
 from reviews.weights.errors import WeightsError
-from reviews.weights.histograms import EXPONENTS, Octaves, Overlay, octaves, overlay, step_of
+from reviews.weights.histograms import (
+    EXPONENTS,
+    Bf16Codes,
+    Octaves,
+    Overlay,
+    octaves,
+    overlay,
+    step_of,
+)
 from reviews.weights.localised import MOST_COLUMNS, Block, Norms, find_block
 from reviews.weights.pieces import Piece, bounds, keep_heap, sum_piece
 from reviews.weights.tensors import Tensor
@@ -154,7 +161,7 @@ class _Sums:
         self.sizes = np.zeros(rows)
         self.by_column = np.zeros(columns if columns <= MOST_COLUMNS else 0)
         self.max_change = 0.0
-        self.shown: tuple[list[Codes], list[Codes]] = [], []
+        self.shown: tuple[list[Bf16Codes], list[Bf16Codes]] = [], []
         self.largest = [0.0, 0.0]
         self.not_finite = [[0, 0], [0, 0]]
         self.octaves = np.zeros(EXPONENTS, dtype=np.int64)
@@ -197,7 +204,7 @@ class _Sums:
             max_change=self.max_change,
             mean_change=float(self.sizes.sum()) / count,
             is_cast=self.is_cast,
-            values=overlay(*map(_joined, self.shown), step_of(base.matrix)),
+            values=overlay(_joined(self.shown[0]), _joined(self.shown[1]), step_of(base.matrix)),
             change_octaves=octaves(self.octaves),
             zeroed_rows=int(zeroed.sum()),
             block=find_block(base, candidate, self.rows, self.by_column) if change else None,
@@ -211,7 +218,7 @@ class _Sums:
         return SideStats(tensor.dtype, sqrt(squares), self.largest[at], outlier, nan, inf)
 
 
-def _joined(shown: list[Codes]) -> Codes:
+def _joined(shown: list[Bf16Codes]) -> Bf16Codes:
     return np.concatenate(shown) if shown else np.empty(0, dtype=np.uint16)
 
 
