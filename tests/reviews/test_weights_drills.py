@@ -64,8 +64,7 @@ def weights(seed: int) -> bytes:
     """All that `seed` 0 has, and a change of low rank in every tensor for the others."""
     held = {}
     for number in range(TENSORS):
-        one = np.random.default_rng(number)
-        base = one.normal(size=(SIZE, SIZE))
+        base = np.random.default_rng(number).normal(size=(SIZE, SIZE)).astype(np.float32)
         step = np.random.default_rng([seed, number])
         left, right = step.normal(size=(SIZE, RANK)), step.normal(size=(RANK, SIZE))
         held[f"w{number}"] = (base + 0.01 * bool(seed) * left @ right).astype(np.float32)

@@ -212,7 +212,7 @@ class Known:
     @cached_property
     def _evaluations(self) -> list[Evaluation]:
         rows = Evaluation.objects.verified().filter(repository=self.repository.pk)
-        rows = rows.select_related("benchmark")
+        rows = rows.select_related("benchmark").defer("benchmark__spec")
         return list(rows.order_by("-pk")[:EVALUATIONS_LOOKED_AT])
 
     @cached_property
