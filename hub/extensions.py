@@ -140,6 +140,9 @@ class Registries:
     # (repository, number, by, text): say something there, within the caller's transaction
     commenter: Callable[[Any, int, Any, str], None] = lambda repository, number, by, text: None
 
+    # (repository, number, before, after): where a machine said exactly `before`, it says `after`
+    comment_rewriter: Callable[[Any, int, str, str], None] = lambda repository, number, a, b: None
+
     # (user, visible repositories) -> how many discussions and pull requests they opened there
     count_discussions: Callable[[Any, Any], int] = lambda user, repositories: 0
     # (repository, deep) -> what is wrong with a feature's own rows of it

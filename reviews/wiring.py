@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from hub import events
@@ -18,7 +18,7 @@ from reviews.actions.weights import request_comparison, sides_of
 from reviews.actions.weights_checks import weights_requirement
 from reviews.changes import change_of
 from reviews.jobs.pushes import record_push
-from reviews.models import Discussion, DiscussionStatus
+from reviews.models import Comment, Discussion, DiscussionStatus
 from reviews.policies import may_push
 from reviews.web.weights_pages import TAB
 
@@ -33,6 +33,7 @@ def connect() -> None:
     registries.open_pull_requests = open_pull_requests
     registries.merged_by = merged_by
     registries.commenter = say
+    registries.comment_rewriter = say_instead
     registries.count_discussions = count_discussions
     registries.integrity_checks.append(merged_stand)
     registries.repository_tabs.append(community_tab)
@@ -84,6 +85,16 @@ def say(repository: Repository, number: int, by: User, text: str) -> None:
         return
     row.repository = repository
     add_comment(row, Actor(by), text)
+
+
+def say_instead(repository: Repository, number: int, before: str, after: str) -> None:
+    """Put `after` where a comment is, or once was, exactly `before`."""
+    place = {"event__discussion__repository": repository, "event__discussion__number": number}
+    said = Q(body=before) | Q(history__contains=[before])
+    for row in Comment.objects.select_for_update(of=("self",)).filter(said, **place):
+        row.body = after if row.body == before else row.body
+        row.history = [after if each == before else each for each in row.history]
+        row.save(update_fields=["body", "history"])
 
 
 def merged_stand(repository: Repository, deep: bool) -> Iterable[Finding]:

@@ -15,7 +15,7 @@ from training.actions.evaluating import evaluate_proposed, name_merged
 from training.actions.gates import weigh_proposed
 from training.actions.scores import merge_files
 from training.actions.standing import requirements, verdict
-from training.jobs.disclosure import hide_by_rule
+from training.jobs.hiding import hide_by_rule
 from training.models import Run
 from training.web.benchmarks_tab import benchmarks_tab
 from training.web.blind import BLIND_TAB

@@ -56,6 +56,7 @@ SPOOL_DIR = DATA_DIR / "spool"
 RUNS_DIR = DATA_DIR / "runs"
 # Beside the code, where numba would keep what it compiled, there may be no right to write.
 os.environ.setdefault("NUMBA_CACHE_DIR", str(DATA_DIR / "compiled"))
+WORK_DIR = DATA_DIR / "work"  # what a worker writes before it is kept; nothing is missed
 FREE_DISK_RESERVE_BYTES = env.int("FREE_DISK_RESERVE_BYTES", default=2 * GIB)
 # `nginx` spools uploads and sends files; `none` means the application server does both itself.
 FRONT = env.str("FRONT", default="none")
@@ -225,6 +226,8 @@ CARD_LIMIT_BYTES = MIB
 # Files above this come in parts, from clients that can.
 MULTIPART_ABOVE_BYTES = env.int("MULTIPART_ABOVE_BYTES", default=5 * GIB)
 MULTIPART_PART_BYTES = env.int("MULTIPART_PART_BYTES", default=512 * MIB)
+# Comparisons of weights that one person asked for and no worker has finished.
+WEIGHTS_COMPARISONS_LIMIT = env.int("WEIGHTS_COMPARISONS_LIMIT", default=5)
 MULTIPART_UPLOADS_LIMIT = env.int("MULTIPART_UPLOADS_LIMIT", default=20)  # unfinished, a person
 # An upload of hours needs addresses that last: each use asks again whether its person may.
 MULTIPART_LIFETIME = timedelta(hours=env.int("MULTIPART_LIFETIME_HOURS", default=24))

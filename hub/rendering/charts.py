@@ -145,18 +145,20 @@ class Dot:
 
 @dataclass(frozen=True)
 class Versions:
-    """`band` and `path` are point lists in a box of 100 by `height`."""
+    """`band` and `path` are point lists in a box of 100 by `height`; `ideal` is the height of the
+    score that would be best, where it is neither the highest nor the lowest."""
 
     ticks: list[Tick]
     dots: list[Dot | None]
     band: str
     path: str
     height: int
+    ideal: float | None = None
 
 
-def versions(scores: Sequence[Score], *, height: int = 170) -> Versions:
-    """The marks of a chart of scores over versions, oldest first."""
-    low, high = _score_domain(scores)
+def versions(scores: Sequence[Score], *, ideal: float | None = None, height: int = 170) -> Versions:
+    """The marks of a chart of scores over versions, oldest first; `ideal` is always on it."""
+    low, high = _score_domain(scores, ideal)
 
     def down(value: float) -> float:
         return round(height * (high - value) / (high - low), 1)
@@ -183,13 +185,13 @@ def versions(scores: Sequence[Score], *, height: int = 170) -> Versions:
         band=" ".join(upper + under),
         path=" ".join(f"{dot.x},{dot.y}" for dot in drawn),
         height=height,
+        ideal=None if ideal is None else down(ideal),
     )
 
 
-def _score_domain(scores: Sequence[Score]) -> tuple[float, float]:
-    known = [
-        value for row in scores for value in (row.score, row.lower, row.upper) if value is not None
-    ]
+def _score_domain(scores: Sequence[Score], ideal: float | None) -> tuple[float, float]:
+    told = [value for row in scores for value in (row.score, row.lower, row.upper)]
+    known = [value for value in [*told, ideal] if value is not None]
     low, high = (min(known), max(known)) if known else (0.0, 1.0)
     pad = 0.08 * (high - low) or max(abs(high) * 0.05, 0.5)
     return low - pad, high + pad

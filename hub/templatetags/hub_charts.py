@@ -72,23 +72,30 @@ def _panel(axis: str, rows: list[Any]) -> dict[str, Any]:
 
 @register.inclusion_tag("components/versions_chart.html")
 def versions_chart(
-    rows: Iterable[Any], title: str = "", unit: str = "", bare: bool = False
+    rows: Iterable[Any],
+    title: str = "",
+    unit: str = "",
+    bare: bool = False,
+    ideal: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The score of every version with its interval, oldest first.
 
     A row has label, score, lower, upper, and may have url. `unit` heads the score column; a
-    `bare` chart has no table behind it, where the page gives a fuller one.
+    `bare` chart has no table behind it, where the page gives a fuller one. `ideal` has the value
+    and the text of the score that the benchmark aims at: a line of its own.
     """
     found = list(rows)
     drawn = charts.versions(
-        [charts.Score(_of(r, "score"), _of(r, "lower"), _of(r, "upper")) for r in found]
+        [charts.Score(_of(r, "score"), _of(r, "lower"), _of(r, "upper")) for r in found],
+        ideal=ideal["value"] if ideal else None,
     )
     names = ("label", "score", "lower", "upper", "url")
     lines = [
         {**{name: _of(row, name) for name in names}, "dot": dot}
         for row, dot in zip(found, drawn.dots, strict=True)
     ]
-    return {"rows": lines, "drawn": drawn, "title": title, "unit": unit, "bare": bare}
+    told = {"title": title, "unit": unit, "bare": bare, "ideal": ideal}
+    return {"rows": lines, "drawn": drawn, **told}
 
 
 @register.inclusion_tag("components/heat_map.html")

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.core.cache import cache
 from django.db import transaction
 
-from hub.errors import NotFoundError
+from hub.errors import NotFoundError, ThrottledError
 from hub.extensions import Change
-from hub.models import Kind, Repository
-from hub.policies import Actor
+from hub.models import Kind, RepoId, Repository, User
+from hub.policies import Actor, get_repository, require_files
 from reviews.actions.timeline import add_comment
 from reviews.changes import change_of
 from reviews.jobs.weight_files import WeightFile, files_digest, weight_files
@@ -24,6 +25,7 @@ from reviews.models import (
 )
 from reviews.models.work import ATTEMPTS
 from reviews.tasks import compare_weights
+from reviews.weights.places import place_of
 from reviews.weights.tensor_stats import VERSION
 
 # Commits and trees are named by content: their files stay the same for ever.
@@ -53,6 +55,20 @@ def side_at(repository: Repository, oid: str) -> Side:
         cache.set(key, kept, _KEPT_SECONDS)
     files = tuple(WeightFile(**each) for each in kept)
     return Side(repository, oid, files, files_digest(files))
+
+
+def side_named(repository: Repository, actor: Actor, name: str) -> Side:
+    """A revision of `repository`, or NAMESPACE/NAME@REVISION: one of another model.
+
+    Raises: RepositoryNotFoundError, GatedRepositoryError: the reader may not see it, or not its
+        files; RevisionNotFoundError.
+    """
+    repo_id, at, revision = name.partition("@")
+    if at and repo_id.count("/") == 1:
+        repository = get_repository(actor, RepoId.parse(Kind.MODEL, repo_id))
+        require_files(actor, repository)
+        name = revision or repository.default_branch
+    return side_at(repository, repository.store().resolve(name))
 
 
 def sides_of(repository: Repository, change: Change) -> tuple[Side, Side] | None:
@@ -87,13 +103,14 @@ def tensor_comparison(row: WeightsComparison, tensor: str) -> TensorComparison |
 
 
 @transaction.atomic
-def request_comparison(base: Side, candidate: Side) -> WeightsComparison:
+def request_comparison(base: Side, candidate: Side, *, by: User | None = None) -> WeightsComparison:
     """The comparison of two sides, given to a worker unless somebody has asked before."""
     row, created = WeightsComparison.objects.get_or_create(
         base_digest=base.digest,
         candidate_digest=candidate.digest,
         version=VERSION,
         defaults={
+            "asked_by": by,
             "base_repository": base.repository,
             "candidate_repository": candidate.repository,
             "base_files": [file.to_json() for file in base.files],
@@ -106,11 +123,19 @@ def request_comparison(base: Side, candidate: Side) -> WeightsComparison:
 
 
 @transaction.atomic
-def retry_comparison(base: Side, candidate: Side) -> WeightsComparison:
-    """Ask again for what failed; the files are read where this caller has them."""
-    row = request_comparison(base, candidate)
+def ask_comparison(base: Side, candidate: Side, *, by: User) -> WeightsComparison:
+    """What somebody asks for, anew where it failed; files are read where this caller has them.
+
+    Raises: ThrottledError: as many as one person may ask for are unfinished.
+    """
+    User.objects.select_for_update(no_key=True).only("pk").get(pk=by.pk)  # one count at a time
+    known = comparison_of(base, candidate)
+    if known is None or known.state == WorkState.FAILED:
+        _require_room(by)
+    row = request_comparison(base, candidate, by=by)
     again = WeightsComparison.objects.filter(pk=row.pk, state=WorkState.FAILED).update(
         state=WorkState.WAITING,
+        asked_by=by,
         error={},
         attempts_left=ATTEMPTS,
         base_repository=base.repository,
@@ -122,6 +147,15 @@ def retry_comparison(base: Side, candidate: Side) -> WeightsComparison:
     return row
 
 
+def _require_room(user: User) -> None:
+    unfinished = WeightsComparison.objects.filter(asked_by=user).unfinished().count()
+    if unfinished >= settings.WEIGHTS_COMPARISONS_LIMIT:
+        raise ThrottledError(
+            f"You have asked for {unfinished} comparisons of weights that are not finished, as "
+            "many as you may: wait for one."
+        )
+
+
 def comment_on_tensor(
     discussion: Discussion, actor: Actor, *, tensor: str, text: str
 ) -> TimelineEvent:
@@ -129,8 +163,26 @@ def comment_on_tensor(
 
     Raises: NotFoundError: neither side of the proposal has such a tensor.
     """
-    sides = sides_of(discussion.repository, change_of(discussion))
-    row = None if sides is None else comparison_of(*sides)
-    if row is None or not any(each["name"] == tensor for each in row.structure):
+    if tensor not in _tensors_of(discussion):
         raise NotFoundError(f"There is no tensor {tensor[:200]} in this pull request.")
     return add_comment(discussion, actor, text, about={"tensor": tensor})
+
+
+def comment_on_layer(
+    discussion: Discussion, actor: Actor, *, layer: str, text: str
+) -> TimelineEvent:
+    """Say something about one layer of a proposal.
+
+    Raises: NotFoundError: neither side of the proposal has such a layer.
+    """
+    layers = {place_of(name).layer for name in _tensors_of(discussion)} - {None}
+    if layer not in {str(each) for each in layers}:
+        raise NotFoundError(f"There is no layer {layer[:20]} in this pull request.")
+    return add_comment(discussion, actor, text, about={"layer": layer})
+
+
+def _tensors_of(discussion: Discussion) -> set[str]:
+    """The names of a proposal's tensors, of both sides, as far as a worker has told them."""
+    sides = sides_of(discussion.repository, change_of(discussion))
+    row = None if sides is None else comparison_of(*sides)
+    return set() if row is None else {each["name"] for each in row.structure}

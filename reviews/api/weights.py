@@ -17,10 +17,10 @@ from hub.models import TokenScope
 from hub.policies import require_files, require_person
 from reviews.actions.weights import (
     Side,
+    ask_comparison,
     comparison_of,
     request_comparison,
-    retry_comparison,
-    side_at,
+    side_named,
     sides_of,
     tensor_comparison,
 )
@@ -32,7 +32,8 @@ _TENSOR = OpenApiParameter("tensor", str, description="With all that is known of
 
 
 class PairSerializer(serializers.Serializer):
-    """Two revisions; `base` is the default branch where it is left out."""
+    """Two revisions; `base` is the default branch where it is left out. Either may be one of
+    another model: NAMESPACE/NAME@REVISION."""
 
     base = serializers.CharField(max_length=255, default="")
     candidate = serializers.CharField(max_length=255)
@@ -78,11 +79,10 @@ class WeightsView(RepositoryView):
         form = PairSerializer(data=given)
         form.is_valid(raise_exception=True)
         names = form.validated_data
-        store = self.repository.store()
         base = names["base"] or self.repository.default_branch
         return (
-            side_at(self.repository, store.resolve(base)),
-            side_at(self.repository, store.resolve(names["candidate"])),
+            side_named(self.repository, self.actor, base),
+            side_named(self.repository, self.actor, names["candidate"]),
         )
 
     @extend_schema(
@@ -102,8 +102,8 @@ class WeightsView(RepositoryView):
         responses={200: ComparisonSerializer},
     )
     def post(self, request: Request, **path: Any) -> Response:
-        require_person(self.actor, scope=TokenScope.WRITE)
-        return Response(told(retry_comparison(*self.sides(request.data))))
+        user = require_person(self.actor, scope=TokenScope.WRITE)
+        return Response(told(ask_comparison(*self.sides(request.data), by=user)))
 
 
 class PullRequestWeightsView(RepositoryView):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import tempfile
+import shutil
 import time
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import structlog
+from django.conf import settings
 from django.utils import timezone
 
 from hub.errors import HubError
@@ -66,10 +67,29 @@ class Claim(Generic[Row]):
 
 
 def due(rows: WorkQuerySet[Row]) -> list[int]:
-    """Rows whose doorbell must ring again; those that kill every worker are settled."""
+    """Rows whose doorbell must ring again; those that kill every worker are settled, and what
+    killed ones left on the disk is removed."""
     if count := rows.give_up():
         log.warning("work.given_up", kind=rows.model.__name__, count=count)
+    for folder in settings.WORK_DIR.glob(f"{rows.model.__name__}-*"):
+        pk = int(folder.name.split("-")[1])
+        if not rows.filter(pk=pk, state=WorkState.RUNNING).exists():
+            shutil.rmtree(folder, ignore_errors=True)
     return list(rows.due().values_list("pk", flat=True)[:RUNG_AT_ONCE])
+
+
+@contextmanager
+def _scratch(row: Work) -> Iterator[Path]:
+    """A folder for one claim; those of earlier claims, whose workers are gone, are removed."""
+    name = f"{type(row).__name__}-{row.pk}"
+    for left in settings.WORK_DIR.glob(f"{name}-*"):
+        shutil.rmtree(left, ignore_errors=True)
+    folder: Path = settings.WORK_DIR / f"{name}-{row.fence}"
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def carry_out(
@@ -85,8 +105,8 @@ def carry_out(
     claim = Claim(rows, row)
     about = {"kind": rows.model.__name__, "pk": pk}
     try:
-        with tempfile.TemporaryDirectory() as scratch, ExitStack() as kept:
-            work(claim, Path(scratch), kept)
+        with _scratch(row) as scratch, ExitStack() as kept:
+            work(claim, scratch, kept)
     except ClaimLostError:
         log.warning("work.claim_lost", **about)
     except WeightsError as error:

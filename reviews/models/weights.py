@@ -27,6 +27,13 @@ class WeightsComparison(Work):
     candidate_repository = models.ForeignKey(
         "hub.Repository", on_delete=models.CASCADE, related_name="+", help_text="Read from here."
     )
+    asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+        help_text="Who asked for it, where no proposal does.",
+    )
     base_files = models.JSONField()
     candidate_files = models.JSONField()
     structure = models.JSONField(default=list, blank=True)

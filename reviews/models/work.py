@@ -31,6 +31,9 @@ class WorkQuerySet(models.QuerySet[Row]):
         abandoned = Q(state=WorkState.RUNNING, lease_until__lt=timezone.now())
         return self.filter(Q(state=WorkState.WAITING) | abandoned)
 
+    def unfinished(self) -> Self:
+        return self.filter(state__in=(WorkState.WAITING, WorkState.RUNNING))
+
     def claim(self, pk: int) -> Row | None:
         """Take a due row; None when somebody else was first, or it is settled."""
         now = timezone.now()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,26 +11,21 @@ from django.core.paginator import Paginator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from hub.templatetags.hub_format import percent3
 from reviews.actions.weights import tensor_comparison
 from reviews.actions.weights_said import (
-    KINDS,
     UNDECIDED,
-    UNKNOWN,
     Sentence,
     fact_sentence,
     problem_sentence,
-    shape_text,
 )
 from reviews.models import WeightsComparison
+from reviews.web.weights_heat import Heat, draw_heat
+from reviews.web.weights_rows import Layers, TensorRow, relative_of
 from reviews.weights.places import place_of
 from reviews.weights.spectrum import Spectrum
 from reviews.weights.tensor_stats import TensorStats
 
 ROWS_A_PAGE = 50
-COLUMNS_MOST = 200
-# The smallest relative change that the heat map still shows: rounding of fp32.
-FAINTEST = 1e-7
 _UNKNOWN = dict.fromkeys(("relative", "cosine", "max_change", "changed_share", "rank"))
 ORDERS = {
     "relative": gettext_lazy("largest change"),
@@ -50,56 +43,17 @@ SORTS = {
 }
 
 
-@dataclass
-class TensorRow:
-    """A row of the table. `told` is what the comparison's structure holds of it."""
-
-    told: Mapping[str, Any]
-    layer: int | None
-    module: str
-    comments: int = 0
-
-    @property
-    def name(self) -> str:
-        return str(self.told["name"])
-
-    @property
-    def kind(self) -> Any:
-        return KINDS[self.told["kind"]]
-
-    @property
-    def shape(self) -> str:
-        before, after = self.told["shapes"]
-        if before and after and before != after:
-            return f"{shape_text(before)} → {shape_text(after)}"
-        return shape_text(after or before)
-
-    @property
-    def dtype(self) -> str:
-        before, after = self.told["dtypes"]
-        return f"{before} → {after}" if before and after and before != after else after or before
-
-    @property
-    def rank(self) -> str:
-        if self.told.get("rank") is not None:
-            return str(self.told["rank"])
-        code = self.told.get("undecidable")
-        if code == "more_than":
-            return f"> {self.told['at_least']}"
-        return str(UNKNOWN) if code else ""
-
-
 @dataclass(frozen=True)
-class HeatCell:
-    value: float
-    title: str
-    url: str
+class LayerPanel:
+    """One layer, or some, with its tensors, those that changed most first."""
 
+    layers: Layers
+    rows: list[TensorRow]
+    relative: float | None
 
-@dataclass(frozen=True)
-class HeatRow:
-    label: str
-    cells: list[HeatCell | None]
+    @property
+    def touched(self) -> int:
+        return sum(row.told["kind"] != "same" for row in self.rows)
 
 
 @dataclass
@@ -110,8 +64,7 @@ class Shown:
     sentences: list[Sentence] = field(default_factory=list)
     problems: list[Sentence] = field(default_factory=list)
     error: Sentence | None = None
-    columns: list[str] = field(default_factory=list)
-    heat: list[HeatRow] = field(default_factory=list)
+    heat: Heat = field(default_factory=Heat)
     apart: list[TensorRow] = field(default_factory=list)
     page: Any = None
     chosen: dict[str, str] = field(default_factory=dict)
@@ -119,6 +72,7 @@ class Shown:
     fixed: dict[str, str] = field(default_factory=dict)
     is_filtered: bool = False
     drawer: dict[str, Any] | None = None
+    layer: LayerPanel | None = None
     relative: float | None = None
 
     @property
@@ -152,7 +106,8 @@ def shown_comparison(
     if row.error:
         shown.error = problem_sentence(row.error["code"], None, row.error.get("parameters") or {})
     shown.fixed = dict(fixed or {})
-    shown.columns, shown.heat, shown.apart = _heat(rows, shown.fixed)
+    shown.apart = [row for row in rows if row.layer is None and row.told["kind"] != "same"]
+    shown.heat = draw_heat([row for row in rows if row.layer is not None], shown.fixed)
     names = ("sort", "show", "q", "layer", "module")
     shown.chosen = {name: chosen.get(name, "") for name in names}
     kept = {name: value for name, value in shown.chosen.items() if value}
@@ -162,6 +117,8 @@ def shown_comparison(
     shown.page = Paginator(found, ROWS_A_PAGE).get_page(chosen.get("page"))
     if name := chosen.get("tensor"):
         shown.drawer = _drawer(row, rows, name)
+    elif layer := shown.chosen["layer"]:
+        shown.layer = _layer_panel(rows, layer)
     return shown
 
 
@@ -171,12 +128,13 @@ def _tensor_row(told: dict[str, Any], comments: Mapping[str, int]) -> TensorRow:
 
 
 def _filtered(rows: list[TensorRow], chosen: Mapping[str, str]) -> list[TensorRow]:
-    layer, module, wanted = chosen["layer"], chosen["module"], chosen["q"].lower()
+    layers, module, wanted = chosen["layer"], chosen["module"], chosen["q"].lower()
+    some = Layers.read(layers)
     return [
         row
         for row in rows
         if (chosen["show"] == "all" or row.told["kind"] != "same")
-        and (not layer or str(row.layer) == layer)
+        and (not layers or (some is not None and row.layer in some))
         and (not module or row.module == module)
         and wanted in row.name.lower()
     ]
@@ -187,61 +145,15 @@ def _sorted(rows: list[TensorRow], order: str) -> list[TensorRow]:
     return sorted(rows, key=key, reverse=True) if key else rows
 
 
-# The heat map -----------------------------------------------------------------------------------
+# One layer --------------------------------------------------------------------------------------
 
 
-def _heat(
-    rows: list[TensorRow], fixed: Mapping[str, str]
-) -> tuple[list[str], list[HeatRow], list[TensorRow]]:
-    """Columns are layers, rows modules; what lies outside of the layers comes apart."""
-    layers = sorted({row.layer for row in rows if row.layer is not None})[:COLUMNS_MOST]
-    cells: dict[tuple[str, int], list[TensorRow]] = defaultdict(list)
-    modules: dict[str, None] = {}
-    apart = []
-    for row in rows:
-        if row.layer is None:
-            apart.append(row)
-        else:
-            modules.setdefault(row.module)
-            cells[row.module, row.layer].append(row)
-    order = ("attention", "mlp", "norm")
-    roles = {row.module: place_of(row.name).role for row in rows}
-    sorted_modules = sorted(
-        modules, key=lambda each: order.index(roles[each]) if roles[each] in order else 3
-    )
-    heat = [
-        HeatRow(module, [_cell(module, at, cells.get((module, at)), fixed) for at in layers])
-        for module in sorted_modules
-    ]
-    return [str(layer) for layer in layers], heat, [r for r in apart if r.told["kind"] != "same"]
-
-
-def _cell(
-    module: str, layer: int, rows: list[TensorRow] | None, fixed: Mapping[str, str]
-) -> HeatCell | None:
-    if not rows:
+def _layer_panel(rows: list[TensorRow], layer: str) -> LayerPanel | None:
+    layers = Layers.read(layer)
+    if layers is None:
         return None
-    about = {"layer": layer, "module": module}
-    touched = [row for row in rows if row.told["kind"] != "same"]
-    if not touched:
-        return HeatCell(0.0, _("layer %(layer)d, %(module)s: the same") % about, "")
-    url = "?" + urlencode({**fixed, **about}) + "#tensors"
-    relative = _relative(touched)
-    if relative is None:
-        kinds = ", ".join(sorted({str(row.kind) for row in touched}))
-        title = _("layer %(layer)d, %(module)s: %(what)s") % (about | {"what": kinds})
-        return HeatCell(1.0, title, url)
-    heat = 1 + math.log10(max(relative, FAINTEST)) / -math.log10(FAINTEST)
-    title = _("layer %(layer)d, %(module)s: %(what)s") % (about | {"what": percent3(relative)})
-    return HeatCell(min(1.0, max(0.02, heat)), title, url)
-
-
-def _relative(rows: list[TensorRow]) -> float | None:
-    """The relative change of several tensors together; None where none was compared."""
-    compared = [row.told for row in rows if row.told.get("change_norm") is not None]
-    base = math.hypot(*(told["base_norm"] for told in compared))
-    change = math.hypot(*(told["change_norm"] for told in compared))
-    return change / base if base else None
+    found = _sorted([row for row in rows if row.layer in layers], "relative")
+    return LayerPanel(layers, found, relative_of(found)) if found else None
 
 
 # One tensor -------------------------------------------------------------------------------------

@@ -21,11 +21,12 @@ from hub.policies import require_files
 from hub.rendering import render_markdown
 from reviews.actions.weight_merges import choice_of, common_base, start_weight_merge
 from reviews.actions.weights import (
+    ask_comparison,
+    comment_on_layer,
     comment_on_tensor,
     comparison_of,
     request_comparison,
-    retry_comparison,
-    side_at,
+    side_named,
     sides_of,
 )
 from reviews.actions.weights_said import METHODS_SAID, merge_sentence
@@ -42,14 +43,15 @@ def tab_context(repository: Repository, change: Change, request: HttpRequest) ->
     sides = sides_of(repository, change)
     if sides is None:
         return {"weights": None}
-    comments = tensor_comments(repository, change.number)
+    comments = weights_comments(repository, change.number)
     merging = merge_context(repository, change, request)
-    counts = Counter(row.data["about"]["tensor"] for row in comments)
+    counts = Counter(row.data["about"].get("tensor", "") for row in comments)
     shown = shown_comparison(request_comparison(*sides), request.GET, counts)
-    chosen = request.GET.get("tensor")
+    tensor, layer = ({name: request.GET.get(name)} for name in ("tensor", "layer"))
     return {
         "weights": shown,
-        "tensor_comments": [row for row in comments if row.data["about"]["tensor"] == chosen],
+        "tensor_comments": [row for row in comments if row.data["about"] == tensor],
+        "layer_comments": [row for row in comments if row.data["about"] == layer],
         "comment_url": f"{change.path}/weights/comment",
         "again_url": f"{change.path}/weights/again" if request.user.is_authenticated else "",
         **merging,
@@ -77,13 +79,13 @@ def merge_context(repository: Repository, change: Change, request: HttpRequest) 
     }
 
 
-def tensor_comments(repository: Repository, number: int) -> list[TimelineRow]:
-    """What was said about tensors, in order."""
+def weights_comments(repository: Repository, number: int) -> list[TimelineRow]:
+    """What was said about tensors and layers, in order."""
     events = TimelineEvent.objects.filter(
         discussion__repository=repository,
         discussion__number=number,
         kind=TimelineKind.COMMENT,
-        data__about__tensor__isnull=False,
+        data__about__has_any_keys=["tensor", "layer"],
         comment__hidden_at=None,
     )
     return [
@@ -115,12 +117,16 @@ TAB = PullRequestTab(
 @require_POST
 @repository_page()
 def comment(request: HttpRequest, repository: Repository, number: int) -> HttpResponse:
-    """Say something about one tensor of a proposal."""
+    """Say something about one tensor of a proposal, or about one layer."""
     actor = actor_of(request)
     require_files(actor, repository)
     row = get_pull_request(repository, number)
+    text, layer = request.POST.get("comment", ""), request.POST.get("layer", "")
+    if layer:
+        comment_on_layer(row, actor, layer=layer, text=text)
+        return redirect(f"{row.get_absolute_url()}/weights?{urlencode({'layer': layer})}#layer")
     tensor = request.POST.get("tensor", "")
-    comment_on_tensor(row, actor, tensor=tensor, text=request.POST.get("comment", ""))
+    comment_on_tensor(row, actor, tensor=tensor, text=text)
     return redirect(f"{row.get_absolute_url()}/weights?{urlencode({'tensor': tensor})}#tensor")
 
 
@@ -129,12 +135,12 @@ def comment(request: HttpRequest, repository: Repository, number: int) -> HttpRe
 def again(request: HttpRequest, repository: Repository, number: int) -> HttpResponse:
     """Try a comparison again that failed."""
     actor = actor_of(request)
-    require_commenter(actor)
+    user = require_commenter(actor)
     require_files(actor, repository)
     row: Discussion = get_pull_request(repository, number)
     sides = sides_of(repository, change_of(row))
     if sides is not None:
-        retry_comparison(*sides)
+        ask_comparison(*sides, by=user)
     return redirect(f"{row.get_absolute_url()}/weights")
 
 
@@ -156,7 +162,8 @@ def merge(request: HttpRequest, repository: Repository, number: int) -> HttpResp
 @require_http_methods(["GET", "HEAD", "POST"])
 @repository_page()
 def between(request: HttpRequest, repository: Repository) -> HttpResponse:
-    """The weights of any two revisions: `base` and `candidate`. POST asks a worker for them."""
+    """The weights of any two revisions, `base` and `candidate`, of this model or of others. POST
+    asks a worker for them."""
     actor = actor_of(request)
     require_files(actor, repository)
     given = request.POST if request.method == "POST" else request.GET
@@ -166,11 +173,9 @@ def between(request: HttpRequest, repository: Repository) -> HttpResponse:
     }
     context: dict[str, Any] = frame(repository, "files") | {"names": names, "weights": None}
     if names["candidate"]:
-        store = repository.store()
-        base, candidate = (side_at(repository, store.resolve(name)) for name in names.values())
+        base, candidate = (side_named(repository, actor, name) for name in names.values())
         if request.method == "POST":
-            require_commenter(actor)
-            retry_comparison(base, candidate)
+            ask_comparison(base, candidate, by=require_commenter(actor))
             return redirect(f"{repository.get_absolute_url()}/weights?{urlencode(names)}")
         found = comparison_of(base, candidate)
         context |= {

@@ -87,6 +87,12 @@ def test_versions_run_from_left_to_right_and_better_is_higher():
     assert last.top < last.y < last.bottom
 
 
+def test_the_score_aimed_at_is_always_on_the_chart():
+    drawn = versions([Score(58, 55, 61), Score(60, 57, 63)], ideal=50)
+    assert all(dot.bottom < drawn.ideal < drawn.height for dot in drawn.dots)
+    assert versions([Score(58, 55, 61)]).ideal is None
+
+
 def test_one_version_and_none_can_be_drawn():
     assert versions([Score(3.0, None, None)]).dots[0].x == 50
     assert versions([]).path == ""

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from functools import partial
 
 import numpy as np
 import pytest
 from django.utils import timezone
 from safetensors.numpy import load_file, save
 
+from hub.errors import ThrottledError
 from hub.gitstore import AddFile
 from hub.models import Repository
-from reviews.actions.weights import request_comparison, retry_comparison, side_at
+from reviews.actions.weights import ask_comparison, request_comparison, side_at
 from reviews.jobs import comparing, working
 from reviews.jobs.working import due
 from reviews.models import TensorComparison, WeightsComparison, WorkState
 from reviews.models.work import ATTEMPTS
-from tests.factories import make_repository
+from tests.factories import make_repository, make_user
 from tests.races import at_once
 from tests.training.factories import TINY, commit, large
 
@@ -171,7 +173,7 @@ def test_weights_that_kill_every_worker_are_given_up_and_can_be_tried_again(mode
     assert due(WeightsComparison.objects.all()) == []
     row.refresh_from_db()
     assert (row.state, row.error["code"]) == (WorkState.FAILED, "workers_died")
-    assert retry_comparison(*sides).state == WorkState.WAITING
+    assert ask_comparison(*sides, by=make_user()).state == WorkState.WAITING
     comparing.carry_out(row.pk)
     row.refresh_from_db()
     assert (row.state, row.error) == (WorkState.DONE, {})
@@ -200,6 +202,35 @@ def test_asked_twice_at_once_there_is_one_comparison(model):
     sides = side_at(model, base), side_at(model, oid)
     found = at_once(*[lambda: request_comparison(*sides).pk] * 4)
     assert len(set(found)) == 1 == WeightsComparison.objects.count()
+
+
+def test_one_person_asks_for_so_many_comparisons_at_a_time(model, settings):
+    settings.WEIGHTS_COMPARISONS_LIMIT = 2
+    base, person = side_at(model, model.store().resolve("main")), make_user()
+
+    def scaled(by: float):
+        def edit(held: dict[str, np.ndarray]) -> None:
+            held["model.norm.weight"] = held["model.norm.weight"] * np.float32(by)
+
+        return edit
+
+    sides = [side_at(model, changed(model, scaled(2.0 + number))) for number in range(4)]
+
+    def ask(side, by=person) -> str:
+        try:
+            return ask_comparison(base, side, by=by).state
+        except ThrottledError as error:
+            assert "You have asked for 2 comparisons" in str(error)
+            return "refused"
+
+    told = at_once(*[partial(ask, side) for side in sides])
+    assert sorted(told) == ["refused", "refused", "waiting", "waiting"]
+    waiting = [side for side, said in zip(sides, told, strict=True) if said == "waiting"]
+    refused = [side for side, said in zip(sides, told, strict=True) if said == "refused"]
+    assert ask(waiting[0]) == "waiting", "what is known may be asked for again"
+    assert ask(refused[0], make_user()) == "waiting", "others may ask"
+    comparing.carry_out(WeightsComparison.objects.get(candidate_digest=waiting[0].digest).pk)
+    assert ask(refused[1]) == "waiting", "one is finished"
 
 
 def test_what_cannot_be_read_is_told_and_stops_nothing_here(model):

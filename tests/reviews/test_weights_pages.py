@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from django.test import Client
 from safetensors.numpy import save
 
 from hub.errors import ConflictError
-from hub.models import Access, Kind, Repository
+from hub.models import Access, Kind, Repository, Visibility
 from reviews.actions.merging import merge_pull_request
 from reviews.actions.requirements import checklist
 from reviews.actions.weights import request_comparison, sides_of
@@ -16,7 +18,7 @@ from reviews.changes import change_of
 from reviews.jobs.comparing import carry_out
 from reviews.jobs.working import due
 from reviews.models import Discussion, WeightsComparison
-from tests.factories import actor, make_member, make_repository
+from tests.factories import actor, make_member, make_repository, make_user
 from tests.reviews.factories import make_pull_request
 from tests.reviews.test_weights_comparing import EDITED, changed, model, rank_four  # noqa: F401
 from tests.training.factories import commit, large
@@ -100,6 +102,27 @@ def test_a_comment_belongs_to_its_tensor(model, client: Client):  # noqa: F811
     assert client.post(f"{url}/comment", {"tensor": "nothing", "comment": "x"}).status_code == 404
 
 
+def test_a_comment_belongs_to_its_layer(model, client: Client):  # noqa: F811
+    row = proposed(model, rank_four)
+    compare(row)
+    client.force_login(make_member(model.namespace, access=Access.READ))
+    url = f"{row.get_absolute_url()}/weights"
+    said = client.post(f"{url}/comment", {"layer": "1", "comment": "Why only **this** layer?"})
+    assert said["Location"] == f"{url}?layer=1#layer"
+    panel = client.get(f"{url}?layer=1").content.decode().split('id="layer"')[1]
+    panel = panel.split('id="tensors"')[0]
+    assert "Layer 1" in panel and "1 of 9 tensors" in panel
+    assert panel.index(EDITED) < panel.index("mlp.up_proj"), "what changed most comes first"
+    assert "Why only <strong>this</strong> layer?" in panel
+    assert "this</strong> layer" not in client.get(f"{url}?layer=0").content.decode()
+    assert "this</strong> layer" not in client.get(f"{url}?tensor={EDITED}").content.decode()
+    assert "?layer=1#layer" in client.get(row.get_absolute_url()).content.decode()
+    for layer in ("77", "x", "None"):
+        refused = client.post(f"{url}/comment", {"layer": layer, "comment": "x"})
+        assert refused.status_code == 404
+    assert 'id="layer"' not in client.get(f"{url}?layer=77").content.decode()
+
+
 def test_table_filters_and_sorts(model, client: Client):  # noqa: F811
     def edit(held: dict[str, np.ndarray]) -> None:
         rank_four(held)
@@ -136,6 +159,95 @@ def test_any_two_revisions_can_be_compared(model, client: Client):  # noqa: F811
     assert answer["state"] == "done" and answer["tensor"]["spectrum"]["rank"] == 4
     same = client.get(f"{url}?base={base}&candidate={base}").content.decode()
     assert "The weights of both are the same" in same
+
+
+def wide(layers: int, modules: int) -> list[dict[str, object]]:
+    """What a comparison tells of a model of `layers` times `modules` tensors, all changed."""
+    return [
+        {
+            "name": f"model.layers.{layer}.mlp.part_{'abcdefghijklmnopqrstuvwxyz'[module % 26]}"
+            f"{'x' * (module // 26)}_proj.weight",
+            "kind": "changed", "shapes": [[4096, 4096]] * 2, "dtypes": ["BF16"] * 2,
+            "renamed_from": None, "swapped_with": None, "rows_added": 0, "moved_file": False,
+            "key": ["0" * 64, f"{layer:032}{module:032}"], "relative": 0.01 * (1 + module),
+            "base_norm": 64.0, "change_norm": 0.64 * (1 + module), "cosine": 0.999, "rank": 8,
+            "max_change": 0.01, "changed_share": 0.5,
+        }
+        for layer in range(layers) for module in range(modules)
+    ]  # fmt: skip
+
+
+def test_a_model_of_thousands_of_tensors_has_a_small_page(model, client: Client):  # noqa: F811
+    row = proposed(model, rank_four)
+    comparison = compare(row)
+    url = f"{row.get_absolute_url()}/weights"
+    comparison.structure = wide(layers=128, modules=39)
+    comparison.save(update_fields=["structure"])
+    began = time.perf_counter()
+    page = client.get(url)
+    seconds, text = time.perf_counter() - began, page.content.decode()
+    assert len(page.content) < 300_000
+    assert seconds < 3.0
+    assert "layers 0–3, part_mx_proj" in text, "layers stand together"
+    assert "15 more modules changed less" in text
+    together = client.get(f"{url}?layer=4-7&module=part_mx_proj").content.decode()
+    assert together.split('id="tensors"')[1].count("<tr>") == 1 + 4
+    assert "Layers 4–7" in together
+
+
+def copied(model: Repository, **traits) -> Repository:  # noqa: F811
+    """Another model of somebody else's with the same files, and an edit on top."""
+    other = make_repository(**traits)
+    weights = model.blobs().path(
+        model.store().entry(model.store().resolve("main"), "model.safetensors").lfs.sha256
+    )
+    commit(other, [large(other, "model.safetensors", weights.read_bytes())])
+    changed(other, rank_four)
+    return other
+
+
+def test_weights_of_two_models_can_be_compared(model, client: Client):  # noqa: F811
+    other = copied(model)
+    url, pair = f"{model.get_absolute_url()}/weights", {"candidate": f"{other.repo_id}@main"}
+    client.force_login(make_user())
+    assert client.post(url, {"base": "main", **pair}).status_code == 302
+    comparison = WeightsComparison.objects.get()
+    assert comparison.candidate_repository == other
+    carry_out(comparison.pk)
+    page = client.get(url, pair | {"tensor": EDITED}).content.decode()
+    assert "LoRA-like change of rank 4" in page and 'id="tensor"' in page
+    answer = client.get(f"/api/models/{model.repo_id}/weights", pair).json()
+    assert answer["state"] == "done"
+    named = client.get(url, {"candidate": f"{other.repo_id}@"}).content.decode()
+    assert "LoRA-like change of rank 4" in named, "no revision is the default branch"
+
+
+@pytest.mark.parametrize(
+    ("traits", "status"),
+    [({"visibility": Visibility.PRIVATE}, 404), ({"gated": "manual"}, 403)],
+)
+def test_another_model_s_weights_are_for_those_who_may_read_them(
+    model,  # noqa: F811
+    client: Client,
+    traits,
+    status,
+):
+    other = copied(model, **traits)
+    url, api = f"{model.get_absolute_url()}/weights", f"/api/models/{model.repo_id}/weights"
+    for pair in (
+        {"base": "main", "candidate": f"{other.repo_id}@main"},
+        {"base": f"{other.repo_id}@main", "candidate": "main"},
+    ):
+        client.force_login(make_user())
+        assert client.get(url, pair).status_code == status
+        assert client.post(url, pair).status_code == status
+        assert client.get(api, pair).status_code == status
+        assert client.post(api, pair, content_type="application/json").status_code == status
+        assert not WeightsComparison.objects.exists()
+    client.force_login(make_member(other.namespace, access=Access.READ))
+    assert client.get(url, pair).status_code == 200
+    missing = {"base": "main", "candidate": "nobody/nothing@main"}
+    assert client.get(url, missing).status_code == 404
 
 
 def test_pickles_beside_the_weights_are_told_and_do_not_stop_a_merge(model, client: Client):  # noqa: F811

@@ -20,6 +20,7 @@ from hub.gitstore import DeleteFile
 from hub.models import Access, CommitStatus, Event, Visibility
 from reviews.actions.merging import merge_pull_request
 from reviews.actions.pull_requests import open_pull_request
+from reviews.actions.timeline import add_comment, edit_comment
 from reviews.models import Comment, Discussion
 from tests.factories import actor, commit_files, make_member, make_user
 from tests.reviews.factories import read_weights
@@ -34,6 +35,7 @@ from training.jobs.bisect import Search
 from training.jobs.culprits import comment_of
 from training.jobs.errors import LeaseLostError, RunFailedError
 from training.jobs.execute import execute
+from training.jobs.hiding import hide
 from training.models import Evaluation, Run, RunStatus
 
 pytestmark = pytest.mark.usefixtures("transactional_db")
@@ -142,7 +144,8 @@ def test_a_version_halfway_is_a_suspicion_and_told_as_one():
     assert " probably with " in run.result["sentence"]
 
 
-def test_the_culprit_is_told_on_commit_activity_and_pull_request_once():
+def searched() -> tuple[Lab, Run, Discussion]:
+    """A search that named the merge of a pull request."""
     lab = make_lab(GOOD, GOOD | {60})
     lab.model.access = Access.ADMIN
     head = lab.add_version(BAD, ref="refs/heads/feature")
@@ -156,7 +159,13 @@ def test_the_culprit_is_told_on_commit_activity_and_pull_request_once():
     merge = merge_pull_request(row, actor(lab.owner))
     lab.oids[2] = merge  # the version of the branch is the merge, not what it brought
     lab.add_version(BAD | {61})
-    run = lab.carry_out(ask(lab))
+    row.refresh_from_db()
+    return lab, lab.carry_out(ask(lab)), row
+
+
+def test_the_culprit_is_told_on_commit_activity_and_pull_request_once():
+    lab, run, row = searched()
+    merge = row.merge_oid
     assert run.result["culprit"]["oid"] == merge
     assert run.result["culprit"]["pull_request"] == row.number
     status = CommitStatus.objects.get(repository=lab.model, oid=merge)
@@ -180,6 +189,26 @@ def test_of_a_hidden_benchmark_no_number_is_told_anywhere():
     for number in ("0.975", "0.66", "97.5", "delta", "p_regressed"):
         assert number not in told
     assert CommitStatus.objects.get().description == run.result["sentence"]
+
+
+def test_what_a_search_wrote_before_its_benchmark_was_hidden_is_written_anew():
+    lab, run, row = searched()
+    comment = Comment.objects.get(event__discussion=row)
+    said = add_comment(row, actor(lab.owner), comment.body + " So I fear 65.8 %.").comment
+    edited = add_comment(row, actor(lab.owner), comment.body)
+    edit_comment(row, actor(lab.owner), edited.pk, "Never mind.")
+    hide(lab.data.pk, "words.yaml")
+    run.refresh_from_db()
+    assert run.result["sentence"] == f"words got worse with {row.merge_oid[:7]}."
+    assert CommitStatus.objects.get(context="bisect/words").description == run.result["sentence"]
+    told = json.dumps([run.result, run.progress, list(Event.objects.values_list("data"))])
+    comment.refresh_from_db()
+    edited.comment.refresh_from_db()
+    for text in (told, comment.body, *edited.comment.history):
+        assert not any(number in text for number in ("97.5", "65.8", "0.975", "0.658", "31.7"))
+    assert comment.body.startswith("**Bisect** · `words` got worse with ")
+    said.refresh_from_db()
+    assert said.body.endswith("So I fear 65.8 %."), "what a person wrote stays"
 
 
 def test_a_label_cannot_act_as_markdown_in_a_comment():

@@ -81,6 +81,25 @@ def test_importing_makes_a_data_set_with_every_file():
     assert 'name="name" value="blimp"' in text
 
 
+def test_everything_of_the_catalogue_is_told_in_both_languages():
+    for dataset in catalogue():
+        assert dataset.about and dataset.about_zh, dataset.name
+        for each in dataset.benchmarks:
+            assert each.definition.labels.summary and each.summary_zh, (dataset.name, each.path)
+        for suite in dataset.suites:
+            assert suite.suite.summary and suite.summary_zh, (dataset.name, suite.path)
+    client = Client()
+    assert "Poems of the Song dynasty" in page(client)
+    client.cookies["language"] = "zh-hans"
+    text = page(client)
+    assert "宋词，以每字节比特数计。" in text and "简体中文宋词" in text
+    assert "Poems of the Song dynasty" not in text
+    listed = Client().get("/api/benchmarks").json()["datasets"]
+    (songci,) = [each for each in listed if each["name"] == "songci"]
+    assert songci["aboutZh"].startswith("简体中文宋词")
+    assert songci["benchmarks"][0]["summaryZh"] == "宋词，以每字节比特数计。"
+
+
 def test_one_chooses_the_namespace():
     organization = make_organization()
     person = make_member(organization, access=Access.WRITE)

@@ -172,10 +172,14 @@ class TestOneMeasurement:
     def test_it_says_where_its_version_stands(self, client_for):
         lab = make_lab({1}, {2}, {3})
         first, last = lab.store(lab.oids[0]), lab.store()
+        assert "the newest version" in shown(client_for().get(f"{lab.url}/evaluations/{last.pk}"))
         page = shown(client_for(lab.owner).get(f"{lab.url}/evaluations/{first.pk}"))
         assert "2 versions before the newest" in page
-        assert f"good={lab.oids[0]}" in page
-        assert "the newest version" in shown(client_for().get(f"{lab.url}/evaluations/{last.pk}"))
+        assert "Was it better here?" not in page, "the newest is as good"
+        worse = lab.add_version(set(range(40)))
+        lab.store()
+        page = shown(client_for(lab.owner).get(f"{lab.url}/evaluations/{first.pk}"))
+        assert f"good={lab.oids[0]}" in page and f"bad={worse}" in page
 
     def test_partial_and_reported_ones_say_what_they_are(self, client_for):
         lab = make_lab({1})

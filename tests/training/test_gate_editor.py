@@ -14,7 +14,14 @@ from hypothesis import settings as run
 from hub.models import Access, BranchProtection, Repository, Visibility
 from hub.policies import Actor
 from reviews.models import Discussion
-from tests.factories import commit_files, make_member, make_organization, make_repository, make_user
+from tests.factories import (
+    actor,
+    commit_files,
+    make_member,
+    make_organization,
+    make_repository,
+    make_user,
+)
 from tests.specs.test_gate_text import configs
 from tests.training.acting import CHOICES, TRANSLATION, Act, chooses, questions, set_stage
 from training.actions.gate_power import power_of
@@ -250,6 +257,25 @@ def test_earlier_runs_tell_how_long_it_takes(client_for):
     )
     assert "One side takes about 40 s" in page
     assert "about 40 s, and as long once for the base" in page
+
+
+def test_a_hidden_benchmark_s_score_is_coarse_to_whoever_may_not_know_it():
+    namespace = make_organization()
+    vault = make_repository(namespace, kind="dataset", name="vault", visibility=Visibility.PRIVATE)
+    rule = "margin: 5%, hidden: true"
+    exam = Act("exam", questions(200), chooses({1}, {1}), data=vault, rule=rule)
+    stage = set_stage(exam, namespace=namespace, gate="looks: 1\n")
+    stage.play()
+    store = stage.model.store()
+    text = store.read(store.resolve("main"), GATE_PATH, limit_bytes=1 << 16)
+
+    def known(person: Any) -> float | None:
+        config = parse_gate(text)
+        (found,) = power_of(stage.model, config, actor(person), is_protected=False).benchmarks
+        return found.base_score
+
+    assert known(stage.maintainer) == pytest.approx(0.995)
+    assert known(make_user()) not in (None, pytest.approx(0.995))
 
 
 # What is refused ------------------------------------------------------------------------------

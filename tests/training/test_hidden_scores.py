@@ -9,13 +9,13 @@ from unittest.mock import patch
 
 import pytest
 
-from hub.models import Access, Kind, Visibility
+from hub.models import Access, CommitStatus, Kind, Visibility
 from tests.factories import actor, commit_files, make_member, make_organization, make_repository
 from tests.training.acting import Act, Stage, _acting, chooses, questions, set_stage
 from training.actions.evaluating import submit_evaluation
-from training.jobs.disclosure import hide_by_rule
 from training.jobs.execute import execute
-from training.models import Benchmark, Evaluation, Run
+from training.jobs.hiding import hide, hide_by_rule
+from training.models import Benchmark, Evaluation, GateRecord, Run
 
 pytestmark = pytest.mark.django_db
 # 41 of 300 lost: 0.8633 with an interval; told in steps of 0.03 as 0.87.
@@ -24,7 +24,7 @@ WEIGHTS = {"model.safetensors": b"weights of its own"}
 HIDDEN = "margin: 0.06, hidden: true"
 
 
-def exam(lost: range, vault: Any) -> Act:
+def exam(lost: range, vault: Any, rule: str = HIDDEN) -> Act:
     rows = questions(300, prefix="secret", kinds=["secret-a", "secret-b"])
     answer = chooses(lost)
     return Act(
@@ -32,18 +32,22 @@ def exam(lost: range, vault: Any) -> Act:
         rows,
         lambda side, doc: answer("base" if side == "base" else "candidate", doc),
         data=vault,
-        rule=HIDDEN,
+        rule=rule,
     )
 
 
 @pytest.fixture
 def stage() -> Stage:
+    return played()
+
+
+def played(rule: str = HIDDEN) -> Stage:
     namespace = make_organization()
     vault = make_repository(
         namespace, kind=Kind.DATASET, name="vault", visibility=Visibility.PRIVATE
     )
     found = set_stage(
-        Act("words", questions(300), chooses({1}, {2})), exam(range(40, 81), vault),
+        Act("words", questions(300), chooses({1}, {2})), exam(range(40, 81), vault, rule),
         namespace=namespace, gate="looks: 1\n", files=WEIGHTS,
     )  # fmt: skip
     found.play()
@@ -145,6 +149,27 @@ def test_a_rule_hides_what_was_measured_before_it_and_new_digests_too(stage, cli
     measured_alone(stage)
     newest = Benchmark.objects.filter(path="exam.yaml").latest("pk")
     assert newest.item_count == 301 and newest.is_hidden
+
+
+def test_what_a_gate_wrote_before_the_rule_is_written_anew(client_for):
+    stage = played("margin: 0.06")
+    status = CommitStatus.objects.get(context="gate")
+    record = GateRecord.objects.get()
+    assert EXACT.search(status.description) and told(stage, client_for())
+    vault = stage.acts[1].data
+    assert vault is not None
+    hide(vault.pk, "exam.yaml", margin="0.06")
+    status.refresh_from_db()
+    verdict = record.verdict
+    record.refresh_from_db()
+    assert record.verdict == verdict
+    assert not EXACT.search(status.description) and "exam" in status.description
+    assert not EXACT.search(json.dumps(record.run.result))
+    assert told(stage, client_for()) == {}
+    kept = status.description
+    hide(vault.pk, "exam.yaml", margin="0.06")
+    status.refresh_from_db()
+    assert status.description == kept
 
 
 def test_a_run_from_before_the_rule_keeps_no_number_on_its_page(stage, client_for, api_for):

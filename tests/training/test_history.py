@@ -39,6 +39,13 @@ def shown(response) -> str:
     return response.content.decode().replace("\N{NO-BREAK SPACE}", " ")
 
 
+def aim_at(lab, target: float | None, direction: str = "target") -> None:
+    """The lab's benchmark as if its file said that its score should come close to `target`."""
+    row = Evaluation.objects.first().benchmark
+    metrics = [each | {"direction": direction, "target": target} for each in row.metrics]
+    type(row).objects.update(metrics=metrics, direction=direction, target=target)
+
+
 def only_history(lab):
     (found,) = histories(lab.model, branch_versions(lab.model), benchmarks_measured(lab.model))
     return found
@@ -141,6 +148,32 @@ class TestTheTab:
         page = client_for(make_user()).get(f"{lab.url}/benchmarks").content.decode()
         assert "the newest version" in page
         assert f"good={lab.oids[0]}&amp;bad={lab.oids[5]}" in page
+
+    @pytest.mark.parametrize(
+        ("direction", "target", "is_offered"),
+        [("higher", None, True), ("lower", None, False), ("target", 0.5, False),
+         ("target", 1.0, True)],
+    )  # fmt: skip
+    def test_the_culprit_is_looked_for_only_after_a_fall(
+        self, lab, client_for, direction, target, is_offered
+    ):
+        aim_at(lab, target, direction)
+        client, first = client_for(make_user()), Evaluation.objects.order_by("pk")[0]
+        for path in ("benchmarks", f"benchmarks?benchmark={first.benchmark_id}"):
+            page = client.get(f"{lab.url}/{path}").content.decode()
+            assert ("Which commit broke this?" in page) is is_offered
+        page = client.get(f"{lab.url}/evaluations/{first.pk}").content.decode()
+        assert ("Was it better here?" in page) is is_offered
+
+    def test_the_score_aimed_at_has_a_line_and_a_row(self, lab, client_for):
+        key = Evaluation.objects.first().benchmark_id
+        pages = (f"{lab.url}/benchmarks", f"{lab.url}/benchmarks?benchmark={key}", lab.url)
+        assert not any('class="ideal"' in shown(client_for().get(url)) for url in pages)
+        aim_at(lab, 0.5)
+        for url in pages:
+            page = shown(client_for().get(url))
+            assert 'class="ideal"' in page and "target: 50.0 %" in page
+            assert '<th scope="row">Target</th>' in page
 
     def test_one_benchmark_shows_every_metric_and_other_revisions(self, lab, client_for):
         lab.add_version({5}, ref="refs/heads/side")

@@ -19,6 +19,7 @@ from hub.models import Repository
 from hub.policies import Actor
 from training.actions.pinning import pin_benchmark
 from training.jobs.benchmarks import PinnedBenchmark
+from training.jobs.disclosure import readable_benchmarks, told_score
 from training.jobs.looks import shares_of
 from training.jobs.provable import Items, provable
 from training.models import Benchmark, Evaluation, GateRecord
@@ -117,7 +118,7 @@ def power_of(
     """What the rule `config` of `repository` can show, asked by somebody who may set it."""
     level = config.level(is_protected=is_protected)
     alpha = strict_alpha(level, 1) if config.strict else level
-    known = Known(repository)
+    known = Known(repository, actor)
     found = [_asked(repository, wanted, actor, known) for wanted in config.benchmarks]
     shares = tuple(shares_of(config.looks, [each.n for each in found if each.n]))
     return RulePower(
@@ -203,10 +204,10 @@ def _planned(
 
 
 class Known:
-    """What earlier runs of one model tell about benchmarks: read once for a whole rule."""
+    """What earlier runs of one model tell `actor` about benchmarks: read once for a whole rule."""
 
-    def __init__(self, repository: Repository) -> None:
-        self.repository = repository
+    def __init__(self, repository: Repository, actor: Actor) -> None:
+        self.repository, self.actor = repository, actor
 
     @cached_property
     def _evaluations(self) -> list[Evaluation]:
@@ -220,10 +221,11 @@ class Known:
         return list(rows.only("results", "pull_request_number")[:RECORDS_LOOKED_AT])
 
     def score(self, pinned: PinnedBenchmark) -> float | None:
-        """What the newest measured version scored."""
+        """What the newest measured version scored, as exactly as the reader may know it."""
         for row in self._evaluations:
             if row.benchmark_digest == pinned.digest:
-                value = row.score_of(pinned.metric).get("value")
+                may_read = row.benchmark_id in readable_benchmarks(self.actor, [row.benchmark])
+                value = told_score(row, pinned.metric, may_read=may_read).get("value")
                 return None if value is None else float(value)
         return None
 

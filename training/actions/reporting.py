@@ -19,7 +19,7 @@ from training.actions.models import model_input
 from training.actions.pinning import pin_benchmark
 from training.actions.reported_items import NAMES, asked_alike, filter_of, items_of, pair
 from training.jobs.benchmarks import PinnedBenchmark
-from training.jobs.disclosure import hide_by_rule
+from training.jobs.hiding import hide_by_rule
 from training.jobs.items import Item, check_items, write_items
 from training.jobs.summaries import scores_with_intervals
 from training.models import Benchmark, Evaluation, Origin

@@ -75,6 +75,7 @@ class ShippedBenchmarkShape(serializers.Serializer[Any]):
     task = serializers.CharField()
     title = serializers.CharField()
     summary = serializers.CharField()
+    summaryZh = serializers.CharField()
     language = serializers.CharField(allow_null=True)
     outputType = serializers.CharField()
     metrics = serializers.ListField(child=serializers.CharField())
@@ -90,6 +91,8 @@ class ShippedSuiteShape(serializers.Serializer[Any]):
     path = serializers.CharField()
     name = serializers.CharField()
     title = serializers.CharField()
+    summary = serializers.CharField()
+    summaryZh = serializers.CharField()
     benchmarks = serializers.ListField(child=serializers.CharField())
 
 
@@ -97,6 +100,7 @@ class ShippedDatasetShape(serializers.Serializer[Any]):
     name = serializers.CharField()
     title = serializers.CharField()
     about = serializers.CharField()
+    aboutZh = serializers.CharField()
     licence = serializers.CharField()
     sizeBytes = serializers.IntegerField()
     benchmarks = ShippedBenchmarkShape(many=True)
@@ -191,6 +195,7 @@ def dataset_shape(dataset: ShippedDataset) -> dict[str, Any]:
         "name": dataset.name,
         "title": dataset.title,
         "about": dataset.about,
+        "aboutZh": dataset.about_zh,
         "licence": dataset.licence,
         "sizeBytes": dataset.size_bytes,
         "benchmarks": [_benchmark(each) for each in dataset.benchmarks],
@@ -199,6 +204,8 @@ def dataset_shape(dataset: ShippedDataset) -> dict[str, Any]:
                 "path": each.path,
                 "name": each.suite.name,
                 "title": each.suite.label,
+                "summary": each.suite.summary,
+                "summaryZh": each.summary_zh,
                 "benchmarks": [
                     f"{member.repo_id.partition('/')[2]}:{member.path}"
                     for member in each.suite.members
@@ -216,6 +223,7 @@ def _benchmark(shipped: ShippedBenchmark) -> dict[str, Any]:
         "task": definition.task,
         "title": definition.label,
         "summary": definition.labels.summary,
+        "summaryZh": shipped.summary_zh,
         "language": definition.labels.language,
         "outputType": definition.output_type,
         "metrics": [metric.name for metric in definition.metrics],

@@ -1,17 +1,21 @@
 """The shelf: every shipped data set with its benchmarks, counted and named by digest."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import IO
 
+from hub.formats.bounded_yaml import load_yaml
 from hub.formats.card import parse_card
 from training.specs.assembly import assemble
 from training.specs.benchmark import BenchmarkDefinition, benchmark_digest, parse_benchmark
 from training.specs.suite import Suite, is_suite, parse_suite
 
 CARD = "README.md"
+# Beside the folders: what is said in Chinese of each data set and of each of its files.
+CHINESE = "chinese.yaml"
 # The namespace that a shipped suite would find its members in, where it is only shown.
 NAMESPACE = "catalogue"
 
@@ -21,6 +25,7 @@ class ShippedBenchmark:
     """A benchmark file of a shipped data set. `cluster_count` is None where items stand alone."""
 
     path: str
+    summary_zh: str
     definition: BenchmarkDefinition
     item_count: int
     cluster_count: int | None
@@ -32,6 +37,7 @@ class ShippedSuite:
     """A suite file of a shipped data set."""
 
     path: str
+    summary_zh: str
     suite: Suite
 
 
@@ -42,6 +48,7 @@ class ShippedDataset:
     name: str
     title: str
     about: str
+    about_zh: str
     licence: str
     size_bytes: int
     folder: Path
@@ -62,11 +69,17 @@ def shelf(root: Path) -> tuple[ShippedDataset, ...]:
     """
     if not root.is_dir():
         return ()
-    found = [_dataset(folder) for folder in root.iterdir() if (folder / CARD).is_file()]
+    path = root / CHINESE
+    chinese = load_yaml(path.read_bytes()) if path.is_file() else {}
+    found = [
+        _dataset(folder, chinese.get(folder.name, {}))
+        for folder in root.iterdir()
+        if (folder / CARD).is_file()
+    ]
     return tuple(sorted(found, key=lambda dataset: dataset.title.lower()))
 
 
-def _dataset(folder: Path) -> ShippedDataset:
+def _dataset(folder: Path, chinese: Mapping[str, str]) -> ShippedDataset:
     card = parse_card((folder / CARD).read_bytes(), "dataset")
     paths = sorted(
         path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
@@ -78,15 +91,22 @@ def _dataset(folder: Path) -> ShippedDataset:
         name=folder.name,
         title=str(card.data.get("pretty_name") or folder.name),
         about=_about(card.body),
+        about_zh=chinese.get("about", ""),
         licence=str(card.data.get("license") or ""),
         size_bytes=sum((folder / path).stat().st_size for path in paths),
         folder=folder,
         paths=tuple(paths),
         benchmarks=tuple(
-            _benchmark(folder, path, contents[path]) for path in specs if path not in suites
+            _benchmark(folder, path, contents[path], chinese.get(path, ""))
+            for path in specs
+            if path not in suites
         ),
         suites=tuple(
-            ShippedSuite(path, parse_suite(contents[path], repo_id=f"{NAMESPACE}/{folder.name}"))
+            ShippedSuite(
+                path,
+                chinese.get(path, ""),
+                parse_suite(contents[path], repo_id=f"{NAMESPACE}/{folder.name}"),
+            )
             for path in suites
         ),
     )
@@ -98,7 +118,7 @@ def _about(body: str) -> str:
     return next((part for part in paragraphs if part and not part.startswith("#")), "")
 
 
-def _benchmark(folder: Path, path: str, content: bytes) -> ShippedBenchmark:
+def _benchmark(folder: Path, path: str, content: bytes, summary_zh: str) -> ShippedBenchmark:
     definition = parse_benchmark(content, place=f"{folder.name}/{path}")
     opened = partial(_open, folder)
     items = assemble(definition, open_rows=opened, open_words=opened).items
@@ -106,6 +126,7 @@ def _benchmark(folder: Path, path: str, content: bytes) -> ShippedBenchmark:
     shots = definition.fewshot.file if definition.fewshot else None
     return ShippedBenchmark(
         path=path,
+        summary_zh=summary_zh,
         definition=definition,
         item_count=len(items),
         cluster_count=len(clusters) or None,

@@ -14,9 +14,10 @@ from typing import Any
 from hub.extensions import registries
 from training.jobs.benchmarks import benchmarks_of
 from training.jobs.culprits import settle
-from training.jobs.disclosure import hidden_among, hide_as_asked
+from training.jobs.disclosure import hidden_among
 from training.jobs.errors import RunFailedError
 from training.jobs.evaluations import Side, find, items_of
+from training.jobs.hiding import hide_as_asked
 from training.jobs.items import ItemsError, scores_of
 from training.jobs.lease import Lease
 from training.jobs.narrowing import Judged, is_shown, judge, narrowed, next_place

@@ -10,6 +10,7 @@ from django.db import transaction
 from hub import events
 from hub.extensions import registries
 from hub.models import CommitStatus, Event, StatusState
+from training.jobs.disclosure import hidden_now, without_numbers
 from training.jobs.errors import LeaseLostError
 from training.jobs.finishing import finish
 from training.models import Run, RunStatus
@@ -25,6 +26,8 @@ def settle(run: Run, result: dict[str, Any]) -> None:
     """
     if not Run.objects.held(run.pk, run.fence).select_for_update().exists():
         raise LeaseLostError
+    if not result["hidden"] and hidden_now({result["benchmark"]}):
+        result = without_numbers(result)
     said = sentence_of(result)
     finish(run, RunStatus.SUCCEEDED, result=result | {"sentence": said})
     if not result["found"]:

@@ -17,17 +17,13 @@ from typing import Any
 
 from django.db.models import Q
 
-from hub.errors import BadInputError, HubError
-from hub.models import Kind, RepoId, Repository
 from hub.policies import Actor
 from training.models import Benchmark, Evaluation, Run, RunKind
 from training.policies import readable_repositories
-from training.specs.gate import GATE_PATH, GateBenchmark, parse_gate
 
 Result = dict[str, Any]
 # Of a benchmark that advises no margin.
 COARSE_STEP = 0.01
-RULE_LIMIT_BYTES = 64 * 1024
 # What a result says of its benchmark and of the rule, whatever came out.
 _OPEN = (
     "key", "label_text", "role", "reference", "repository_id", "items_repository_id", "benchmark",
@@ -78,6 +74,12 @@ def coarse_look(look: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
     return {**look, "benchmarks": told}
 
 
+def coarse_progress(progress: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
+    """How far a gate's run is, or was, with looks that say no more of the benchmarks `keys`."""
+    looks = progress.get("looks", [])
+    return {**progress, **({"looks": [coarse_look(look, keys) for look in looks]} if looks else {})}
+
+
 # Which benchmarks are hidden, and from whom -----------------------------------------------------
 
 
@@ -114,62 +116,12 @@ def _judging(actor: Actor, hidden: Sequence[Benchmark]) -> set[int]:
     return {row.pk for row in hidden if (row.repository_id, row.path) in places}
 
 
-def hide(repository_id: int, path: str, *, margin: str = "", metric: str = "") -> None:
-    """From now on the benchmark in the file `path` of a data set is hidden, of every digest.
-
-    `margin` and `metric` are those of the rule that says so: no finer step is told, and no other
-    metric.
-    """
-    for row in Benchmark.objects.at(repository_id, path):
-        margins = sorted({*row.spec.get("rule_margins", []), *([margin] if margin else [])})
-        said = {"hidden": True, "rule_margins": margins}
-        spec = row.spec | said | ({"told_metric": metric} if metric else {})
-        if spec != row.spec:
-            row.spec = spec
-            row.save(update_fields=["spec"])
-
-
 def hidden_already(repository_id: int, path: str) -> dict[str, Any]:
     """What a new digest of a file takes over from the earlier ones, as a part of its spec."""
     rows = Benchmark.objects.at(repository_id, path).filter(spec__hidden=True)
     known = rows.first()
     names = ("hidden", "rule_margins", "told_metric")
     return {} if known is None else {name: known.spec[name] for name in names if name in known.spec}
-
-
-def hide_by_rule(repository: Repository, revision: str = "") -> None:
-    """Hide what the gate of a model hides, as its rule at `revision` (else its head) says."""
-    try:
-        store = repository.store()
-        oid = store.resolve(revision or repository.default_branch)
-        gate = parse_gate(store.read(oid, GATE_PATH, limit_bytes=RULE_LIMIT_BYTES))
-    except (HubError, BadInputError):
-        return
-    for wanted in gate.benchmarks:
-        if wanted.hidden:
-            name = RepoId.parse(Kind.DATASET, wanted.reference.repo_id)
-            for key in Repository.objects.known_as(name).values_list("pk", flat=True):
-                _hide_wanted(key, wanted)
-
-
-def hide_as_asked(run: Run) -> None:
-    """Hide what the rule hides that `run` works by: a gate's own, else that of the model's head."""
-    if run.kind != RunKind.COMPARE:
-        return hide_by_rule(run.repository)
-    try:
-        gate = parse_gate(run.spec["gate"]["text"])
-    except BadInputError:
-        return None
-    pinned = run.spec["benchmarks"]
-    for each, wanted in zip(pinned, gate.benchmarks, strict=False):
-        if wanted.hidden:
-            _hide_wanted(each["repository_id"], wanted)
-    return None
-
-
-def _hide_wanted(repository_id: int, wanted: GateBenchmark) -> None:
-    margin = "" if wanted.margin is None else str(wanted.margin)
-    hide(repository_id, wanted.reference.path, margin=margin, metric=wanted.metric or "")
 
 
 # What is told of them ---------------------------------------------------------------------------
@@ -234,7 +186,7 @@ def shown_result(run: Run) -> Result:
         ]
         return result | {"evaluations": rows} if hidden else result
     if run.kind == RunKind.BISECT and not result.get("hidden") and "benchmark" in result:
-        return _without_numbers(result) if hidden_among({result["benchmark"]}) else result
+        return without_numbers(result) if hidden_among({result["benchmark"]}) else result
     return result
 
 
@@ -245,7 +197,15 @@ def hidden_among(keys: Iterable[int]) -> set[int]:
     return {row.pk for row in rows}
 
 
-def _without_numbers(result: Result) -> Result:
+def hidden_now(keys: Iterable[int]) -> set[int]:
+    """The same for whoever writes down what they scored: none becomes hidden before the
+    transaction ends, and then `hiding.hide` finds what was written."""
+    rows = Benchmark.objects.select_for_update(no_key=True).filter(pk__in=set(keys)).order_by("pk")
+    return {row.pk for row in rows if row.is_hidden}
+
+
+def without_numbers(result: Result) -> Result:
+    """What a search came to, of a benchmark that is hidden."""
     nothing = {"score": None, "lower": None, "upper": None}
     ends = {key: result["ends"][key] for key in ("comparable", "reason", "n", "alpha")}
     said = {"hidden": True, "ends": ends, "sentence": ""}

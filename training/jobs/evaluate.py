@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from training.jobs.benchmarks import benchmarks_of
-from training.jobs.disclosure import hidden_among, hide_as_asked
+from training.jobs.disclosure import hidden_among
 from training.jobs.errors import RunFailedError
 from training.jobs.evaluations import Side
 from training.jobs.finishing import finish
+from training.jobs.hiding import hide_as_asked
 from training.jobs.items import ItemsError
 from training.jobs.lease import Lease
 from training.jobs.preparing import asked_in_full

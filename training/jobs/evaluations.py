@@ -10,7 +10,7 @@ from django.db import transaction
 
 from hub.actions import large_files
 from hub.models import Repository, Visibility
-from training.jobs.disclosure import hide_as_asked
+from training.jobs.hiding import hide_as_asked
 from training.jobs.items import Item, read_items, write_items
 from training.jobs.summaries import scores_with_intervals
 from training.models import Benchmark, Evaluation, Origin, Run

@@ -16,7 +16,7 @@ from hub.models import CommitStatus, Event, Repository, StatusState
 from training.jobs.benchmarks import PinnedBenchmark, benchmarks_of, pinned_of
 from training.jobs.comparisons import Compared, write_comparison
 from training.jobs.contamination import Contamination, look_for_contamination
-from training.jobs.disclosure import coarse_look
+from training.jobs.disclosure import coarse_look, coarse_progress, hidden_now
 from training.jobs.errors import LeaseLostError, RunFailedError
 from training.jobs.evaluations import Side
 from training.jobs.finishing import finish
@@ -320,6 +320,11 @@ def settle(run: Run, verdict: GateVerdict, found: Findings, reason: str = "") ->
         "undeclared": run.spec["gate"].get("undeclared", False),
         "unreadable_data": run.spec["gate"].get("unreadable_data", []),
     }
+    hidden = hidden_now(each["benchmark"] for each in found.results if "benchmark" in each)
+    results = [
+        each | {"hidden": True} if each.get("benchmark") in hidden else each
+        for each in found.results
+    ]
     GateRecord.objects.create(
         repository=run.repository,
         pull_request_number=change["number"],
@@ -330,14 +335,20 @@ def settle(run: Run, verdict: GateVerdict, found: Findings, reason: str = "") ->
         config_digest=run.spec["gate"]["digest"],
         verdict=verdict,
         sentence=facts,
-        results=found.results,
+        results=results,
         looks=found.looks,
         contamination=found.contamination,
         comparison_sha256=found.comparison_sha256,
         run=run,
     )
-    said = sentence_of(verdict, found.results, facts)
-    finish(run, RunStatus.SUCCEEDED, result={"verdict": str(verdict), "sentence": said})
+    said = sentence_of(verdict, results, facts)
+    progress = Run.objects.values_list("progress", flat=True).get(pk=run.pk)
+    finish(
+        run,
+        RunStatus.SUCCEEDED,
+        result={"verdict": str(verdict), "sentence": said},
+        progress=coarse_progress(progress, [r["key"] for r in results if r.get("hidden")]),
+    )
     set_status(run, STATES[verdict], said)
     Event.objects.create(
         repository=run.repository,

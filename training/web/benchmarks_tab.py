@@ -34,6 +34,8 @@ from training.web.scores import (
     Row,
     bisect_url,
     direction_word,
+    has_fallen,
+    ideal_of,
     metric_word,
     score_row,
     version_rows,
@@ -85,7 +87,12 @@ def _all(repository: Repository, actor: Actor, page_number: str | None) -> dict[
         _card(history, repository, names, may_read=history.benchmark.pk in readable)
         for history in found
     ]
-    return {"page": page, "cards": cards, "version_count": len(versions)}
+    return {
+        "page": page,
+        "cards": cards,
+        "version_count": len(versions),
+        "fell": any(card["search_url"] for card in cards),
+    }
 
 
 def _card(
@@ -101,6 +108,7 @@ def _card(
         "may_read": may_read,
         "metric": metric_word(metric),
         "direction": direction_word(metric),
+        "ideal": ideal_of(metric),
         "unit": metric.get("unit"),
         "rows": shown,
         "newest_first": shown[::-1],
@@ -131,13 +139,18 @@ def _latest(history: History, rows: Sequence[Row]) -> Row | None:
 
 
 def _search_url(history: History, rows: Sequence[Row], metric: str, repository: Repository) -> str:
-    """The form that asks which commit broke it, from the best version before the latest one."""
-    earlier = [row for row in rows[:-1] if row["value"] is not None]
-    if not earlier:
+    """The form that asks which commit broke it; empty where nothing did."""
+    best = _fallen_from(rows, history.benchmark.metric_named(metric))
+    if best is None:
         return ""
-    told = history.benchmark.metric_named(metric)
-    best = max(earlier, key=lambda row: _worth(row["value"], told))
     return bisect_url(repository, history.benchmark, metric, best["oid"], rows[-1]["oid"])
+
+
+def _fallen_from(rows: Sequence[Row], metric: dict[str, Any]) -> Row | None:
+    """The best version before the latest one, where the latest has fallen from it."""
+    earlier = [row for row in rows[:-1] if row["value"] is not None]
+    best = max(earlier, key=lambda row: _worth(row["value"], metric), default=None)
+    return best if best is not None and has_fallen(best, rows[-1], metric) else None
 
 
 def _worth(value: float, metric: dict[str, Any]) -> float:
@@ -179,7 +192,7 @@ def _one(repository: Repository, actor: Actor, wanted: str) -> dict[str, Any]:
             for row in history.elsewhere[:ELSEWHERE_SHOWN]
         ],
         "others": _others(repository, benchmark),
-        "search": _search_form(history, charts[0]["rows"], names) if may_read else None,
+        "search": _search_form(history, charts[0]["rows"]) if may_read else None,
         "version_names": version_names(versions, names),
     }
 
@@ -196,6 +209,7 @@ def _chart(
     return {
         "metric": metric_word(metric),
         "direction": direction_word(metric),
+        "ideal": ideal_of(metric),
         "rows": rows,
         "newest_first": rows[::-1],
     }
@@ -207,16 +221,17 @@ def _others(repository: Repository, benchmark: Benchmark) -> list[Benchmark]:
     return list(rows.filter(evaluations__repository=repository.pk).distinct().only("pk")[:10])
 
 
-def _search_form(history: History, rows: Sequence[Row], names: dict[str, str]) -> BisectForm:
-    """Good: the best version before the latest; bad: the latest."""
+def _search_form(history: History, rows: Sequence[Row]) -> BisectForm | None:
+    """Good: the best version before the latest; bad: the latest, where it has fallen."""
     metric = history.benchmark.metric_named(history.benchmark.metric)
-    earlier = [row for row in rows[:-1] if row["value"] is not None]
-    best = max(earlier, key=lambda row: _worth(row["value"], metric)) if earlier else None
+    best = _fallen_from(rows, metric)
+    if best is None:
+        return None
     initial = {
         "benchmark": pinned_reference(history.benchmark),
         "metric": metric["name"],
-        "good": best["oid"] if best else "",
-        "bad": rows[-1]["oid"] if rows else "",
+        "good": best["oid"],
+        "bad": rows[-1]["oid"],
     }
     return BisectForm([history.benchmark], initial=initial)
 

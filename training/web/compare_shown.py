@@ -143,6 +143,7 @@ def _shared(shared: Shared, found: Comparison) -> dict[str, Any]:
         score = held.evaluation.score_of(metric.get("name", "")) if held.evaluation else {}
         cells.append(
             {
+                "letter": held.side.letter,
                 "score": figure(score.get("value"), metric) if held.evaluation else "",
                 "interval": between(score.get("lower"), score.get("upper"), metric),
                 "state": held.state_word,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -18,7 +19,7 @@ from hub.models import Repository
 from hub.policies import Actor
 from training.actions.choosing import choices, revisions_of
 from training.actions.evaluating import submit_evaluation
-from training.actions.history import branch_versions, names_of
+from training.actions.history import Version, branch_versions, histories, names_of
 from training.actions.measured import (
     Wanted,
     find_items,
@@ -36,6 +37,7 @@ from training.web.forms import EvaluateForm
 from training.web.scores import (
     bisect_url,
     direction_word,
+    has_fallen,
     interval_text,
     metric_word,
     score_row,
@@ -172,11 +174,23 @@ def _about(repository: Repository, row: Evaluation) -> dict[str, Any]:
     }
     if version is not None and place is not None:
         found["version_name"] = names_of(repository, [version])[version.oid]
-        if place < len(versions) - 1:
-            found["search_url"] = bisect_url(
-                repository, row.benchmark, row.benchmark.metric, version.oid, versions[-1].oid
-            )
+        found["search_url"] = _search_url(repository, row, versions, place)
     return found
+
+
+def _search_url(
+    repository: Repository, row: Evaluation, versions: Sequence[Version], place: int
+) -> str:
+    """The form that asks which later version broke it; empty where none is known to be worse."""
+    latest = histories(repository, versions, [row.benchmark_id])[0].latest
+    if latest is None or latest.number <= place:
+        return ""
+    metric = row.benchmark.metric_named(row.benchmark.metric)
+    here, now = (score_row(e, metric, may_read=True) for e in (row, latest.evaluation))
+    if not has_fallen(here, now, metric):
+        return ""
+    good, bad = versions[place].oid, latest.version.oid
+    return bisect_url(repository, row.benchmark, metric["name"], good, bad)
 
 
 def _items(request: HttpRequest, row: Evaluation, metric: dict[str, Any]) -> dict[str, Any]:

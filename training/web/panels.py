@@ -19,7 +19,7 @@ from training.actions.history import (
 from training.jobs.disclosure import readable_benchmarks, told_metrics
 from training.models import Benchmark, GateRecord, Run
 from training.policies import may_evaluate, may_finetune
-from training.web.scores import direction_word, metric_word, version_rows
+from training.web.scores import direction_word, ideal_of, metric_word, version_rows
 
 RUNS_SHOWN = 4
 VERSIONS_SHOWN = 24
@@ -79,6 +79,7 @@ def _shown(repository: Repository, request: HttpRequest, history: History) -> di
         "key": benchmark.pk,
         "metric": metric_word(metric),
         "direction": direction_word(metric),
+        "ideal": ideal_of(metric),
         "metrics": [(each["name"], each["label"], each is metric) for each in metrics],
     }
 

@@ -34,6 +34,15 @@ def direction_word(metric: Mapping[str, Any]) -> str:
     return words.get(str(metric.get("direction")), "")
 
 
+def ideal_of(metric: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What a score should come close to, on the chart's scale and as text; None where more, or
+    less, is always better."""
+    if metric.get("target") is None:
+        return None
+    scale = scale_of(metric.get("unit"))
+    return {"value": scale.shown(metric["target"]), "text": scale.score(metric["target"])}
+
+
 def interval_text(scale: Scale, lower: float | None, upper: float | None) -> str:
     """92.7 – 97.5 %; empty where there is none."""
     if lower is None or upper is None:
@@ -115,9 +124,10 @@ def has_fallen(before: Row, row: Row, metric: Mapping[str, Any]) -> bool:
     then, now, lower, upper = before["score"], row["score"], row["lower"], row["upper"]
     if then is None or now is None or lower is None or upper is None:
         return False
-    if metric.get("target") is not None:
-        ideal = scale_of(metric.get("unit")).shown(metric["target"]) or 0.0
-        return not lower <= then <= upper and abs(now - ideal) > abs(then - ideal)
+    ideal = ideal_of(metric)
+    if ideal is not None:
+        is_farther = abs(now - ideal["value"]) > abs(then - ideal["value"])
+        return not lower <= then <= upper and is_farther
     return bool(then < lower) if metric.get("direction") == "lower" else bool(then > upper)
 
 
