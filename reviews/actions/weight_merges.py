@@ -15,7 +15,7 @@ from hub.models import Kind, Repository
 from hub.policies import Actor, require_files
 from reviews.actions.weights import side_at
 from reviews.changes import change_of
-from reviews.models import Discussion, WeightMerge
+from reviews.models import Discussion, QueueEntry, WeightMerge
 from reviews.policies import get_pull_request, may_push, require_commenter
 from reviews.tasks import merge_weights
 from reviews.weights.merging.methods import METHODS, Method
@@ -106,10 +106,15 @@ def _rules(text: str) -> list[Any]:
 
 
 def start_weight_merge(
-    pull_request: Discussion, actor: Actor, choice: Mapping[str, Any]
+    pull_request: Discussion,
+    actor: Actor,
+    choice: Mapping[str, Any],
+    *,
+    queue_entry: QueueEntry | None = None,
 ) -> WeightMerge:
     """Have a worker merge the target's weights and the proposal's into the proposal.
 
+    `queue_entry`: the place in the merge queue that it is made for.
     Raises: AlreadyDecidedError; ConflictError: the weights do not need it, or it is under way;
         ForbiddenError for whoever may not push to the proposal.
     """
@@ -134,6 +139,7 @@ def start_weight_merge(
                 ours_oid=change.base_oid,
                 theirs_oid=change.head_oid,
                 choice=dict(choice),
+                queue_entry=queue_entry,
             )
             merge_weights.delay_on_commit(made.pk)
             return made

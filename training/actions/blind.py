@@ -295,7 +295,7 @@ def _line(desk: Desk) -> Requirement:
         return Requirement("blind", label, RequirementState.MET, told)
     if desk.state is DeskState.WAITING:
         told = _("The gate writes both sides' answers first.")
-        return Requirement("blind", label, RequirementState.UNMET, told)
+        return Requirement("blind", label, RequirementState.UNMET, told, by_machine=True)
     if desk.state is DeskState.MISSING:
         told = _("The answers of this version were not written: run the gate again.")
         see = (_("See"), f"{desk.change.path}/benchmarks")

@@ -184,6 +184,7 @@ def _start(change: Change, label: str) -> dict[str, Any]:
         "action_label": label,
         "action_path": f"{change.path}/gate?head={change.head_oid}",
         "action_is_post": True,
+        "by_machine": True,
     }
 
 
