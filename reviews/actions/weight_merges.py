@@ -128,6 +128,8 @@ def start_weight_merge(
             row = get_pull_request(repository, pull_request.number, lock=True)
             if row.is_decided:
                 raise AlreadyDecidedError(f"Pull request {row.number} is already {row.status}.")
+            if queue_entry is not None and not QueueEntry.objects.held(queue_entry).exists():
+                raise ConflictError(f"Pull request {row.number} has left the merge queue.")
             change = change_of(row)
             base_oid = common_base(repository, change)
             if base_oid is None:

@@ -17,7 +17,14 @@ from hub.errors import HubError, StorageFullError, StorageUnavailableError, Thro
 from hub.policies import Actor
 from reviews.extensions import registries
 from reviews.jobs.telling import tell
-from reviews.models import Discussion, QueueEntry, QueueState, TimelineEvent, TimelineKind
+from reviews.models import (
+    Discussion,
+    QueueEntry,
+    QueueState,
+    TimelineEvent,
+    TimelineKind,
+    WorkState,
+)
 
 log = structlog.get_logger(__name__)
 # More than this in one go, and the sweeper goes on.
@@ -104,6 +111,10 @@ def settle(
     ended = {"state": state, "reason": reason, "settled_at": timezone.now(), "lease_until": None}
     if not rows.live().update(**ended):
         return False
+    # What still works at its weights must not move the proposal any more: its claim is lost.
+    entry.weight_merges.filter(state__in=(WorkState.WAITING, WorkState.RUNNING)).update(
+        state=WorkState.FAILED, error={"code": "left_queue"}, finished_at=timezone.now()
+    )
     entry.state, entry.reason = state, reason
     record(entry, actor, "left" if state == QueueState.WITHDRAWN else "ejected", why=reason)
     return True

@@ -8,6 +8,7 @@ import pytest
 
 from hub.errors import ConflictError
 from hub.models import BranchProtection
+from reviews.actions.queueing import leave_queue
 from reviews.actions.requirements import checklist
 from reviews.actions.verdicts import submit_review
 from reviews.actions.weight_merges import choice_of, start_weight_merge
@@ -21,6 +22,7 @@ from tests.reviews.queueing import held, outcome, queued, work
 from tests.reviews.test_weight_merges import moved, proposal  # noqa: F401
 from tests.reviews.test_weights_comparing import changed, model  # noqa: F401
 from tests.training.acting import Act, Stage, _acting, chooses, questions, set_stage
+from tests.training.factories import commit, large, weights_with
 from training.jobs.execute import execute
 from training.models import GateRecord, Run
 
@@ -175,6 +177,32 @@ def test_weights_that_cannot_be_merged_so_are_told_in_words(model):  # noqa: F81
     work()
     assert outcome(entry) == ("ejected", "weights_not_merged")
     assert entry.reason["parameters"]["error"]["code"] == "not_to_be_averaged"
+
+
+def test_weights_are_not_merged_any_more_for_one_that_left(proposal):  # noqa: F811
+    entry = queued(proposal, weights=choice_of({"method": "linear"}))
+    work()
+    made = WeightMerge.objects.get()
+    claimed = QueueEntry.objects.get()
+    leave_queue(held(proposal), actor(entry.by))
+    machines()
+    weight_merging.carry_out(made.pk)
+    made.refresh_from_db()
+    assert (made.state, made.error["code"]) == ("failed", "left_queue")
+    assert proposal.repository.store().resolve(proposal.ref) == proposal.head_oid
+    with pytest.raises(ConflictError, match="has left the merge queue"):
+        start_weight_merge(held(proposal), actor(entry.by), claimed.weights, queue_entry=claimed)
+
+
+def test_the_box_offers_the_queue_where_weights_conflict_under_a_gate(gates, client_for):
+    stage = gates.stage
+    commit(stage.model, [large(stage.model, "model.safetensors", weights_with(1))])
+    row = make_pull_request(stage.model)
+    commit(stage.model, [large(stage.model, "model.safetensors", weights_with(2))], row.ref)
+    record_push(stage.model, row.number, by=row.author)
+    commit(stage.model, [large(stage.model, "model.safetensors", weights_with(3))])
+    page = client_for(stage.maintainer).get(row.get_absolute_url()).content.decode()
+    assert "main has moved the same weights" in page and "Merge when ready" in page
 
 
 def test_a_weight_merge_that_the_author_starts_makes_approvals_stale(proposal):  # noqa: F811
