@@ -19,7 +19,7 @@ from hub.errors import (
 )
 from hub.extensions import Change, registries
 from hub.gitstore import AddFile
-from hub.models import Repository
+from hub.models import Repository, User
 from hub.policies import Actor
 from reviews.actions.requirements import checklist
 from reviews.actions.weights import request_comparison, sides_of
@@ -53,7 +53,7 @@ def merge_pull_request(
     require_room()
     record_push(repository, pull_request.number, by=user)
     _ask_for_weights(repository, pull_request.number)
-    merge = _intend(pull_request, actor, expected_head, expected_base, message, queued)
+    merge = _intend(pull_request, actor, user, expected_head, expected_base, message, queued)
     try:
         refs.move_ref(
             repository,
@@ -81,6 +81,7 @@ def _ask_for_weights(repository: Repository, number: int) -> None:
 def _intend(
     pull_request: Discussion,
     actor: Actor,
+    user: User,
     expected_head: str,
     expected_base: str,
     message: str,
@@ -107,7 +108,7 @@ def _intend(
         with transaction.atomic():
             return Merge.objects.create(
                 pull_request=row,
-                by=actor.user,
+                by=user,
                 head_oid=change.head_oid,
                 base_oid=change.base_oid,
                 merge_oid=_write_commit(row, change, change.merge_tree, actor, message),

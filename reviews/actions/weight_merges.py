@@ -87,9 +87,10 @@ def choice_of(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _number(given: Mapping[str, Any], name: str, default: float) -> float:
+    value = given.get(name)
     try:
-        return float(given.get(name) or default)
-    except ValueError:
+        return default if value in (None, "") else float(value)
+    except (TypeError, ValueError):
         raise BadInputError(f"{name} must be a number.") from None
 
 

@@ -106,6 +106,8 @@ def settle(
 
     `is_held`: only while the claim that `entry` was read under holds.
     """
+    # Before the entry, as everybody takes the two: else two of them could wait for each other.
+    Discussion.objects.select_for_update().only("pk").filter(pk=entry.pull_request_id).first()
     rows = QueueEntry.objects.held(entry) if is_held else QueueEntry.objects.filter(pk=entry.pk)
     reason = {"code": code, "parameters": parameters}
     ended = {"state": state, "reason": reason, "settled_at": timezone.now(), "lease_until": None}

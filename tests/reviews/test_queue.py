@@ -7,8 +7,14 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from hub.errors import AlreadyDecidedError, BranchMovedError, ConflictError, NotFoundError
-from hub.models import AuditEntry, BranchProtection, Event
+from hub.errors import (
+    AlreadyDecidedError,
+    BranchMovedError,
+    ConflictError,
+    ForbiddenError,
+    NotFoundError,
+)
+from hub.models import Access, AuditEntry, BranchProtection, Event
 from reviews.actions import merging, queue_step
 from reviews.actions.discussions import change_status
 from reviews.actions.merging import merge_pull_request
@@ -18,7 +24,7 @@ from reviews.jobs.queue import advance, first_ones
 from reviews.jobs.reconcile import reconcile_merges
 from reviews.models import Discussion, Merge, QueueEntry, TimelineEvent
 from reviews.models.work import ATTEMPTS
-from tests.factories import actor, commit_files, make_repository
+from tests.factories import actor, commit_files, make_repository, make_user
 from tests.races import at_once
 from tests.reviews.factories import make_maintainer, make_pull_request, push
 from tests.reviews.queueing import held, outcome, proposals, queued, work
@@ -140,6 +146,32 @@ def test_its_person_and_maintainers_take_it_out():
     assert [outcome(each) for each in (first, second)] == [("withdrawn", "left")] * 2
     with pytest.raises(NotFoundError):
         leave_queue(held(rows[0]), actor(by))
+
+
+def test_of_many_who_queue_it_at_once_one_does_and_of_many_who_take_it_out():
+    _repository, (row,) = proposals(1)
+    by = make_maintainer(row.repository)
+    joined = at_once(*[lambda: queued(row, by)] * 4)
+    (entry,) = [each for each in joined if isinstance(each, QueueEntry)]
+    assert QueueEntry.objects.count() == 1
+    left = at_once(*[lambda: leave_queue(held(row), actor(by)), lambda: advance(entry.pk)] * 3)
+    assert sum(each is None for each in left) >= 3, "workers never fail"
+    state = outcome(entry)
+    assert state in {("withdrawn", "left"), ("merged", "")}
+    merged = Discussion.objects.get(pk=row.pk).status == "merged"
+    assert merged == (state[0] == "merged")
+    assert TimelineEvent.objects.filter(kind="queue").count() == 2 - merged
+
+
+def test_one_who_may_not_merge_any_more_may_still_take_back_the_wish():
+    repository, rows = proposals(2)
+    by = make_maintainer(repository)
+    entries = [queued(row, by) for row in rows]
+    by.memberships.filter(namespace=repository.namespace).delete()
+    leave_queue(held(rows[0], Access.READ), actor(by))
+    with pytest.raises(ForbiddenError):
+        leave_queue(held(rows[1], Access.READ), actor(make_user()))
+    assert [outcome(entry)[0] for entry in entries] == ["withdrawn", "waiting"]
 
 
 def test_whoever_lost_the_right_to_merge_merges_nothing():

@@ -90,14 +90,14 @@ def test_the_api_joins_leaves_and_tells(api_for):
     person = make_maintainer(repository)
     api = api_for(person)
     at = [f"/api/models/{repository.repo_id}/discussions/{row.number}/queue" for row in rows]
-    body = {"expectedHead": rows[0].head_oid, "weights": {"method": "slerp", "share": 0.3}}
+    body = {"expectedHead": rows[0].head_oid, "weights": {"method": "slerp", "share": 0}}
     joined = api.post(at[0], body, content_type="application/json").json()
     assert (joined["position"], joined["state"], joined["by"]) == (
         1,
         "waiting",
         {"name": person.username},
     )
-    assert joined["weights"]["parameters"]["t"] == 0.3
+    assert joined["weights"]["parameters"]["t"] == 0
     stale = api.post(at[1], {"expectedHead": "0" * 40}, content_type="application/json")
     assert stale.status_code == 412
     wrong = api.post(at[1], {"weights": {"method": "magic"}}, content_type="application/json")
