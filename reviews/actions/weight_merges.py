@@ -15,6 +15,7 @@ from hub.models import Kind, Repository
 from hub.policies import Actor, require_files
 from reviews.actions.weights import side_at
 from reviews.changes import change_of
+from reviews.jobs.queue import is_queued_head
 from reviews.models import Discussion, QueueEntry, WeightMerge
 from reviews.policies import get_pull_request, may_push, require_commenter
 from reviews.tasks import merge_weights
@@ -106,6 +107,14 @@ def _rules(text: str) -> list[Any]:
     return rules
 
 
+def _require_queued(row: Discussion, entry: QueueEntry) -> None:
+    """Refuse to work for an entry that is gone, or on a version that nobody has queued: what comes
+    of it counts as queued, and inherits approvals. Raises: ConflictError."""
+    is_held = QueueEntry.objects.held(entry).exists()
+    if not is_held or not is_queued_head(entry, row.head_oid):
+        raise ConflictError(f"Pull request {row.number} has left the merge queue.")
+
+
 def start_weight_merge(
     pull_request: Discussion,
     actor: Actor,
@@ -129,8 +138,8 @@ def start_weight_merge(
             row = get_pull_request(repository, pull_request.number, lock=True)
             if row.is_decided:
                 raise AlreadyDecidedError(f"Pull request {row.number} is already {row.status}.")
-            if queue_entry is not None and not QueueEntry.objects.held(queue_entry).exists():
-                raise ConflictError(f"Pull request {row.number} has left the merge queue.")
+            if queue_entry is not None:
+                _require_queued(row, queue_entry)
             change = change_of(row)
             base_oid = common_base(repository, change)
             if base_oid is None:

@@ -7,6 +7,7 @@ from unittest.mock import patch
 import pytest
 
 from hub.errors import ConflictError
+from hub.gitstore import AddFile
 from hub.models import BranchProtection
 from reviews.actions.queueing import leave_queue
 from reviews.actions.requirements import checklist
@@ -192,6 +193,17 @@ def test_weights_are_not_merged_any_more_for_one_that_left(proposal):  # noqa: F
     assert proposal.repository.store().resolve(proposal.ref) == proposal.head_oid
     with pytest.raises(ConflictError, match="has left the merge queue"):
         start_weight_merge(held(proposal), actor(entry.by), claimed.weights, queue_entry=claimed)
+
+
+def test_the_queue_merges_no_weights_into_a_version_that_nobody_queued(proposal):  # noqa: F811
+    """A push whose news is lost between the worker's look and the start of the merge."""
+    entry = queued(proposal, weights=choice_of({"method": "linear"}))
+    claimed = QueueEntry.objects.claim(entry.pk)
+    newer = commit(proposal.repository, [AddFile("late.txt", b"x")], proposal.ref)
+    Discussion.objects.filter(pk=proposal.pk).update(head_oid=newer)
+    with pytest.raises(ConflictError, match="has left the merge queue"):
+        start_weight_merge(held(proposal), actor(entry.by), claimed.weights, queue_entry=claimed)
+    assert not WeightMerge.objects.exists()
 
 
 def test_the_box_offers_the_queue_where_weights_conflict_under_a_gate(gates, client_for):
