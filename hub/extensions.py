@@ -55,10 +55,24 @@ class Requirement:
     action_label: Any = ""
     action_path: str = ""
     action_is_post: bool = False
+    # A machine says whether it is met: `Registries.starters` ask it.
+    by_machine: bool = False
 
     @property
     def blocks(self) -> bool:
         return self.state is not RequirementState.MET
+
+    @property
+    def is_startable(self) -> bool:
+        """Whether a machine would say more of it if it were asked."""
+        open_states = (RequirementState.UNMET, RequirementState.STALE)
+        return self.by_machine and self.state in open_states
+
+    @property
+    def needs_person(self) -> bool:
+        """Whether waiting will not meet it: somebody has to do something first."""
+        is_under_way = self.is_startable or self.state is RequirementState.RUNNING
+        return self.blocks and not is_under_way
 
 
 @dataclass(frozen=True)
@@ -123,6 +137,9 @@ class Registries:
     repository_panels: list[Panel] = field(default_factory=list)
     # (repository, change) -> lines of the merge checklist
     requirements: list[Callable[[Any, Change], Iterable[Requirement]]] = field(default_factory=list)
+    # (repository as the person holds it, change, person): start what a machine has still to say of
+    # exactly this change; nothing where that is under way or known. Raises: HubError.
+    starters: list[Callable[[Any, Change, Any], None]] = field(default_factory=list)
     # (repository, change) -> files that the merge commit adds or replaces, by path
     merge_files: list[Callable[[Any, Change], dict[str, bytes]]] = field(default_factory=list)
     # (repository, change) -> {"sentence", "state", …} shown as the banner, or None

@@ -46,6 +46,14 @@ def require_steward(actor: Actor, discussion: Discussion) -> Any:
     return user
 
 
+def require_merger(actor: Actor, repository: Repository) -> Any:
+    """The person who may merge here, now or by the queue: one with write access."""
+    user = require_commenter(actor)
+    if not repository.may(Access.WRITE):
+        raise ForbiddenError(f"Merging needs write access to {repository.repo_id}.")
+    return user
+
+
 def may_push(repository: Repository, number: int, user: Person) -> bool:
     """Whether `user` may move `refs/pr/number`: its author while open, and maintainers."""
     row = Discussion.objects.pull_requests().filter(repository=repository, number=number).first()

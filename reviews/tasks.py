@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from reviews.jobs import reconcile, weight_merging, working
+from reviews.jobs import queue, reconcile, weight_merging, working
 from reviews.jobs.comparing import carry_out
 from reviews.models import WeightMerge, WeightsComparison
 
@@ -21,6 +21,7 @@ def reconcile_merges() -> None:
 def compare_weights(comparison_id: int) -> None:
     """Compare two checkpoints, unless that is done or somebody is at it."""
     carry_out(comparison_id)
+    ring_queues(WeightsComparison.objects.filter(pk=comparison_id).values("candidate_repository"))
 
 
 @shared_task
@@ -36,3 +37,23 @@ def sweep_comparisons() -> None:
 def merge_weights(merge_id: int) -> None:
     """Merge weights into a proposal, unless that is done or somebody is at it."""
     weight_merging.carry_out(merge_id)
+    ring_queues(WeightMerge.objects.filter(pk=merge_id).values("pull_request__repository"))
+
+
+@shared_task
+def advance_queue(entry_id: int) -> None:
+    """Go through the merge queue in which an entry stands, until it has to wait."""
+    queue.advance(entry_id)
+
+
+@shared_task
+def sweep_queues() -> None:
+    """Ring again for every merge queue: what it waits for may be there by now."""
+    for entry_id in queue.first_ones():
+        advance_queue.apply_async((entry_id,), expires=RING_LIFETIME_SECONDS)
+
+
+def ring_queues(repositories: object) -> None:
+    """Have the merge queues of some repositories looked at: what one waited for has ended."""
+    for entry_id in queue.first_ones(pull_request__repository__in=repositories):
+        advance_queue.delay(entry_id)

@@ -12,14 +12,18 @@ from hub import events
 from hub.extensions import Change, Finding, Tab, registries
 from hub.models import Repository, User
 from hub.policies import Actor
+from reviews.actions import queue_step
 from reviews.actions.pull_requests import open_pull_request
 from reviews.actions.timeline import add_comment
 from reviews.actions.weights import request_comparison, sides_of
 from reviews.actions.weights_checks import weights_requirement
 from reviews.changes import change_of
+from reviews.extensions import registries as own_registries
 from reviews.jobs.pushes import record_push
-from reviews.models import Comment, Discussion, DiscussionStatus
+from reviews.jobs.queue import follow_head
+from reviews.models import Comment, Discussion, DiscussionStatus, QueueEntry
 from reviews.policies import may_push
+from reviews.tasks import ring_queues
 from reviews.web.weights_pages import TAB
 
 PULL_REQUESTS_NAMED = 100
@@ -39,8 +43,12 @@ def connect() -> None:
     registries.repository_tabs.append(community_tab)
     registries.pull_request_tabs.append(TAB)
     registries.requirements.append(weights_requirement)
+    own_registries.queue_step = queue_step.step
     events.revision_pushed.connect(follow_ref, dispatch_uid="reviews.follow_ref")
     events.change_proposed.connect(compare, dispatch_uid="reviews.compare")
+    events.change_proposed.connect(follow_change, dispatch_uid="reviews.follow_change")
+    events.change_merged.connect(ring_queue, dispatch_uid="reviews.ring_queue.merged")
+    events.status_changed.connect(ring_queue, dispatch_uid="reviews.ring_queue.status")
 
 
 def count_discussions(user: User, repositories: QuerySet[Repository]) -> int:
@@ -113,13 +121,29 @@ def merged_stand(repository: Repository, deep: bool) -> Iterable[Finding]:
 
 
 def follow_ref(sender: Any, repository: Repository, ref: str, actor: Any, **_more: Any) -> None:
-    """A push to `refs/pr/N` is a new patch set."""
+    """A push to `refs/pr/N` is a new patch set; one to a branch moves what its queue builds on."""
     number = ref.removeprefix("refs/pr/")
     if ref.startswith("refs/pr/") and number.isdecimal():
         record_push(repository, int(number), by=actor)
+    elif ref.startswith("refs/heads/"):
+        ring_queues([repository.pk])
 
 
 def compare(sender: Any, repository: Repository, change: Change, **_more: Any) -> None:
     """A proposal's weights are compared before anybody looks."""
     if (sides := sides_of(repository, change)) is not None:
         request_comparison(*sides)
+
+
+def follow_change(sender: Any, repository: Repository, change: Change, **_more: Any) -> None:
+    """A proposal in the merge queue has a new head: the queue's own, or it loses its place."""
+    rows = Discussion.objects.filter(repository=repository, number=change.number)
+    for row in rows.filter(queue_entries__in=QueueEntry.objects.live()):
+        row.repository = repository
+        follow_head(row)
+    ring_queues([repository.pk])
+
+
+def ring_queue(sender: Any, repository: Repository, **_more: Any) -> None:
+    """What a merge queue waits for may have come."""
+    ring_queues([repository.pk])

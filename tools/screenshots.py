@@ -99,6 +99,7 @@ def member_pages(story: LittleStory) -> dict[str, str]:
         "discussions": f"{model}/discussions",
         "discussions-closed": f"{model}/discussions?state=closed",
         "discussion-new": f"{model}/discussions/new",
+        "queue": f"{model}/queue",
         "pull-open": f"{model}/discussions/{story.first}",
         "pull-open-files": f"{model}/discussions/{story.first}/files",
         "pull-merged": good,

@@ -12,7 +12,7 @@ from hub.extensions import Change, Tab, registries
 from hub.models import Kind, Repository
 from training.actions.blind import blind_requirements
 from training.actions.evaluating import evaluate_proposed, name_merged
-from training.actions.gates import weigh_proposed
+from training.actions.gates import weigh_proposed, weigh_queued
 from training.actions.scores import merge_files
 from training.actions.standing import requirements, verdict
 from training.jobs.hiding import hide_by_rule
@@ -28,6 +28,7 @@ from training.web.tabs import TABS
 def connect() -> None:
     """Called once, when Django has loaded every app."""
     registries.requirements.extend([requirements, blind_requirements])
+    registries.starters.append(weigh_queued)
     registries.verdicts.append(verdict)
     registries.merge_files.append(merge_files)
     registries.pull_request_tabs.extend([*TABS, BLIND_TAB])

@@ -293,6 +293,7 @@ CELERY_BEAT_SCHEDULE = {
     "tidy": {"task": "hub.tasks.tidy", "schedule": 3600.0},
     "collect-garbage": {"task": "hub.tasks.collect_garbage", "schedule": 6 * 3600.0},
     "sweep-comparisons": {"task": "reviews.tasks.sweep_comparisons", "schedule": 30.0},
+    "sweep-queues": {"task": "reviews.tasks.sweep_queues", "schedule": 30.0},
     "sweep-webhooks": {"task": "hub.tasks.sweep_webhooks", "schedule": 15.0},
 }
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

@@ -8,6 +8,7 @@ from hub.errors import AlreadyDecidedError, BadInputError, ConflictError
 from hub.models import Event, Repository
 from hub.policies import Actor
 from reviews.actions.timeline import add_comment, check_text, check_title, write_comment
+from reviews.jobs.queue import settle_closed
 from reviews.jobs.telling import tell
 from reviews.models import (
     Discussion,
@@ -77,6 +78,8 @@ def change_status(
     current.status, current.decided_by = status, user if closed else None
     current.save(update_fields=["status", "decided_by"])
     discussion.status = status
+    if closed:
+        settle_closed(discussion, actor)
     event = TimelineEvent.objects.record(discussion, TimelineKind.STATUS, user, status=str(status))
     tell(discussion, "update", user)
     if comment.strip():

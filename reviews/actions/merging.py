@@ -15,20 +15,19 @@ from hub.errors import (
     AlreadyDecidedError,
     BranchMovedError,
     ConflictError,
-    ForbiddenError,
     MergeConflictError,
 )
 from hub.extensions import Change, registries
 from hub.gitstore import AddFile
-from hub.models import Access, Repository, User
+from hub.models import Repository, User
 from hub.policies import Actor
 from reviews.actions.requirements import checklist
 from reviews.actions.weights import request_comparison, sides_of
 from reviews.changes import change_of, merge_tree
 from reviews.jobs.pushes import record_push
 from reviews.jobs.settling import drop, finish
-from reviews.models import Discussion, Merge
-from reviews.policies import get_pull_request, require_commenter
+from reviews.models import Discussion, Merge, QueueEntry
+from reviews.policies import get_pull_request, require_merger
 
 
 def merge_pull_request(
@@ -38,23 +37,23 @@ def merge_pull_request(
     expected_head: str = "",
     expected_base: str = "",
     message: str = "",
+    queued: QueueEntry | None = None,
 ) -> str:
     """Merge an open pull request into its target branch and return the merge commit's oid.
 
+    `queued`: the place in the merge queue that it is merged for, while the caller's claim holds.
     Raises:
         AlreadyDecidedError: it was merged or closed in the meantime, or is being merged.
         BranchMovedError: head or base are not those that the person saw.
         MergeConflictError: both sides changed the same files; nothing has moved.
         ConflictError: a requirement is not met; the sentence names it.
     """
-    user = require_commenter(actor)
     repository = pull_request.repository
-    if not repository.may(Access.WRITE):
-        raise ForbiddenError(f"Merging needs write access to {repository.repo_id}.")
+    user = require_merger(actor, repository)
     require_room()
     record_push(repository, pull_request.number, by=user)
     _ask_for_weights(repository, pull_request.number)
-    merge = _intend(pull_request, actor, user, expected_head, expected_base, message)
+    merge = _intend(pull_request, actor, user, expected_head, expected_base, message, queued)
     try:
         refs.move_ref(
             repository,
@@ -86,11 +85,14 @@ def _intend(
     expected_head: str,
     expected_base: str,
     message: str,
+    queued: QueueEntry | None,
 ) -> Merge:
     """Check everything under the row's lock and write down what is about to happen."""
     row = get_pull_request(pull_request.repository, pull_request.number, lock=True)
     if row.is_decided:
         raise AlreadyDecidedError(f"Pull request {row.number} is already {row.status}.")
+    if queued is not None and not QueueEntry.objects.held(queued).exists():
+        raise ConflictError(f"Pull request {row.number} has left the merge queue.")
     change = change_of(row)
     if expected_head not in {"", change.head_oid} or expected_base not in {"", change.base_oid}:
         raise BranchMovedError

@@ -11,7 +11,7 @@ from hub.extensions import Change, Requirement, RequirementState, registries
 from hub.models import Access, BranchProtection, Membership
 from reviews.actions.weight_merges import common_base
 from reviews.changes import change_of, merge_tree
-from reviews.models import Discussion, Review, ReviewVerdict
+from reviews.models import Discussion, Review, ReviewVerdict, WeightMerge
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,15 @@ class Checklist:
 def checklist(pull_request: Discussion, change: Change | None = None) -> Checklist:
     """The checklist for the heads of this moment, or for the given change."""
     change = change or change_of(pull_request)
-    lines = [*_own(pull_request, change)]
+    lines = [_content(pull_request, change), *asked_of_people(pull_request, change)]
     for source in registries.requirements:
         lines.extend(source(pull_request.repository, change))
     return Checklist(change, lines)
 
 
-def _own(pull_request: Discussion, change: Change) -> list[Requirement]:
-    lines = [_content(pull_request, change)]
+def asked_of_people(pull_request: Discussion, change: Change) -> list[Requirement]:
+    """What people have to do before a pull request merges: publish it, and review it."""
+    lines = []
     if pull_request.is_draft:
         lines.append(
             Requirement(
@@ -93,15 +94,37 @@ def _content(pull_request: Discussion, change: Change) -> Requirement:
     return Requirement("conflicts", label, RequirementState.MET, _("No conflict with the target."))
 
 
+def reviewed_heads(pull_request: Discussion, head_oid: str) -> list[str]:
+    """The heads whose reviews count for `head_oid`: it, and what the merge queue made it from.
+
+    The queue merges weights by the recipe that a person with write access chose when they put the
+    approved version there. A weight merge that anybody started themselves inherits nothing.
+    """
+    made = WeightMerge.objects.filter(pull_request=pull_request, queue_entry__isnull=False)
+    made_from = dict(made.exclude(result_oid="").values_list("result_oid", "theirs_oid"))
+    heads = [head_oid]
+    while (earlier := made_from.get(heads[-1])) is not None:
+        heads.append(earlier)
+    return heads
+
+
 def counted_reviews(pull_request: Discussion, head_oid: str) -> list[Review]:
-    """Reviews that count now: on this head, by maintainers of this moment, not the author's."""
+    """Reviews that count now: on this head, by maintainers of this moment, not the author's.
+
+    Of somebody who has looked at several of its `reviewed_heads` the review of the latest counts.
+    """
+    heads = reviewed_heads(pull_request, head_oid)
     maintainers = Membership.objects.filter(
         namespace=pull_request.repository.namespace_id, access__gte=Access.WRITE
     ).values("user")
     rows = Review.objects.filter(
-        pull_request=pull_request, head_oid=head_oid, reviewer__in=maintainers
+        pull_request=pull_request, head_oid__in=heads, reviewer__in=maintainers
     )
-    return list(rows.exclude(reviewer=pull_request.author_id).select_related("reviewer"))
+    rows = rows.exclude(reviewer=pull_request.author_id).select_related("reviewer")
+    latest: dict[int, Review] = {}
+    for row in sorted(rows, key=lambda row: heads.index(row.head_oid)):
+        latest.setdefault(row.reviewer_id, row)
+    return list(latest.values())
 
 
 def _approvals(pull_request: Discussion, change: Change, needed: int) -> Requirement:

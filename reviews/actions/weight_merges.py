@@ -15,7 +15,8 @@ from hub.models import Kind, Repository
 from hub.policies import Actor, require_files
 from reviews.actions.weights import side_at
 from reviews.changes import change_of
-from reviews.models import Discussion, WeightMerge
+from reviews.jobs.queue import is_queued_head
+from reviews.models import Discussion, QueueEntry, WeightMerge
 from reviews.policies import get_pull_request, may_push, require_commenter
 from reviews.tasks import merge_weights
 from reviews.weights.merging.methods import METHODS, Method
@@ -87,9 +88,10 @@ def choice_of(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _number(given: Mapping[str, Any], name: str, default: float) -> float:
+    value = given.get(name)
     try:
-        return float(given.get(name) or default)
-    except ValueError:
+        return default if value in (None, "") else float(value)
+    except (TypeError, ValueError):
         raise BadInputError(f"{name} must be a number.") from None
 
 
@@ -105,11 +107,24 @@ def _rules(text: str) -> list[Any]:
     return rules
 
 
+def _require_queued(row: Discussion, entry: QueueEntry) -> None:
+    """Refuse to work for an entry that is gone, or on a version that nobody has queued: what comes
+    of it counts as queued, and inherits approvals. Raises: ConflictError."""
+    is_held = QueueEntry.objects.held(entry).exists()
+    if not is_held or not is_queued_head(entry, row.head_oid):
+        raise ConflictError(f"Pull request {row.number} has left the merge queue.")
+
+
 def start_weight_merge(
-    pull_request: Discussion, actor: Actor, choice: Mapping[str, Any]
+    pull_request: Discussion,
+    actor: Actor,
+    choice: Mapping[str, Any],
+    *,
+    queue_entry: QueueEntry | None = None,
 ) -> WeightMerge:
     """Have a worker merge the target's weights and the proposal's into the proposal.
 
+    `queue_entry`: the place in the merge queue that it is made for.
     Raises: AlreadyDecidedError; ConflictError: the weights do not need it, or it is under way;
         ForbiddenError for whoever may not push to the proposal.
     """
@@ -123,6 +138,8 @@ def start_weight_merge(
             row = get_pull_request(repository, pull_request.number, lock=True)
             if row.is_decided:
                 raise AlreadyDecidedError(f"Pull request {row.number} is already {row.status}.")
+            if queue_entry is not None:
+                _require_queued(row, queue_entry)
             change = change_of(row)
             base_oid = common_base(repository, change)
             if base_oid is None:
@@ -134,6 +151,7 @@ def start_weight_merge(
                 ours_oid=change.base_oid,
                 theirs_oid=change.head_oid,
                 choice=dict(choice),
+                queue_entry=queue_entry,
             )
             merge_weights.delay_on_commit(made.pk)
             return made

@@ -169,6 +169,7 @@ _MERGES = {
     "not_in_every_model": gettext_lazy("%(tensor)s is not on both sides: write a rule for it."),
     "shapes_differ": gettext_lazy("%(tensor)s has another shape on the other side."),
     "not_averaged": gettext_lazy("%(tensor)s holds codes that differ: choose a side with a rule."),
+    "left_queue": gettext_lazy("The pull request left the merge queue meanwhile."),
     "parents_changed": gettext_lazy("The weights are not those that the recipe names."),
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver
 
 from hub.http.routing import api
-from reviews.api import views, weights
+from reviews.api import queue, views, weights
 
 _ONE = "/discussions/<int:number>"
 
@@ -20,6 +20,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     api(f"{_ONE}/weights", weights.PullRequestWeightsView.as_view(), "api-pull-request-weights"),
     api("/weights", weights.WeightsView.as_view(), "api-weights"),
     api(f"{_ONE}/merge", views.MergeView.as_view(), "api-pull-request-merge"),
+    api(f"{_ONE}/queue", queue.PullRequestQueueView.as_view(), "api-pull-request-queue"),
+    api("/queue", queue.QueueView.as_view(), "api-queue"),
     api(f"{_ONE}/review", views.ReviewView.as_view(), "api-pull-request-review"),
     api(
         f"{_ONE}/requirements",

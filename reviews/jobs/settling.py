@@ -9,6 +9,7 @@ from django.utils import timezone
 from hub import events
 from hub.models import AuditEntry, Event
 from reviews.changes import change_of
+from reviews.jobs.queue import settle_merged
 from reviews.jobs.telling import tell
 from reviews.models import (
     Discussion,
@@ -38,6 +39,7 @@ def finish(merge: Merge, *, token_hint: str = "") -> None:
             row.pk, DiscussionStatus.MERGED, by=merge.by, merge_oid=merge.merge_oid
         )
         Merge.objects.filter(pk=merge.pk).update(state=MergeState.DONE, settled_at=timezone.now())
+        settle_merged(row)
         if not decided:
             return
         TimelineEvent.objects.record(

@@ -82,13 +82,14 @@ class _Merging:
         self._land(recipe, pointers, ours, theirs)
 
     def _has_landed(self) -> bool:
-        """Settle a merge whose worker died between moving the head and writing the row."""
-        head = self.store.ref_oid(self.pull_request.ref)
-        if head is None or head == self.row.theirs_oid:
+        """Settle a merge whose worker died between moving the head and settling the row.
+
+        Only the very commit that this wrote counts: anybody who may push can make one that has
+        its parents.
+        """
+        if self.store.ref_oid(self.pull_request.ref) != self.row.result_oid:
             return False
-        if self.store.commit_info(head).parents != (self.row.theirs_oid, self.row.ours_oid):
-            return False
-        self.claim.finish(result_oid=head)
+        self.claim.finish()
         return True
 
     def _open(self, name: str) -> _Side:
@@ -140,8 +141,9 @@ class _Merging:
             message=f"Merge the weights of {self.pull_request.target_branch}: {recipe.method}",
             author=author_of(Actor(by)),
         )
+        self.claim.tell(result_oid=oid)
         with transaction.atomic():
-            self.claim.finish(result_oid=oid)
+            self.claim.finish()
             refs.move_ref(
                 self.repository, Actor(by), self.pull_request.ref, old=theirs.oid, new=oid
             )

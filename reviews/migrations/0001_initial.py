@@ -63,6 +63,25 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='QueueEntry',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('head_oid', models.CharField(max_length=40)),
+                ('weights', models.JSONField(blank=True, null=True)),
+                ('state', models.CharField(choices=[('waiting', 'waiting'), ('working', 'running'), ('merged', 'merged'), ('ejected', 'ejected'), ('withdrawn', 'withdrawn')], default='waiting', max_length=9)),
+                ('reason', models.JSONField(blank=True, default=dict)),
+                ('asked', models.CharField(blank=True, help_text='Head and base of the checks that it has started.', max_length=81)),
+                ('added_at', models.DateTimeField(auto_now_add=True)),
+                ('settled_at', models.DateTimeField(blank=True, null=True)),
+                ('fence', models.PositiveIntegerField(default=0, help_text='Counts the claims.')),
+                ('lost', models.PositiveSmallIntegerField(default=0, help_text='Claims in a row after which no worker laid it down.')),
+                ('lease_until', models.DateTimeField(blank=True, null=True)),
+                ('is_rung', models.BooleanField(default=False, help_text='While a worker had it.')),
+                ('by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('pull_request', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='queue_entries', to='reviews.discussion')),
+            ],
+        ),
+        migrations.CreateModel(
             name='Review',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -93,7 +112,7 @@ class Migration(migrations.Migration):
             name='TimelineEvent',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('comment', 'Comment'), ('status-change', 'Status'), ('title-change', 'Title'), ('commit', 'Commit'), ('review', 'Review')], max_length=16)),
+                ('kind', models.CharField(choices=[('comment', 'Comment'), ('status-change', 'Status'), ('title-change', 'Title'), ('commit', 'Commit'), ('review', 'Review'), ('queue', 'Queue')], max_length=16)),
                 ('data', models.JSONField(default=dict)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('actor', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
@@ -132,9 +151,10 @@ class Migration(migrations.Migration):
                 ('theirs_oid', models.CharField(max_length=40)),
                 ('choice', models.JSONField(help_text='Method, parameters and rules, as in a recipe.')),
                 ('conditions', models.JSONField(blank=True, default=list)),
-                ('result_oid', models.CharField(blank=True, max_length=40)),
+                ('result_oid', models.CharField(blank=True, help_text='Written before the head moves.', max_length=40)),
                 ('by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('pull_request', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='weight_merges', to='reviews.discussion')),
+                ('queue_entry', models.ForeignKey(blank=True, help_text='The place in the merge queue that it was made for.', null=True, on_delete=django.db.models.deletion.CASCADE, related_name='weight_merges', to='reviews.queueentry')),
             ],
             options={
                 'abstract': False,
@@ -201,6 +221,22 @@ class Migration(migrations.Migration):
             model_name='patchset',
             constraint=models.UniqueConstraint(fields=('pull_request', 'number'), name='patch_set_number_unique'),
         ),
+        migrations.AddIndex(
+            model_name='queueentry',
+            index=models.Index(condition=models.Q(('state__in', ('waiting', 'working'))), fields=['id'], name='queue_entry_live'),
+        ),
+        migrations.AddConstraint(
+            model_name='queueentry',
+            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['waiting', 'working', 'merged', 'ejected', 'withdrawn'])), name='queue_entry_state_known'),
+        ),
+        migrations.AddConstraint(
+            model_name='queueentry',
+            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ('waiting', 'working'))), fields=('pull_request',), name='one_live_queue_entry'),
+        ),
+        migrations.AddConstraint(
+            model_name='queueentry',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('settled_at', None), ('state__in', ('waiting', 'working'))), models.Q(models.Q(('state__in', ('waiting', 'working')), _negated=True), ('settled_at__isnull', False)), _connector='OR'), name='queue_entry_settled_once'),
+        ),
         migrations.AddConstraint(
             model_name='review',
             constraint=models.UniqueConstraint(fields=('pull_request', 'reviewer', 'head_oid'), name='review_unique'),
@@ -211,7 +247,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='timelineevent',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['comment', 'status-change', 'title-change', 'commit', 'review'])), name='timeline_kind_known'),
+            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['comment', 'status-change', 'title-change', 'commit', 'review', 'queue'])), name='timeline_kind_known'),
         ),
         migrations.AddIndex(
             model_name='weightmerge',

@@ -6,6 +6,7 @@ from reviews.models.discussions import (
     PatchSet,
 )
 from reviews.models.merges import Merge, MergeState
+from reviews.models.queue import QueueEntry, QueueState
 from reviews.models.reviews import Review, ReviewVerdict
 from reviews.models.timeline import Comment, TimelineEvent, TimelineKind
 from reviews.models.weights import TensorComparison, WeightMerge, WeightsComparison
@@ -18,6 +19,8 @@ __all__ = [
     "Merge",
     "MergeState",
     "PatchSet",
+    "QueueEntry",
+    "QueueState",
     "Review",
     "ReviewVerdict",
     "TensorComparison",

@@ -17,6 +17,7 @@ class TimelineKind(models.TextChoices):
     TITLE = "title-change"
     COMMIT = "commit"
     REVIEW = "review"
+    QUEUE = "queue"
 
 
 class TimelineEventManager(models.Manager["TimelineEvent"]):

@@ -88,7 +88,17 @@ class WeightMerge(Work):
     theirs_oid = models.CharField(max_length=40)
     choice = models.JSONField(help_text="Method, parameters and rules, as in a recipe.")
     conditions = models.JSONField(default=list, blank=True)
-    result_oid = models.CharField(max_length=40, blank=True)
+    result_oid = models.CharField(
+        max_length=40, blank=True, help_text="Written before the head moves."
+    )
+    queue_entry = models.ForeignKey(
+        "reviews.QueueEntry",
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="weight_merges",
+        help_text="The place in the merge queue that it was made for.",
+    )
 
     objects: ClassVar[WorkQuerySet[WeightMerge]] = WorkQuerySet.as_manager()  # type: ignore[assignment]
 

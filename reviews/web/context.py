@@ -14,10 +14,12 @@ from hub.gitstore import FileDiff
 from hub.http.pages import frame
 from hub.models import Access, Event
 from hub.rendering import render_markdown
-from reviews.actions.requirements import Checklist, checklist
+from reviews.actions.queue_said import reason_sentence
+from reviews.actions.requirements import Checklist, checklist, reviewed_heads
 from reviews.changes import change_of
 from reviews.models import Discussion, DiscussionStatus, Review, TimelineKind
 from reviews.policies import may_approve
+from reviews.web.queue import queue_box
 
 # The component's word for each state of a requirement.
 MARKS = {
@@ -50,6 +52,9 @@ def timeline_rows(row: Discussion) -> list[TimelineRow]:
             body = event.comment.body
         elif event.kind == TimelineKind.REVIEW:
             body = event.data.get("body", "")
+        data = event.data
+        if event.kind == TimelineKind.QUEUE:
+            data = data | {"reason": reason_sentence(data.get("why", {}))}
         rows.append(
             TimelineRow(
                 pk=event.pk,
@@ -57,7 +62,7 @@ def timeline_rows(row: Discussion) -> list[TimelineRow]:
                 actor=event.actor.username if event.actor else "ghost",
                 at=event.created_at,
                 html=render_markdown(body) if body else "",
-                data=event.data,
+                data=data,
             )
         )
     return sorted(rows, key=lambda each: each.at)
@@ -110,6 +115,7 @@ def pull_request_context(request: HttpRequest, row: Discussion, tab: str) -> dic
         "may_steward": row.status != DiscussionStatus.MERGED
         and (user.pk == row.author_id or repository.may(Access.WRITE)),
         "reviews": _review_rows(row),
+        "queue": queue_box(request, row, found),
     }
 
 
@@ -133,12 +139,13 @@ def _review_rows(row: Discussion) -> list[dict[str, Any]]:
     rows = Review.objects.filter(pull_request=row).select_related("reviewer")
     for review in rows.order_by("updated_at"):
         newest[review.reviewer_id] = review
+    heads = reviewed_heads(row, row.head_oid) if newest else []
     marks = {"approve": "pass", "request_changes": "fail", "comment": "not-run"}
     return [
         {
             "name": review.reviewer.username,
             "word": review.get_verdict_display(),
-            "state": marks[review.verdict] if review.head_oid == row.head_oid else "stale",
+            "state": marks[review.verdict] if review.head_oid in heads else "stale",
         }
         for review in newest.values()
     ]

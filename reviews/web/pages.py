@@ -16,7 +16,7 @@ from hub.http.pages import frame, repository_page
 from hub.models import Repository
 from hub.policies import require_files
 from reviews.actions import discussions
-from reviews.models import Discussion
+from reviews.models import Discussion, QueueEntry
 from reviews.policies import get_discussion, require_commenter
 from reviews.web.context import file_rows, pull_request_context, timeline_rows
 from reviews.web.forms import DiscussionForm
@@ -43,6 +43,7 @@ def discussion_list(request: HttpRequest, repository: Repository) -> HttpRespons
         "state": state,
         "open_count": open_ones.count(),
         "closed_count": every.count() - open_ones.count(),
+        "queue_count": QueueEntry.objects.live().filter(pull_request__in=every).count(),
     }
     return render(
         request, "reviews/discussion_list.html", frame(repository, "discussions") | context

@@ -16,7 +16,8 @@ from hub.http.authentication import actor_of
 from hub.http.pages import repository_page
 from hub.models import Repository
 from hub.policies import Actor
-from reviews.actions import discussions, merging, timeline, verdicts
+from reviews.actions import discussions, merging, queueing, timeline, verdicts
+from reviews.actions.weight_merges import choice_of
 from reviews.models import Discussion
 from reviews.policies import get_discussion, get_pull_request
 
@@ -76,6 +77,19 @@ def merge(row: Discussion, actor: Actor, form: Any) -> str:
         "branch": row.target_branch,
         "oid": oid[:8],
     }
+
+
+@_post(get_pull_request)
+def join_queue(row: Discussion, actor: Actor, form: Any) -> str:
+    weights = choice_of(form) if form.get("method") else None
+    queueing.join_queue(row, actor, expected_head=form.get("head", ""), weights=weights)
+    return _("In the merge queue.")
+
+
+@_post(get_pull_request)
+def leave_queue(row: Discussion, actor: Actor, form: Any) -> str:
+    queueing.leave_queue(row, actor)
+    return _("Taken out of the merge queue.")
 
 
 @_post(get_discussion)

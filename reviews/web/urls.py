@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver
 
 from hub.http.routing import page
-from reviews.web import pages, posts, weights_pages
+from reviews.web import pages, posts, queue, weights_pages
 
 _ONE = "/discussions/<int:number>"
 
@@ -19,6 +19,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *page(f"{_ONE}/comment", posts.comment, "comment-add"),
     *page(f"{_ONE}/review", posts.review, "pull-request-review"),
     *page(f"{_ONE}/merge", posts.merge, "pull-request-merge"),
+    *page(f"{_ONE}/queue", posts.join_queue, "queue-join"),
+    *page(f"{_ONE}/queue/leave", posts.leave_queue, "queue-leave"),
+    *page("/queue", queue.queue_page, "queue"),
     *page(f"{_ONE}/close", posts.close, "discussion-close"),
     *page(f"{_ONE}/reopen", posts.reopen, "discussion-reopen"),
     *page(f"{_ONE}/publish", posts.publish, "pull-request-publish"),

@@ -26,6 +26,7 @@ PAGES = {
     "runs": "{model}/runs",
     "run": "{model}/runs/2",
     "discussions": "{model}/discussions",
+    "merge queue": "{model}/queue",
     "conversation": "{pull}",
     "changed files": "{pull}/files",
     "weights": "{pull}/weights?tensor=model.layers.1.self_attn.q_proj.weight",

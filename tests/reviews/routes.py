@@ -10,11 +10,12 @@ from safetensors.numpy import save
 
 from hub.policies import Actor
 from reviews.actions.discussions import change_status
+from reviews.actions.queueing import join_queue
 from reviews.actions.timeline import add_comment
 from reviews.actions.weights import request_comparison, sides_of
 from reviews.changes import change_of
 from reviews.jobs.comparing import carry_out
-from tests.reviews.factories import make_pull_request, push
+from tests.reviews.factories import make_maintainer, make_pull_request, push
 from tests.role_matrix import Need, Route, World
 
 NUMBER = {"number": 1}
@@ -22,6 +23,10 @@ NUMBER = {"number": 1}
 
 def _open(world: World) -> None:
     world.extra["pull_request"] = make_pull_request(world.repository)
+
+
+def _queued(world: World) -> None:
+    join_queue(make_pull_request(world.repository), Actor(make_maintainer(world.repository)))
 
 
 def _draft(world: World) -> None:
@@ -95,6 +100,12 @@ REVIEWS: dict[tuple[str, str], Route] = {
     ("reviews:api-discussion-title", "POST"): _api(Need.WRITE, {"title": "Other"}),
     ("reviews:api-discussion-status", "POST"): _api(Need.WRITE, {"status": "closed"}),
     ("reviews:api-pull-request-merge", "POST"): _api(Need.WRITE, {}),
+    ("reviews:api-pull-request-queue", "POST"): _api(Need.WRITE, {}),
+    ("reviews:api-pull-request-queue", "DELETE"): _api(Need.WRITE, prepare=_queued),
+    ("reviews:api-queue", "GET"): Route(Need.READ),
+    ("reviews:queue", "GET"): _page(Need.READ, kwargs={}),
+    ("reviews:queue-join", "POST"): _form(Need.WRITE),
+    ("reviews:queue-leave", "POST"): _form(Need.WRITE, prepare=_queued),
     ("reviews:api-pull-request-review", "POST"): _api(Need.WRITE, _verdict),
     ("reviews:api-pull-request-requirements", "GET"): _api(Need.READ),
     ("reviews:api-pull-request-weights", "GET"): _api(Need.READ, prepare=_weights),

@@ -149,9 +149,7 @@ def test_a_push_meanwhile_is_not_lost(proposal):
 def test_a_worker_that_died_after_the_move_is_settled_by_the_next(proposal):
     made = merged(proposal, method="linear")
     expired = timezone.now() - timedelta(seconds=1)
-    WeightMerge.objects.filter(pk=made.pk).update(
-        state=WorkState.RUNNING, result_oid="", lease_until=expired
-    )
+    WeightMerge.objects.filter(pk=made.pk).update(state=WorkState.RUNNING, lease_until=expired)
     assert due(WeightMerge.objects.all()) == [made.pk]
     weight_merging.carry_out(made.pk)
     again = WeightMerge.objects.get(pk=made.pk)

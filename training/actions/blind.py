@@ -289,13 +289,13 @@ def _line(desk: Desk) -> Requirement:
     label, url = _("Blind review"), f"{desk.change.path}/blind"
     if desk.change.merge_tree is None:
         told = _("It can be judged once it merges cleanly.")
-        return Requirement("blind", label, RequirementState.UNMET, told)
+        return Requirement("blind", label, RequirementState.UNMET, told, by_machine=True)
     if desk.state is DeskState.SAME:
         told = _("No model file changed: both sides answer alike.")
         return Requirement("blind", label, RequirementState.MET, told)
     if desk.state is DeskState.WAITING:
         told = _("The gate writes both sides' answers first.")
-        return Requirement("blind", label, RequirementState.UNMET, told)
+        return Requirement("blind", label, RequirementState.UNMET, told, by_machine=True)
     if desk.state is DeskState.MISSING:
         told = _("The answers of this version were not written: run the gate again.")
         see = (_("See"), f"{desk.change.path}/benchmarks")

@@ -165,6 +165,18 @@ def weigh_proposed(repository: Repository, change: Change, user: User | None) ->
         return None
 
 
+def weigh_queued(repository: Repository, change: Change, user: User) -> None:
+    """Start the gate for a change whose turn in the merge queue has come, at the word of `user`,
+    who put it there; nothing where the base has no rule.
+
+    Raises: ForbiddenError; what `submit_gate` raises.
+    """
+    actor = Actor(user)
+    require_gate(actor, repository)
+    if rule_at(repository, change.base_oid) is not None:
+        submit_gate(repository, change, actor)
+
+
 def _changes_model(repository: Repository, change: Change) -> bool:
     base = files_at(repository, change.base_oid)
     candidate = files_at(repository, change.merge_tree or "")

@@ -147,7 +147,8 @@ def _rule_line(repository: Repository, change: Change, standing: Standing | None
 def requirement_of(standing: Standing) -> Requirement:
     change, run, record = standing.change, standing.run, standing.record
     if change.merge_tree is None:
-        return _line(RequirementState.UNMET, _("It can be weighed once it merges cleanly."))
+        told = _("It can be weighed once it merges cleanly.")
+        return _line(RequirementState.UNMET, told, by_machine=True)
     if run is not None and run.is_live:
         see = {"action_label": _("See the run"), "action_path": run.get_absolute_url()}
         return _line(RequirementState.RUNNING, progress_of(run), **see)
@@ -184,6 +185,7 @@ def _start(change: Change, label: str) -> dict[str, Any]:
         "action_label": label,
         "action_path": f"{change.path}/gate?head={change.head_oid}",
         "action_is_post": True,
+        "by_machine": True,
     }
 
 
