@@ -9,6 +9,7 @@ from django.db import transaction
 
 from hub.actions import large_files, refs
 from hub.blobstore import Blob
+from hub.errors import ConflictError
 from hub.models import Repository
 from hub.policies import Actor
 from reviews.jobs import working
@@ -61,6 +62,8 @@ def land(claim: Claim[WeightMerge], oid: str) -> None:
 def link_weights(repository: Repository, oid: str) -> None:
     """Link the large weights of a commit within the caller's transaction: a trial that had the
     same bytes may have gone, and its links with it, since they were stored."""
-    for file in weight_files(repository.store(), oid):
-        if file.sha256:
-            large_files.link(repository, Blob(file.sha256, file.size_bytes))
+    large = [file for file in weight_files(repository.store(), oid) if file.sha256]
+    if repository.removed_objects.filter(sha256__in=[file.sha256 for file in large]).exists():
+        raise ConflictError("Some of these weights were removed from the repository for good.")
+    for file in large:
+        large_files.link(repository, Blob(file.sha256, file.size_bytes))

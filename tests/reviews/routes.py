@@ -111,6 +111,13 @@ REVIEWS: dict[tuple[str, str], Route] = {
     ("reviews:api-pull-request-review", "POST"): _api(Need.WRITE, _verdict),
     ("reviews:api-pull-request-requirements", "GET"): _api(Need.READ),
     ("reviews:api-pull-request-weights", "GET"): _api(Need.READ, prepare=_weights),
+    ("reviews:api-weight-trials", "GET"): _api(Need.READ, prepare=_weights),
+    ("reviews:api-weight-trials", "POST"): _api(
+        Need.WRITE, {"methods": ["linear"]}, prepare=_weights
+    ),
+    ("reviews:api-weight-trial-use", "POST"): _api(
+        Need.WRITE, {}, prepare=_tried, more_kwargs=_trial
+    ),
     ("reviews:api-weights", "GET"): Route(Need.READ, query=_PAIR, prepare=_weights),
     ("reviews:api-weights", "POST"): _api(Need.PROPOSE, _PAIR, kwargs={}),
     ("reviews:weights-between", "GET"): _page(Need.READ, kwargs={}),

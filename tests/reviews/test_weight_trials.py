@@ -7,12 +7,14 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from hub.actions.large_files import links
+from hub.actions.lfs_files import remove_for_good
 from hub.errors import BadInputError, ConflictError, ForbiddenError, RevisionNotFoundError
 from hub.gitstore import AddFile
-from hub.models import Access
+from hub.models import Access, TokenScope
 from reviews.actions.weight_merges import choice_of, start_weight_merge
 from reviews.actions.weight_trials import (
     LIVE_LIMIT,
@@ -27,7 +29,7 @@ from reviews.jobs.pushes import record_push
 from reviews.jobs.working import due
 from reviews.models import WeightMerge, WeightTrial, WorkState
 from reviews.tasks import sweep_comparisons
-from tests.factories import actor, make_member, make_user
+from tests.factories import actor, make_member, make_token, make_user
 from tests.races import at_once
 from tests.reviews.factories import make_pull_request
 from tests.reviews.test_weight_merges import NAME, moved, proposal, weights_at  # noqa: F401
@@ -192,6 +194,17 @@ def test_a_push_while_one_lands_is_not_lost(proposal):
     assert proposal.repository.store().resolve(proposal.ref) == newer
 
 
+def test_weights_that_were_removed_for_good_do_not_come_back(proposal):
+    (trial,) = tried(proposal)
+    merge = use_trial(proposal, actor(proposal.author), trial.pk)
+    admin = actor(make_member(proposal.repository.namespace, access=Access.ADMIN))
+    remove_for_good(proposal.repository, admin, trial.files, rewrite_history=False)
+    weight_merging.carry_out(merge.pk)
+    merge.refresh_from_db()
+    assert merge.state == WorkState.FAILED and "for good" in merge.error["parameters"]["said"]
+    assert links(proposal.repository, trial.files) == {}
+
+
 def test_only_those_who_may_push_try_use_and_remove(proposal):
     (trial,) = tried(proposal)
     stranger, writer = make_user(), make_member(proposal.repository.namespace, access=Access.WRITE)
@@ -316,3 +329,21 @@ def test_the_page_tries_shows_and_uses(proposal, client):
     assert "earlier version" in said
     said = client.post(f"{url}/trials", {"methods": ["ties"], "density": "9"}, follow=True)
     assert "density" in said.content.decode()
+
+
+def test_the_api_tries_tells_and_uses(proposal, client):
+    url = f"/{proposal.repository.api_path}/discussions/{proposal.number}/weights/trials"
+    assert client.get(url).json() == {"trials": []}
+    secret = make_token(proposal.author, scope=TokenScope.WRITE)
+    api = Client(headers={"authorization": f"Bearer {secret}"})
+    asked = {"methods": ["task_arithmetic"], "lambda": 0.5}
+    made = api.post(url, asked, content_type="application/json")
+    assert made.status_code == 202
+    (told,) = made.json()["trials"]
+    assert told["choice"]["parameters"] == {"lambda": 0.5} and told["commit"] is None
+    weight_trials.carry_out(told["id"])
+    (told,) = client.get(url).json()["trials"]
+    used_now = api.post(f"{url}/{told['id']}/use", {}, content_type="application/json")
+    assert (used_now.status_code, used_now.json()["commit"]) == (202, told["commit"])
+    twice = api.post(f"{url}/{told['id']}/use", {}, content_type="application/json")
+    assert twice.status_code == 409

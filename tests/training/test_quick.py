@@ -12,6 +12,7 @@ from hub.gitstore import AddFile
 from hub.models import Access
 from hub.policies import repository_by_key
 from tests.factories import actor, make_member
+from tests.races import at_once
 from tests.training.factories import commit
 from tests.training.measuring import Lab, make_lab
 from training.actions.quick import QUICK_ITEMS, measure_quickly, quick_labels
@@ -123,6 +124,14 @@ def test_running_a_proposals_files_needs_write_access_then_and_when_it_starts():
     assert still_allowed(run)
     run.created_by = reader
     assert not still_allowed(run)
+
+
+def test_the_same_look_that_is_under_way_comes_back():
+    lab = make_lab({1}, {2})
+    change = ruled(lab)
+    wanted = [change.base_oid, lab.oids[0]]
+    paths = at_once(*[lambda: measure_quickly(lab.model, actor(lab.owner), change, wanted)] * 3)
+    assert len(set(paths)) == 1 and Run.objects.count() == 1
 
 
 def test_a_loss_is_told_only_where_every_answer_has_one():

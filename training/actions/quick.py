@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from django.db import transaction
+
 from hub.errors import BadInputError, ConflictError
 from hub.extensions import Change
 from hub.models import Repository
@@ -15,6 +17,7 @@ from training.actions.models import files_at, how_to_run, model_input
 from training.actions.pinning import pin_all
 from training.actions.submitting import submit
 from training.models import Run, RunKind, RunStatus
+from training.models.runs import RunQuerySet
 from training.policies import require_evaluation
 from training.specs.gate import GateBenchmark, parse_gate
 
@@ -41,7 +44,8 @@ def measure_quickly(
 ) -> str:
     """Queue a quick look at commits of a proposal, the first to compare with; the run's path.
 
-    All answer the same items, from the end of the gate's order; what is known is not asked again.
+    All answer the same items, from the end of the gate's order; what is known is not asked again,
+    and the same look that is under way comes back.
     Raises: ConflictError: the target's rule names no open benchmark; what `submit_evaluation`
         raises, write access above all: the commits are a proposal's.
     """
@@ -66,14 +70,18 @@ def measure_quickly(
         "benchmarks": [each.to_json() for each in pinned],
         **how_to_run(repository, files_at(repository, change.base_oid)),
     }
-    run = submit(
-        repository,
-        kind=RunKind.QUICK,
-        by=user,
-        title=f"Quick look at ways of merging pull request {change.number}",
-        spec=spec,
-        pull_request_number=change.number,
-    )
+    with transaction.atomic():
+        Repository.objects.select_for_update(no_key=True).only("pk").get(pk=repository.pk)
+        same = looks_at(repository, change).filter(spec__quick=spec["quick"])
+        run = same.live().first() or submit(
+            repository,
+            kind=RunKind.QUICK,
+            by=user,
+            title=f"Quick look at ways of merging pull request {change.number}",
+            spec=spec,
+            pull_request_number=change.number,
+        )
+    run.repository = repository
     return run.get_absolute_url()
 
 
@@ -90,14 +98,19 @@ def _sides(
     return list(inputs.values()), sides
 
 
-def newest_looks(repository: Repository, change: Change) -> tuple[Run | None, Run | None]:
-    """The newest quick look at a proposal on the target of now, and the newest that ended well."""
-    rows = Run.objects.filter(
+def looks_at(repository: Repository, change: Change) -> RunQuerySet:
+    """The quick looks at a proposal on the target of now, the newest first."""
+    return Run.objects.filter(
         repository=repository.pk,
         kind=RunKind.QUICK,
         pull_request_number=change.number,
         spec__quick__base_oid=change.base_oid,
     ).order_by("-number")
+
+
+def newest_looks(repository: Repository, change: Change) -> tuple[Run | None, Run | None]:
+    """The newest quick look, and the newest that ended well."""
+    rows = looks_at(repository, change)
     newest = rows.first()
     if newest is None or newest.status == RunStatus.SUCCEEDED:
         return newest, newest
