@@ -128,6 +128,45 @@ class Panel:
     is_aside: bool = False
 
 
+@dataclass(frozen=True)
+class QuickScore:
+    """What one commit scored at a quick look, in words: its interval, and the difference from the
+    first commit over the same items. `loss` is None where the benchmark knows none."""
+
+    score: str
+    interval: str = ""
+    difference: str = ""
+    loss: float | None = None
+
+
+@dataclass(frozen=True)
+class QuickBenchmark:
+    """A benchmark of a quick look: `scores` by commit, `loss_unit` in words."""
+
+    label: str
+    metric: str
+    items: int
+    of_items: int
+    scores: dict[str, QuickScore]
+    loss_unit: str = ""
+    is_hidden: bool = False
+
+
+@dataclass(frozen=True)
+class QuickLook:
+    """Some commits on a few items each: never a verdict. `path` and `state` are the newest run's,
+    `benchmarks` what the newest one that succeeded has found."""
+
+    path: str
+    state: str
+    is_live: bool
+    benchmarks: list[QuickBenchmark] = field(default_factory=list)
+
+
+def _nothing_measured(repository: Any, actor: Any, change: Change, oids: Iterable[str]) -> str:
+    raise RuntimeError("No app measures models: add `training` to INSTALLED_APPS.")
+
+
 @dataclass
 class Registries:
     """What features have filled in, read by the hub's doors and actions."""
@@ -159,6 +198,12 @@ class Registries:
 
     # (repository, number, before, after): where a machine said exactly `before`, it says `after`
     comment_rewriter: Callable[[Any, int, str, str], None] = lambda repository, number, a, b: None
+    # (repository, oid of the target) -> the labels of what its rule lets a quick look ask
+    quick_labels: Callable[[Any, str], list[str]] = lambda repository, oid: []
+    # (repository, actor, change, commits, the first to compare with) -> the path of the run
+    measure_quickly: Callable[[Any, Any, Change, Iterable[str]], str] = _nothing_measured
+    # (repository, change) -> what the newest quick look at its target says
+    quick_look: Callable[[Any, Change], QuickLook | None] = lambda repository, change: None
 
     # (user, visible repositories) -> how many discussions and pull requests they opened there
     count_discussions: Callable[[Any, Any], int] = lambda user, repositories: 0

@@ -2,9 +2,9 @@
 
 from celery import shared_task
 
-from reviews.jobs import queue, reconcile, weight_merging, working
+from reviews.jobs import queue, reconcile, weight_merging, weight_trials, working
 from reviews.jobs.comparing import carry_out
-from reviews.models import WeightMerge, WeightsComparison
+from reviews.models import WeightMerge, WeightsComparison, WeightTrial
 
 # A doorbell that nobody heard for so long is rung anew by the sweeper.
 RING_LIFETIME_SECONDS = 60
@@ -26,11 +26,28 @@ def compare_weights(comparison_id: int) -> None:
 
 @shared_task
 def sweep_comparisons() -> None:
-    """Ring again for every comparison and merge that waits or was abandoned."""
+    """Ring again for every comparison, merge and trial that waits or was abandoned; let go of
+    trials that nobody can use any more."""
     for comparison_id in working.due(WeightsComparison.objects.all()):
         compare_weights.apply_async((comparison_id,), expires=RING_LIFETIME_SECONDS)
     for merge_id in working.due(WeightMerge.objects.all()):
         merge_weights.apply_async((merge_id,), expires=RING_LIFETIME_SECONDS)
+    for trial_id in working.due(WeightTrial.objects.kept()):
+        try_weights.apply_async((trial_id,), expires=RING_LIFETIME_SECONDS)
+    weight_trials.let_go_of_stale()
+    weight_trials.remove_gone()
+
+
+@shared_task
+def try_weights(trial_id: int) -> None:
+    """Make what a way of merging would give, unless that is done or somebody is at it."""
+    weight_trials.carry_out(trial_id)
+
+
+@shared_task
+def remove_gone_trials() -> None:
+    """Remove what trials hold that were let go."""
+    weight_trials.remove_gone()
 
 
 @shared_task

@@ -13,6 +13,7 @@ from hub.models import Kind, Repository
 from training.actions.blind import blind_requirements
 from training.actions.evaluating import evaluate_proposed, name_merged
 from training.actions.gates import weigh_proposed, weigh_queued
+from training.actions.quick import measure_quickly, quick_labels
 from training.actions.scores import merge_files
 from training.actions.standing import requirements, verdict
 from training.jobs.hiding import hide_by_rule
@@ -22,6 +23,7 @@ from training.web.blind import BLIND_TAB
 from training.web.card_panel import CARD_PANEL
 from training.web.leaderboards import leaderboards_of
 from training.web.panels import PANELS
+from training.web.quick import quick_look
 from training.web.tabs import TABS
 
 
@@ -35,6 +37,9 @@ def connect() -> None:
     registries.repository_tabs.extend([benchmarks_tab, runs_tab])
     registries.repository_tabs.append(leaderboards_tab)
     registries.repository_panels.extend([*PANELS, CARD_PANEL])
+    registries.quick_labels = quick_labels
+    registries.measure_quickly = measure_quickly
+    registries.quick_look = quick_look
     events.revision_pushed.connect(hide_ruled, dispatch_uid="training.hide_ruled")
     events.change_merged.connect(name_merge, dispatch_uid="training.name_merge")
     events.change_proposed.connect(weigh, dispatch_uid="training.weigh")

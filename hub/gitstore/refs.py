@@ -19,8 +19,10 @@ from hub.gitstore.reach import is_reachable, tip_of
 
 ZERO_OID = "0" * 40
 KEPT = "refs/keep/"
+HELD = "refs/weighbridge/"
 
 _OID = re.compile(r"[0-9a-f]{7,40}")
+_HELD_NAME = re.compile(r"[a-z]+/[1-9][0-9]{0,18}")
 
 
 def resolve(repository: pygit2.Repository, revision: str) -> str:
@@ -101,6 +103,28 @@ def keep_head(git_dir: Path, ref: str, oid: str) -> None:
 
 def kept_name(ref: str, oid: str) -> str:
     return f"{KEPT}{ref.removeprefix('refs/')}/{_full(oid)}"
+
+
+def hold(git_dir: Path, name: str, oid: str) -> None:
+    """`oid` stays reachable under a name of the hub's own, such as `trials/7`: no client sees,
+    fetches or moves it by that. Safe to repeat."""
+    ref = _held_name(name)
+    line = f"update {ref}\0{_full(oid)}\0\0"
+    run_git(git_dir, "update-ref", "-z", "--stdin", stdin=line.encode())
+    sync_ref(git_dir, ref)
+
+
+def let_go(git_dir: Path, name: str) -> None:
+    """Forget what `hold` held under a name. Safe to repeat."""
+    ref = _held_name(name)
+    run_git(git_dir, "update-ref", "-z", "--stdin", stdin=f"delete {ref}\0\0".encode())
+    sync_ref(git_dir, ref)
+
+
+def _held_name(name: str) -> str:
+    if not _HELD_NAME.fullmatch(name):
+        raise BadInputError(f"{name[:80]!r} is no name of a held commit.")
+    return f"{HELD}{name}"
 
 
 def sync_ref(git_dir: Path, ref: str) -> None:

@@ -123,6 +123,15 @@ class GitStore:
         held = self.ref_target(ref) if self.ref_oid(ref) == old else old
         refs.delete_ref(self.path, ref, old=held)
 
+    def hold(self, name: str, oid: str) -> None:
+        """Keep `oid` reachable under a name of the hub's own (`trials/7`), hidden from clients."""
+        with full_disk_refused(self.path):
+            refs.hold(self.path, name, oid)
+
+    def let_go(self, name: str) -> None:
+        """Forget what is held under a name; nothing happens where there is none."""
+        refs.let_go(self.path, name)
+
     # Content
 
     def tree_oid(self, commit: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -11,7 +12,7 @@ from hub.errors import AlreadyDecidedError, BadInputError, ConflictError, Forbid
 from hub.extensions import Change
 from hub.formats.bounded_yaml import load_yaml
 from hub.formats.errors import YamlError
-from hub.models import Kind, Repository
+from hub.models import Kind, Repository, User
 from hub.policies import Actor, require_files
 from reviews.actions.weights import side_at
 from reviews.changes import change_of
@@ -115,6 +116,34 @@ def _require_queued(row: Discussion, entry: QueueEntry) -> None:
         raise ConflictError(f"Pull request {row.number} has left the merge queue.")
 
 
+def require_merger(pull_request: Discussion, actor: Actor) -> User:
+    """The person who may have the weights of a proposal merged: its author, and maintainers.
+
+    Raises: UnauthenticatedError, ForbiddenError, GatedRepositoryError.
+    """
+    user: User = require_commenter(actor)
+    require_files(actor, pull_request.repository)
+    if not may_push(pull_request.repository, pull_request.number, user):
+        raise ForbiddenError("Only its author and people with write access may change this.")
+    return user
+
+
+def locked_sides(pull_request: Discussion) -> tuple[Discussion, dict[str, str]]:
+    """The row under a lock, and the three oids of a merge of its weights by their columns.
+
+    Raises: AlreadyDecidedError; ConflictError: the weights do not need it.
+    """
+    row = get_pull_request(pull_request.repository, pull_request.number, lock=True)
+    if row.is_decided:
+        raise AlreadyDecidedError(f"Pull request {row.number} is already {row.status}.")
+    change = change_of(row)
+    base_oid = common_base(pull_request.repository, change)
+    if base_oid is None:
+        raise ConflictError("The target has not moved these weights: nothing to merge.")
+    sides = {"base_oid": base_oid, "ours_oid": change.base_oid, "theirs_oid": change.head_oid}
+    return row, sides
+
+
 def start_weight_merge(
     pull_request: Discussion,
     actor: Actor,
@@ -128,32 +157,23 @@ def start_weight_merge(
     Raises: AlreadyDecidedError; ConflictError: the weights do not need it, or it is under way;
         ForbiddenError for whoever may not push to the proposal.
     """
-    user = require_commenter(actor)
-    require_files(actor, pull_request.repository)
-    repository = pull_request.repository
-    if not may_push(repository, pull_request.number, user):
-        raise ForbiddenError("Only its author and people with write access may change this.")
+    user = require_merger(pull_request, actor)
+    with one_at_a_time():
+        row, sides = locked_sides(pull_request)
+        if queue_entry is not None:
+            _require_queued(row, queue_entry)
+        made = WeightMerge.objects.create(
+            pull_request=row, by=user, choice=dict(choice), queue_entry=queue_entry, **sides
+        )
+        merge_weights.delay_on_commit(made.pk)
+        return made
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """A transaction that starts a merge. Raises: ConflictError: another one is under way."""
     try:
         with transaction.atomic():
-            row = get_pull_request(repository, pull_request.number, lock=True)
-            if row.is_decided:
-                raise AlreadyDecidedError(f"Pull request {row.number} is already {row.status}.")
-            if queue_entry is not None:
-                _require_queued(row, queue_entry)
-            change = change_of(row)
-            base_oid = common_base(repository, change)
-            if base_oid is None:
-                raise ConflictError("The target has not moved these weights: nothing to merge.")
-            made = WeightMerge.objects.create(
-                pull_request=row,
-                by=user,
-                base_oid=base_oid,
-                ours_oid=change.base_oid,
-                theirs_oid=change.head_oid,
-                choice=dict(choice),
-                queue_entry=queue_entry,
-            )
-            merge_weights.delay_on_commit(made.pk)
-            return made
+            yield
     except IntegrityError:
         raise ConflictError("The weights are being merged already.") from None

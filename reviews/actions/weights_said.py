@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -208,6 +208,11 @@ def merge_sentence(code: str, parameters: Parameters) -> str:
     if code in _MERGES:
         return str(_MERGES[code] % _shaped(parameters))
     return problem_sentence(code, None, parameters).text
+
+
+def unmet_sentence(unmet: Iterable[Mapping[str, Any]]) -> str:
+    """The conditions of averaging that do not hold, in words; empty where all do."""
+    return "; ".join(str(_CONDITIONS.get(each["code"], each["code"])) for each in unmet)
 
 
 class _Told(dict[str, Any]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver
 
 from hub.http.routing import api
-from reviews.api import queue, views, weights
+from reviews.api import queue, trials, views, weights
 
 _ONE = "/discussions/<int:number>"
 
@@ -18,6 +18,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     api(f"{_ONE}/title", views.TitleView.as_view(), "api-discussion-title"),
     api(f"{_ONE}/status", views.StatusView.as_view(), "api-discussion-status"),
     api(f"{_ONE}/weights", weights.PullRequestWeightsView.as_view(), "api-pull-request-weights"),
+    api(f"{_ONE}/weights/trials", trials.WeightTrialsView.as_view(), "api-weight-trials"),
+    api(
+        f"{_ONE}/weights/trials/<int:trial>/use",
+        trials.WeightTrialUseView.as_view(),
+        "api-weight-trial-use",
+    ),
     api("/weights", weights.WeightsView.as_view(), "api-weights"),
     api(f"{_ONE}/merge", views.MergeView.as_view(), "api-pull-request-merge"),
     api(f"{_ONE}/queue", queue.PullRequestQueueView.as_view(), "api-pull-request-queue"),

@@ -9,6 +9,7 @@ from reviews.models.merges import Merge, MergeState
 from reviews.models.queue import QueueEntry, QueueState
 from reviews.models.reviews import Review, ReviewVerdict
 from reviews.models.timeline import Comment, TimelineEvent, TimelineKind
+from reviews.models.trials import WeightTrial
 from reviews.models.weights import TensorComparison, WeightMerge, WeightsComparison
 from reviews.models.work import WorkState
 
@@ -27,6 +28,7 @@ __all__ = [
     "TimelineEvent",
     "TimelineKind",
     "WeightMerge",
+    "WeightTrial",
     "WeightsComparison",
     "WorkState",
 ]

@@ -88,6 +88,9 @@ class WeightMerge(Work):
     theirs_oid = models.CharField(max_length=40)
     choice = models.JSONField(help_text="Method, parameters and rules, as in a recipe.")
     conditions = models.JSONField(default=list, blank=True)
+    made_oid = models.CharField(
+        max_length=40, blank=True, help_text="Of a trial: its commit lands, nothing is worked out."
+    )
     result_oid = models.CharField(
         max_length=40, blank=True, help_text="Written before the head moves."
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver
 
 from hub.http.routing import page
-from reviews.web import pages, posts, queue, weights_pages
+from reviews.web import pages, posts, queue, weight_trials, weights_pages
 
 _ONE = "/discussions/<int:number>"
 
@@ -29,6 +29,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *page(f"{_ONE}/weights/comment", weights_pages.comment, "weights-comment"),
     *page(f"{_ONE}/weights/again", weights_pages.again, "weights-again"),
     *page(f"{_ONE}/weights/merge", weights_pages.merge, "weights-merge"),
+    *page(f"{_ONE}/weights/trials", weight_trials.start, "weight-trials"),
+    *page(f"{_ONE}/weights/trials/measure", weight_trials.measure, "weight-trials-measure"),
+    *page(f"{_ONE}/weights/trials/<int:trial>/use", weight_trials.use, "weight-trial-use"),
+    *page(f"{_ONE}/weights/trials/<int:trial>/remove", weight_trials.remove, "weight-trial-remove"),
     *page("/weights", weights_pages.between, "weights-between"),
     *page(f"{_ONE}/<slug:key>", pages.pull_request_feature, "pull-request-feature"),
 ]

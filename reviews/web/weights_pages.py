@@ -34,6 +34,7 @@ from reviews.changes import change_of
 from reviews.models import Discussion, TimelineEvent, TimelineKind, WeightMerge
 from reviews.policies import get_pull_request, may_push, require_commenter
 from reviews.web.context import TimelineRow
+from reviews.web.weight_trials import shown_trials
 from reviews.web.weights import shown_comparison
 
 
@@ -76,6 +77,9 @@ def merge_context(repository: Repository, change: Change, request: HttpRequest) 
         "weight_merge_url": f"{change.path}/weights/merge",
         "may_merge_weights": may_push(repository, change.number, request.user),
         "merge_methods": list(METHODS_SAID.items()),
+        "trials": shown_trials(repository, change, actor_of(request)) if needed else None,
+        "merging": row is not None and not row.is_settled,
+        "trials_url": f"{change.path}/weights/trials",
     }
 
 

@@ -10,7 +10,7 @@ import zlib
 
 import pytest
 
-from hub.errors import BadInputError, BranchMovedError, TooLargeError
+from hub.errors import BadInputError, BranchMovedError, RevisionNotFoundError, TooLargeError
 from hub.gitstore import AddFile, GitStore, Pointer
 from hub.gitstore.bodies import request_body
 from hub.gitstore.http import Limits, advertise, serve
@@ -103,6 +103,7 @@ def test_a_protected_branch_refuses_with_its_reason_and_stays(server, git, store
         "refs/notes/commits",
         "refs/replace/" + "a" * 40,
         "refs/keep/pr/1/" + "a" * 40,
+        "refs/weighbridge/trials/1",
         "refs/hidden/x",
         "refs/convert/parquet",
         "refs/pr/x",
@@ -129,6 +130,26 @@ def test_replace_refs_change_neither_content_nor_listing(server, git, store):
     assert [one.subject for one in store.commits(oid)] == ["initial commit"]
     assert oid in git("ls-remote", server.url)
     assert (git.clone() / "README.md").exists()
+
+
+def test_what_the_hub_holds_for_itself_is_neither_listed_nor_cloned_nor_named(server, git, store):
+    first = head(store)
+    made = store.commit_tree(store.tree_oid(first), parents=[first], message="tried", author=ANN)
+    store.hold("trials/7", made)
+    store.hold("trials/7", made)
+    assert store.resolve(made) == made, "people who read the repository compare it by its id"
+    assert "weighbridge" not in git("ls-remote", server.url)
+    work = git.clone()
+    git("-C", str(work), "fetch", "origin", "refs/weighbridge/trials/7", ok=False)
+    with pytest.raises(RevisionNotFoundError):
+        store.resolve("refs/weighbridge/trials/7")
+    store.let_go("trials/7")
+    store.let_go("trials/7")
+    with pytest.raises(RevisionNotFoundError):
+        store.resolve(made)
+    assert "no ref" in git("-C", str(work), "fetch", "origin", made, ok=False)
+    with pytest.raises(BadInputError):
+        store.hold("../heads/main", made)
 
 
 def test_a_pull_request_head_is_pushed_replaced_and_kept(server, git, store):

@@ -84,6 +84,19 @@ def _weights(world: World) -> None:
     carry_out(request_comparison(*sides).pk)
 
 
+def _tried(world: World) -> None:
+    """A pull request with a way of merging that was tried."""
+    _weights(world)
+    row = world.extra["pull_request"]
+    oids = dict.fromkeys(("base_oid", "ours_oid", "theirs_oid"), row.head_oid)
+    made = row.weight_trials.create(by=row.author, choice={}, choice_digest="0" * 64, **oids)
+    world.extra["trial"] = made.pk
+
+
+def _trial(world: World) -> dict[str, Any]:
+    return {"trial": world.extra["trial"]}
+
+
 _PAIR = {"base": "main", "candidate": "refs/pr/1"}
 _NEW = {"title": "Why?", "description": "", "pullRequest": False}
 _SAY = {"comment": "More."}
@@ -109,6 +122,13 @@ REVIEWS: dict[tuple[str, str], Route] = {
     ("reviews:api-pull-request-review", "POST"): _api(Need.WRITE, _verdict),
     ("reviews:api-pull-request-requirements", "GET"): _api(Need.READ),
     ("reviews:api-pull-request-weights", "GET"): _api(Need.READ, prepare=_weights),
+    ("reviews:api-weight-trials", "GET"): _api(Need.READ, prepare=_weights),
+    ("reviews:api-weight-trials", "POST"): _api(
+        Need.WRITE, {"methods": ["linear"]}, prepare=_weights
+    ),
+    ("reviews:api-weight-trial-use", "POST"): _api(
+        Need.WRITE, {}, prepare=_tried, more_kwargs=_trial
+    ),
     ("reviews:api-weights", "GET"): Route(Need.READ, query=_PAIR, prepare=_weights),
     ("reviews:api-weights", "POST"): _api(Need.PROPOSE, _PAIR, kwargs={}),
     ("reviews:weights-between", "GET"): _page(Need.READ, kwargs={}),
@@ -117,6 +137,10 @@ REVIEWS: dict[tuple[str, str], Route] = {
         Need.PROPOSE, {"tensor": "w", **_SAY}, prepare=_weights
     ),
     ("reviews:weights-merge", "POST"): _form(Need.WRITE, {"method": "linear"}, prepare=_weights),
+    ("reviews:weight-trials", "POST"): _form(Need.WRITE, {"methods": "linear"}, prepare=_weights),
+    ("reviews:weight-trials-measure", "POST"): _form(Need.WRITE, prepare=_weights),
+    ("reviews:weight-trial-use", "POST"): _form(Need.WRITE, prepare=_tried, more_kwargs=_trial),
+    ("reviews:weight-trial-remove", "POST"): _form(Need.WRITE, prepare=_tried, more_kwargs=_trial),
     ("reviews:weights-again", "POST"): _form(Need.PROPOSE, prepare=_weights),
     ("reviews:discussion-list", "GET"): _page(Need.READ, kwargs={}),
     ("reviews:discussion-new", "GET"): _page(Need.PROPOSE, kwargs={}),

@@ -15,7 +15,7 @@ from hub.gitstore import AddFile
 from hub.models import Repository
 from reviews.actions.weight_merges import choice_of, start_weight_merge
 from reviews.changes import change_of
-from reviews.jobs import weight_merging
+from reviews.jobs import weight_making, weight_merging
 from reviews.jobs.pushes import record_push
 from reviews.jobs.working import due
 from reviews.models import Discussion, WeightMerge, WorkState
@@ -90,7 +90,7 @@ def test_the_recipe_in_the_commit_gives_the_same_bytes_again(proposal, tmp_path)
     assert recipe.base.revision == made.base_oid
     assert [each.source.revision for each in recipe.models] == [made.ours_oid, made.theirs_oid]
     first = store.entry(made.result_oid, "model.safetensors").lfs.sha256
-    again = weight_merging.rerun(proposal.repository, recipe, tmp_path)
+    again = weight_making.rerun(proposal.repository, recipe, tmp_path)
     content = again["model.safetensors"].read_bytes()
     assert hashlib.sha256(content).hexdigest() == first
 

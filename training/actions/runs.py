@@ -173,7 +173,7 @@ def run_again(run: Run, actor: Actor) -> Run:
         raise ConflictError(f"Run {run.number} has not ended yet: wait, or cancel it.")
     if run.kind == RunKind.COMPARE:
         return start_gate(run.repository, run.pull_request_number or 0, actor)
-    if run.kind in (RunKind.EVALUATE, RunKind.BISECT):
+    if run.kind in (RunKind.EVALUATE, RunKind.BISECT, RunKind.QUICK):
         return _measure_again(run, actor)
     user = require_finetune(actor, run.repository)
     for data in run.inputs("data"):
@@ -185,8 +185,8 @@ def run_again(run: Run, actor: Actor) -> Run:
 def _measure_again(run: Run, actor: Actor) -> Run:
     """The same measurement with the libraries of now: what is known is not computed anew."""
     user = require_same_evaluation(run, actor)
-    # Of a search every version is an input; the first one is its good end.
-    role = "model" if run.kind == RunKind.EVALUATE else run.spec["versions_between"][0]["role"]
+    # A search and a quick look read several models: all are run as the first one is.
+    role = run.spec["inputs"][0]["role"]
     spec = run.spec | how_to_run(run.repository, files_of(run.inputs(role)[0]))
     return submit(
         run.repository,

@@ -185,6 +185,14 @@ def shown_result(run: Run) -> Result:
             for each in told
         ]
         return result | {"evaluations": rows} if hidden else result
+    if run.kind == RunKind.QUICK:
+        told = result.get("quick", [])
+        hidden = hidden_among({each["benchmark"] for each in told})
+        rows = [
+            each | {"hidden": True, "sides": {}} if each["benchmark"] in hidden else each
+            for each in told
+        ]
+        return result | {"quick": rows} if hidden else result
     if run.kind == RunKind.BISECT and not result.get("hidden") and "benchmark" in result:
         return without_numbers(result) if hidden_among({result["benchmark"]}) else result
     return result

@@ -13,7 +13,7 @@ from django.db import DatabaseError, transaction
 from django.utils.translation import override
 
 from hub.errors import HubError
-from training.jobs import bisect, evaluate, finetune, gate
+from training.jobs import bisect, evaluate, finetune, gate, quick
 from training.jobs.environment import require_same_libraries
 from training.jobs.errors import LeaseLostError, RunCancelledError, RunFailedError
 from training.jobs.finishing import finish
@@ -33,6 +33,7 @@ JOBS: dict[str, Job] = {
     RunKind.EVALUATE: evaluate.carry_out,
     RunKind.COMPARE: gate.carry_out,
     RunKind.BISECT: bisect.carry_out,
+    RunKind.QUICK: quick.carry_out,
 }
 
 

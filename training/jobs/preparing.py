@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 
 from training.jobs.benchmarks import PinnedBenchmark
 from training.jobs.scoring import Asked
@@ -20,6 +21,20 @@ def asked_in_order(pinned: PinnedBenchmark, *, seed: str, limit: int | None = No
     issued = pinned.items()
     count = len(issued) if limit is None else min(limit, len(issued))
     return Asked(pinned, pinned.row(issued), issued, ordered(issued, seed), count)
+
+
+def asked_from_the_end(pinned: PinnedBenchmark, *, seed: str, limit: int) -> Asked:
+    """The last whole chunks of a gate's order that hold at least `limit` items: a gate with a
+    limit, or one that stops early, judges by others."""
+    issued = pinned.items()
+    chunks = [list(group) for _, group in groupby(ordered(issued, seed), key=lambda i: i.chunk)]
+    order = [item for chunk in reversed(chunks) for item in chunk]
+    count = 0
+    for chunk in reversed(chunks):
+        if count >= limit:
+            break
+        count += len(chunk)
+    return Asked(pinned, pinned.row(issued), issued, order, count)
 
 
 def only_chunks_of(asked: Asked, item_ids: Sequence[str]) -> Asked:

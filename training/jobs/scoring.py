@@ -101,6 +101,7 @@ class Scoring:
 
     `stages` gives by look how many items of each benchmark's order it looks at; `decide` is
     called after each, from what is known by then. `settings` take the place of the run's own.
+    Without `keeps` no evaluation is written: the items are for the caller alone.
     """
 
     def __init__(
@@ -114,6 +115,7 @@ class Scoring:
         stages: Sequence[Mapping[str, int]] = (),
         decide: Decide | None = None,
         settings: dict[str, Any] | None = None,
+        keeps: bool = True,
     ) -> None:
         self.lease, self.workspace, self.recorder = lease, workspace, recorder
         self.run_row: Run = lease.run
@@ -121,13 +123,14 @@ class Scoring:
         self.stages = [dict(stage) for stage in stages] or [{e.key: e.count for e in asked}]
         self.decide = decide or (lambda look: Decision())
         self.settings = settings or self.run_row.spec["settings"]
+        self.keeps = keeps
         self.known: dict[Pair, dict[str, Item]] = {}
         self.files: dict[Pair, IO[str]] = {}
         self.decided: Decision | None = None
         self.looks_done = 0
 
     def run(self) -> Scored:
-        """Evaluate; every item that was answered is stored, whatever was decided.
+        """Evaluate; every item that was answered is stored, whatever was decided, if any are.
 
         Raises: ItemsError when the results are not exactly those of the items asked.
         """
@@ -307,13 +310,15 @@ class Scoring:
                 known = self.known[pair]
                 order = [item for item in asked.issued if item.id in known]
                 items = check_items(known.values(), order)
+                scored.items[pair] = {item.id: item for item in items}
+                if not self.keeps:
+                    continue
                 row = found.get(pair)
                 if row is None or row.item_count < len(items):
                     spent = (seconds.get(side.name) or {}).get(key)
                     told = float(spent) if isinstance(spent, int | float) else None
                     row = keep(self._how(told), side, asked.row, asked.issued, items)
                 scored.evaluations[pair] = row
-                scored.items[pair] = {item.id: item for item in items}
         return scored
 
     def _how(self, seconds: float | None) -> How:

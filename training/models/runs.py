@@ -18,6 +18,7 @@ class RunKind(models.TextChoices):
     EVALUATE = "evaluate", _("evaluation")
     COMPARE = "compare", _("gate")
     BISECT = "bisect", _("bisect")
+    QUICK = "quick", _("quick look")
 
 
 class RunStatus(models.TextChoices):

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from hub.templatetags.hub_format import signed
 from training.jobs.disclosure import shown_result
 from training.models import Benchmark, Run, RunKind
+from training.web.quick import benchmarks_of_look
 from training.web.scores import interval_text, metric_word
 from training.web.units import scale_of
 
@@ -22,6 +23,8 @@ def results_of(run: Run) -> dict[str, Any]:
     """The parts of the page that belong to a kind of run."""
     if run.kind == RunKind.EVALUATE:
         return {"measured": _measured(run)}
+    if run.kind == RunKind.QUICK:
+        return {"quick": benchmarks_of_look(run)}
     if run.kind == RunKind.BISECT:
         return {"search": _search(run)}
     if run.kind == RunKind.COMPARE and run.is_live:
