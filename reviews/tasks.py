@@ -2,9 +2,9 @@
 
 from celery import shared_task
 
-from reviews.jobs import reconcile, weight_merging, working
+from reviews.jobs import full_weights, reconcile, weight_merging, weights_writing, working
 from reviews.jobs.comparing import carry_out
-from reviews.models import WeightMerge, WeightsComparison
+from reviews.models import FullWeights, WeightMerge, WeightsComparison, WeightsWriting
 
 # A doorbell that nobody heard for so long is rung anew by the sweeper.
 RING_LIFETIME_SECONDS = 60
@@ -36,3 +36,25 @@ def sweep_comparisons() -> None:
 def merge_weights(merge_id: int) -> None:
     """Merge weights into a proposal, unless that is done or somebody is at it."""
     weight_merging.carry_out(merge_id)
+
+
+@shared_task
+def sweep_full_weights() -> None:
+    """Ring again for full weights that wait or were abandoned, and forget what nobody uses."""
+    full_weights.forget()
+    for row_id in working.due(FullWeights.objects.all()):
+        make_full_weights.apply_async((row_id,), expires=RING_LIFETIME_SECONDS)
+    for writing_id in working.due(WeightsWriting.objects.all()):
+        write_full_weights.apply_async((writing_id,), expires=RING_LIFETIME_SECONDS)
+
+
+@shared_task
+def make_full_weights(row_id: int) -> None:
+    """Write out the full weights of a revision, unless that is done or somebody is at it."""
+    full_weights.carry_out(row_id)
+
+
+@shared_task
+def write_full_weights(writing_id: int) -> None:
+    """Put full weights in place of a proposal's patch, unless that is done or under way."""
+    weights_writing.carry_out(writing_id)

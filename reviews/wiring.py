@@ -15,11 +15,12 @@ from hub.policies import Actor
 from reviews.actions.pull_requests import open_pull_request
 from reviews.actions.timeline import add_comment
 from reviews.actions.weights import request_comparison, sides_of
-from reviews.actions.weights_checks import weights_requirement
+from reviews.actions.weights_checks import patch_requirement, weights_requirement
 from reviews.changes import change_of
 from reviews.jobs.pushes import record_push
 from reviews.models import Discussion, DiscussionStatus
 from reviews.policies import may_push
+from reviews.web.full_weights import PANEL
 from reviews.web.weights_pages import TAB
 
 PULL_REQUESTS_NAMED = 100
@@ -37,7 +38,8 @@ def connect() -> None:
     registries.integrity_checks.append(merged_stand)
     registries.repository_tabs.append(community_tab)
     registries.pull_request_tabs.append(TAB)
-    registries.requirements.append(weights_requirement)
+    registries.requirements.extend([weights_requirement, patch_requirement])
+    registries.repository_panels.append(PANEL)
     events.revision_pushed.connect(follow_ref, dispatch_uid="reviews.follow_ref")
     events.change_proposed.connect(compare, dispatch_uid="reviews.compare")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver
 
-from hub.http.routing import api
-from reviews.api import views, weights
+from hub.http.routing import api, page
+from reviews.api import full_weights, views, weights
 
 _ONE = "/discussions/<int:number>"
 
@@ -19,6 +19,16 @@ urlpatterns: list[URLPattern | URLResolver] = [
     api(f"{_ONE}/status", views.StatusView.as_view(), "api-discussion-status"),
     api(f"{_ONE}/weights", weights.PullRequestWeightsView.as_view(), "api-pull-request-weights"),
     api("/weights", weights.WeightsView.as_view(), "api-weights"),
+    api(
+        "/full-weights/<revision:revision>",
+        full_weights.FullWeightsView.as_view(),
+        "api-full-weights",
+    ),
+    *page(
+        "/full-weights/<revision:revision>/<entry:path>",
+        full_weights.FullWeightsFileView.as_view(),
+        "full-weights-file",
+    ),
     api(f"{_ONE}/merge", views.MergeView.as_view(), "api-pull-request-merge"),
     api(f"{_ONE}/review", views.ReviewView.as_view(), "api-pull-request-review"),
     api(

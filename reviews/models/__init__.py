@@ -5,6 +5,7 @@ from reviews.models.discussions import (
     DiscussionStatus,
     PatchSet,
 )
+from reviews.models.full_weights import FullWeights, WeightsWriting
 from reviews.models.merges import Merge, MergeState
 from reviews.models.reviews import Review, ReviewVerdict
 from reviews.models.timeline import Comment, TimelineEvent, TimelineKind
@@ -15,6 +16,7 @@ __all__ = [
     "Comment",
     "Discussion",
     "DiscussionStatus",
+    "FullWeights",
     "Merge",
     "MergeState",
     "PatchSet",
@@ -25,5 +27,6 @@ __all__ = [
     "TimelineKind",
     "WeightMerge",
     "WeightsComparison",
+    "WeightsWriting",
     "WorkState",
 ]

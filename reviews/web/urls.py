@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver
 
 from hub.http.routing import page
-from reviews.web import pages, posts, weights_pages
+from reviews.web import full_weights, pages, posts, weights_pages
 
 _ONE = "/discussions/<int:number>"
 
@@ -26,6 +26,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *page(f"{_ONE}/weights/comment", weights_pages.comment, "weights-comment"),
     *page(f"{_ONE}/weights/again", weights_pages.again, "weights-again"),
     *page(f"{_ONE}/weights/merge", weights_pages.merge, "weights-merge"),
+    *page(f"{_ONE}/weights/write-full", full_weights.write_full, "full-weights-write"),
+    *page("/full-weights/<revision:revision>", full_weights.full_weights, "full-weights"),
     *page("/weights", weights_pages.between, "weights-between"),
     *page(f"{_ONE}/<slug:key>", pages.pull_request_feature, "pull-request-feature"),
 ]

@@ -17,6 +17,8 @@ from reviews.weights.errors import WeightsError
 from reviews.weights.tensors import StoredTensor, Tensor
 from reviews.weights.writer import codes_in, write_all
 
+# Of the bytes that come out; a new one has them made anew.
+VERSION = 1
 Changed = Mapping[str, list[tuple[StoredTensor, Tensor]]]
 
 # Weights that lie there and are not read: full weights without them would be others.

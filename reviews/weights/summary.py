@@ -2,7 +2,8 @@
 
 Codes of facts, by what they are about:
 
-- of the whole: patched (`replaced` of `elements`, `count` of tensors), no_change, files_moved, cast_only, no_nan, embeddings_untouched
+- of the whole: patched (`replaced` of `elements`, `count` of tensors), no_change, files_moved,
+  cast_only, no_nan, embeddings_untouched
 - of many tensors (`modules`, `layers` as runs, `tensors`, `relative`): low_rank_change (`rank`,
   `rank_min`), dense_change, change_below_rounding, changed (its rank is not known, or it has none),
   cast, dtype_changed (`before`, `after`; the second is no rounding alone, or not known yet)

@@ -138,9 +138,7 @@ def _begin(
     return _File(name, target, scratch, descriptor, ordered, places)
 
 
-def _header(
-    tensors: Sequence[Tensor], metadata: Mapping[str, str]
-) -> tuple[bytes, list[int], int]:
+def _header(tensors: Sequence[Tensor], metadata: Mapping[str, str]) -> tuple[bytes, list[int], int]:
     """The header's bytes, where each tensor begins in the file, and the size of the file."""
     entries: dict[str, object] = {"__metadata__": dict(metadata)}
     starts, end = [], 0

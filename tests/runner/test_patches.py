@@ -1,7 +1,10 @@
 """A model with a sparse patch in its root is the model that the patch makes of it."""
 
 import json
+import re
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -11,14 +14,14 @@ from safetensors.numpy import load_file, save_file
 
 from reviews.weights.patch_writing import make_patch
 from reviews.weights.patches import PATCH
-from tests.runner.conftest import TINY, Heard
+from tests.runner.conftest import ROOT, TINY, Heard
 from tests.runner.test_evaluate import job  # noqa: F401
 from tests.weights.folders import opened, write_shards
 from training.runner import evaluate, patches
 from training.runner.errors import BadModelError
-from training.runner.folders import show_model
 from training.runner.job import Side
 from training.runner.models import load_side
+from training.runner.patches import show_whole
 
 NAME = "model.layers.1.self_attn.q_proj.weight"
 ROWS = "model.embed_tokens.weight"
@@ -51,9 +54,7 @@ def loaded(folder, scratch):
 
 
 def test_every_tensor_is_that_of_the_whole_weights(models, tmp_path):
-    whole, patched = (
-        loaded(folder, tmp_path / f"scratch-{n}") for n, folder in enumerate(models)
-    )
+    whole, patched = (loaded(folder, tmp_path / f"scratch-{n}") for n, folder in enumerate(models))
     expected, found = whole.state_dict(), patched.state_dict()
     assert expected.keys() == found.keys()
     for name, tensor in expected.items():
@@ -77,14 +78,26 @@ def test_an_evaluation_of_a_patch_is_that_of_the_whole_weights(models, job, stop
     told = []
     for folder in models:
         heard = Heard()
-        evaluate.run(
-            replace(asked, sides=[Side(name="base", model=str(folder))]), heard, stop
-        )
+        evaluate.run(replace(asked, sides=[Side(name="base", model=str(folder))]), heard, stop)
         told.append(heard.of("item"))
     assert told[0] == told[1] and len(told[0]) == 107
     heard = Heard()
     evaluate.run(replace(asked, sides=[Side(name="base", model=str(TINY))]), heard, stop)
     assert heard.of("item") != told[0], "the edit shows"
+
+
+def test_the_way_that_the_docs_show_makes_the_same_patch(models, tmp_path):
+    whole, patched = models
+    text = (ROOT / "docs" / "weights.md").read_text()
+    (script,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "base.safetensors").symlink_to(TINY / "model.safetensors")
+    (tmp_path / "new.safetensors").symlink_to(whole / "model.safetensors")
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True)
+    ours, theirs = load_file(patched / PATCH), load_file(tmp_path / PATCH)
+    assert ours.keys() == theirs.keys()
+    assert all((held == theirs[name]).all() for name, held in ours.items())
+    shutil.copy(tmp_path / PATCH, patched / PATCH)
+    assert show_whole(patched, tmp_path / "view")
 
 
 def rewritten(folder, edit):
@@ -131,7 +144,7 @@ def test_a_patch_that_does_not_fit_is_refused(models, tmp_path, words, edit):
     _whole, patched = models
     rewritten(patched, edit)
     with pytest.raises(BadModelError, match=words):
-        show_model(patched, tmp_path / "view")
+        show_whole(patched, tmp_path / "view")
 
 
 def test_any_bytes_are_a_refusal_or_a_model(models, tmp_path):
@@ -144,7 +157,7 @@ def test_any_bytes_are_a_refusal_or_a_model(models, tmp_path):
             changed[chance.integers(0, min(len(changed), 800))] = chance.integers(0, 256)
         (patched / PATCH).write_bytes(changed)
         try:
-            view = show_model(patched, tmp_path / f"view-{turn}")
+            view = show_whole(patched, tmp_path / f"view-{turn}")
         except BadModelError:
             continue
         assert json.loads((view / patches.INDEX).read_text())["weight_map"]

@@ -14,7 +14,14 @@ from reviews.weights.checks import blocks, check_checkpoint
 from reviews.weights.digests import tensor_digest
 from reviews.weights.errors import WeightsError
 from reviews.weights.pairing import pair_tensors
-from tests.weights.folders import files_in, opened, some_tensors, values_of, write_model, write_shards
+from tests.weights.folders import (
+    files_in,
+    opened,
+    some_tensors,
+    values_of,
+    write_model,
+    write_shards,
+)
 from tests.weights.test_adapters import QUERY, factors, write_adapter
 
 UP = "model.layers.0.mlp.up_proj.weight"
@@ -183,9 +190,12 @@ def test_no_patch_is_made_where_none_helps(tmp_path, code, edit):
     write_model(tmp_path / "base", some_tensors())
     write_model(tmp_path / "after", after)
     out = tmp_path / patches.PATCH
-    with opened(tmp_path / "base") as base, opened(tmp_path / "after") as candidate:
-        with pytest.raises(WeightsError) as refused:
-            patch_writing.make_patch(base, candidate, out)
+    with (
+        opened(tmp_path / "base") as base,
+        opened(tmp_path / "after") as candidate,
+        pytest.raises(WeightsError) as refused,
+    ):
+        patch_writing.make_patch(base, candidate, out)
     assert refused.value.code == code and not out.exists()
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from training.runner.errors import BadModelError
-from training.runner.patches import PATCH, show_patched
 
 CONFIG_LIMIT_BYTES = 1 << 20
 MODEL_FILES = (
@@ -14,7 +13,7 @@ MODEL_FILES = (
     "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt",
     "tokenizer.model", "chat_template.jinja",
 )  # fmt: skip
-PATCH_FILES = (PATCH,)
+PATCH_FILES = ("weights_patch.safetensors",)
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 POINTER_START = b"version https://git-lfs.github.com/spec/"
 
@@ -23,10 +22,8 @@ def show_model(folder: Path, view: Path) -> Path:
     """`view`, filled with links to the files of a model in `folder` and to nothing else.
 
     Loaders never see pickles, code, or an adapter in the model's root, which transformers would
-    load on its own terms (with the base that the adapter names). A sparse patch in the root is
-    part of the model: its tensors stand in place of the base's.
-    Raises: BadModelError when no config or no whole safetensors file is there, or the patch does
-    not fit.
+    load on its own terms (with the base that the adapter names).
+    Raises: BadModelError when no config or no whole safetensors file is there.
     """
     if not (folder / "config.json").is_file():
         raise BadModelError("The model has no config.json; add the one its weights belong to.")
@@ -37,9 +34,6 @@ def show_model(folder: Path, view: Path) -> Path:
         )
     for path in weights:
         check_safetensors(path)
-    if (folder / PATCH).is_file():
-        check_safetensors(folder / PATCH)
-        show_patched(folder, view)
     return view
 
 

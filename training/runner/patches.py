@@ -10,22 +10,32 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training.runner.errors import BadModelError
+from training.runner.folders import PATCH_FILES, check_safetensors, show_model
 
 if TYPE_CHECKING:
     import torch
 
-PATCH = "weights_patch.safetensors"
+(PATCH,) = PATCH_FILES
 FORMAT, VERSION = "weights_patch", "1"
 INDEX = "model.safetensors.index.json"
 # Its name comes behind all others: loaders that read every tensor of every shard take the last.
 LAST = "patched.safetensors"
 
 
-def show_patched(folder: Path, view: Path) -> None:
-    """Put what the patch in `folder` makes of the weights in `view` among those weights.
+def show_whole(folder: Path, view: Path) -> Path:
+    """`view`, filled with a model as `show_model` does; a sparse patch in its root is part of it.
 
-    Raises: BadModelError when the patch does not fit exactly these weights.
+    Raises: BadModelError, also when the patch does not fit exactly these weights.
     """
+    show_model(folder, view)
+    if (folder / PATCH).is_file():
+        check_safetensors(folder / PATCH)
+        _show_patched(folder, view)
+    return view
+
+
+def _show_patched(folder: Path, view: Path) -> None:
+    """Put the patched tensors among the weights in `view`, which are links."""
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
