@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from hub.actions.derived import derived, note_use, require_room
+from hub.actions.derived import NOTED_EVERY, derived, note_use, require_room
 from hub.errors import (
     AlreadyDecidedError,
     ConflictError,
@@ -147,12 +147,15 @@ def full_file(repository: Repository, oid: str, path: str) -> StoredObject:
     """
     found = full_weights_of(side_at(repository, oid))
     stored = found.made.get(path)
-    if found.state != WorkState.DONE or stored is None:
+    if found.row is None or found.state != WorkState.DONE or stored is None:
         raise EntryNotFoundError(
             f"There is no {path[:1024]!r} among the full weights of {oid[:8]}: ask for them, or "
             "download the file that was committed."
         )
     note_use(repository, [stored.sha256])
+    now = timezone.now()
+    rows = FullWeights.objects.filter(pk=found.row.pk, asked_at__lt=now - NOTED_EVERY)
+    rows.update(asked_at=now)
     return stored
 
 

@@ -16,7 +16,12 @@ from hub.errors import ConflictError, EntryNotFoundError, ForbiddenError, Unauth
 from hub.gitstore import AddFile, DeleteFile
 from hub.jobs import garbage
 from hub.models import Access, DerivedObject, Repository, StoredObject, Visibility
-from reviews.actions.full_weights import full_weights_of, request_full_weights, start_writing
+from reviews.actions.full_weights import (
+    full_file,
+    full_weights_of,
+    request_full_weights,
+    start_writing,
+)
 from reviews.actions.merging import merge_pull_request
 from reviews.actions.requirements import checklist
 from reviews.actions.weights import side_at
@@ -183,6 +188,16 @@ def test_what_is_used_stays_when_garbage_is_collected(proposal, settings):
     garbage.collect()
     garbage.collect()
     assert proposal.repository.blobs().stat(sha256) is not None
+
+
+def test_a_download_keeps_them_on(proposal, settings):
+    made(proposal)
+    nearly = timezone.now() - settings.DERIVED_LIFETIME + timedelta(hours=2)
+    DerivedObject.objects.update(used_at=nearly)
+    FullWeights.objects.update(asked_at=nearly)
+    full_file(proposal.repository, proposal.head_oid, "model.safetensors")
+    assert DerivedObject.objects.get().used_at > nearly + timedelta(days=1)
+    assert FullWeights.objects.get().asked_at > nearly + timedelta(days=1)
 
 
 def test_a_full_disk_refuses_before_anything_is_written(proposal, settings, client):
