@@ -2,9 +2,23 @@
 
 from celery import shared_task
 
-from reviews.jobs import queue, reconcile, weight_merging, weight_trials, working
+from reviews.jobs import (
+    full_weights,
+    queue,
+    reconcile,
+    weight_merging,
+    weight_trials,
+    weights_writing,
+    working,
+)
 from reviews.jobs.comparing import carry_out
-from reviews.models import WeightMerge, WeightsComparison, WeightTrial
+from reviews.models import (
+    FullWeights,
+    WeightMerge,
+    WeightsComparison,
+    WeightsWriting,
+    WeightTrial,
+)
 
 # A doorbell that nobody heard for so long is rung anew by the sweeper.
 RING_LIFETIME_SECONDS = 60
@@ -74,3 +88,25 @@ def ring_queues(repositories: object) -> None:
     """Have the merge queues of some repositories looked at: what one waited for has ended."""
     for entry_id in queue.first_ones(pull_request__repository__in=repositories):
         advance_queue.delay(entry_id)
+
+
+@shared_task
+def sweep_full_weights() -> None:
+    """Ring again for full weights that wait or were abandoned, and forget what nobody uses."""
+    full_weights.forget()
+    for row_id in working.due(FullWeights.objects.all()):
+        make_full_weights.apply_async((row_id,), expires=RING_LIFETIME_SECONDS)
+    for writing_id in working.due(WeightsWriting.objects.all()):
+        write_full_weights.apply_async((writing_id,), expires=RING_LIFETIME_SECONDS)
+
+
+@shared_task
+def make_full_weights(row_id: int) -> None:
+    """Write out the full weights of a revision, unless that is done or somebody is at it."""
+    full_weights.carry_out(row_id)
+
+
+@shared_task
+def write_full_weights(writing_id: int) -> None:
+    """Put full weights in place of a proposal's patch, unless that is done or under way."""
+    weights_writing.carry_out(writing_id)

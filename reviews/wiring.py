@@ -16,7 +16,7 @@ from reviews.actions import queue_step
 from reviews.actions.pull_requests import open_pull_request
 from reviews.actions.timeline import add_comment
 from reviews.actions.weights import request_comparison, sides_of
-from reviews.actions.weights_checks import weights_requirement
+from reviews.actions.weights_checks import patch_requirement, weights_requirement
 from reviews.changes import change_of
 from reviews.extensions import registries as own_registries
 from reviews.jobs.pushes import record_push
@@ -24,6 +24,7 @@ from reviews.jobs.queue import follow_head
 from reviews.models import Comment, Discussion, DiscussionStatus, QueueEntry
 from reviews.policies import may_push
 from reviews.tasks import ring_queues
+from reviews.web.full_weights import PANEL
 from reviews.web.weights_pages import TAB
 
 PULL_REQUESTS_NAMED = 100
@@ -42,7 +43,8 @@ def connect() -> None:
     registries.integrity_checks.append(merged_stand)
     registries.repository_tabs.append(community_tab)
     registries.pull_request_tabs.append(TAB)
-    registries.requirements.append(weights_requirement)
+    registries.requirements.extend([weights_requirement, patch_requirement])
+    registries.repository_panels.append(PANEL)
     own_registries.queue_step = queue_step.step
     events.revision_pushed.connect(follow_ref, dispatch_uid="reviews.follow_ref")
     events.change_proposed.connect(compare, dispatch_uid="reviews.compare")

@@ -43,6 +43,14 @@ def link(repository: Repository, blob: Blob, *, xet_hash: str = "") -> StoredObj
         EntryNotFoundError: the scope does not hold it.
         StorageUnavailableError: the visibility changed while the bytes arrived; retry.
     """
+    stored = kept_row(repository, blob, xet_hash)
+    ObjectLink.objects.get_or_create(repository=repository, stored_object=stored)
+    RemovedObject.objects.filter(repository=repository, sha256=blob.sha256).delete()
+    return stored
+
+
+def kept_row(repository: Repository, blob: Blob, xet_hash: str = "") -> StoredObject:
+    """The row of a blob in the scope of `repository`, which nobody collects meanwhile."""
     _require_same_scope(repository)
     # Whoever collects what nobody links to passes by what was used just now.
     if repository.blobs().keep(blob.sha256) is None:
@@ -50,8 +58,6 @@ def link(repository: Repository, blob: Blob, *, xet_hash: str = "") -> StoredObj
     stored = _held_row(repository.scope, blob)
     stored.xet_hash, stored.unlinked_at = stored.xet_hash or xet_hash, None
     stored.save(update_fields=["xet_hash", "unlinked_at"])
-    ObjectLink.objects.get_or_create(repository=repository, stored_object=stored)
-    RemovedObject.objects.filter(repository=repository, sha256=blob.sha256).delete()
     return stored
 
 
@@ -142,6 +148,7 @@ def move_scope(repository: Repository, *, source: Repository) -> None:
         one.stored_object = row
         one.save(update_fields=["stored_object"])
     repository.multipart_uploads.all().delete()  # their parts lie in the old scope
+    repository.derived_objects.all().delete()  # made anew when somebody asks
 
 
 def xet_store(repository: Repository) -> XetStore:

@@ -22,7 +22,7 @@ from hub.api.views import RepositoryView
 from hub.errors import EntryNotFoundError, UnsatisfiableRangeError
 from hub.gitstore import Entry
 from hub.http import rates
-from hub.models import RepoId, Repository
+from hub.models import RepoId, Repository, StoredObject
 from hub.policies import require_files
 
 CHUNK_BYTES = 1024**2
@@ -90,12 +90,8 @@ class FileView(RepositoryView):
     )
     def get(self, request: Request, repo: RepoId, revision: str, path: str) -> HttpResponseBase:
         require_files(self.actor, self.repository)
-        store = self.repository.store()
-        self.commit_oid = store.resolve(revision)
-        entry = store.entry(self.commit_oid, path)
-        if entry.kind != "file":
-            raise EntryNotFoundError(f"{path[:1024]!r} is a folder, not a file.")
-        content = Content.of(self.repository, entry, follow=self.follows_pointers)
+        self.commit_oid = self.repository.store().resolve(revision)
+        content = self.content(path)
         known = request.headers.get("If-None-Match", "")
         if content.etag in known or known.strip() == "*":
             return self.described(HttpResponse(status=304), content)
@@ -107,6 +103,13 @@ class FileView(RepositoryView):
         else:
             response = HttpResponse()
         return self.described(response, content, span)
+
+    def content(self, path: str) -> Content:
+        """What is asked for, at `commit_oid`. Raises: EntryNotFoundError."""
+        entry = self.repository.store().entry(self.commit_oid, path)
+        if entry.kind != "file":
+            raise EntryNotFoundError(f"{path[:1024]!r} is a folder, not a file.")
+        return Content.of(self.repository, entry, follow=self.follows_pointers)
 
     def _span(self, request: Request, content: Content) -> Span | None:
         """The range that is asked for, of GET only and of this very content (RFC 9110, 14.2)."""
@@ -190,6 +193,12 @@ class Content:
             return cls(repository, entry, stored.sha256, stored.size_bytes, True, stored.xet_hash)
         size = entry.lfs.pointer_size_bytes if entry.lfs else entry.size
         return cls(repository, entry, entry.oid, size, False)
+
+    @classmethod
+    def derived(cls, repository: Repository, path: str, stored: StoredObject) -> Content:
+        """A file that the hub worked out: it lies in no commit."""
+        entry = Entry(path, "file", "", stored.size_bytes, "100644")
+        return cls(repository, entry, stored.sha256, stored.size_bytes, True)
 
     def headers(self) -> dict[str, str]:
         name = posixpath.basename(self.entry.path)

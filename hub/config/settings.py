@@ -242,6 +242,8 @@ SIGNED_URL_LIFETIME = timedelta(minutes=15)
 XET_TOKEN_LIFETIME = timedelta(minutes=15)
 # What nobody links to goes away so long after the last link went; 0 days: at once.
 GARBAGE_QUARANTINE = timedelta(days=env.int("GARBAGE_QUARANTINE_DAYS", default=7))
+# What the hub works out from a repository's files, as full weights, is kept so long unused.
+DERIVED_LIFETIME = timedelta(days=env.int("DERIVED_LIFETIME_DAYS", default=7))
 # What was sent so lately may belong to an upload that is not finished.
 UPLOAD_GRACE = timedelta(seconds=env.int("UPLOAD_GRACE_SECONDS", default=24 * 3600))
 # hf_xet relies for 21 days on what it has sent; dropping it sooner needs a new epoch.
@@ -294,6 +296,7 @@ CELERY_BEAT_SCHEDULE = {
     "collect-garbage": {"task": "hub.tasks.collect_garbage", "schedule": 6 * 3600.0},
     "sweep-comparisons": {"task": "reviews.tasks.sweep_comparisons", "schedule": 30.0},
     "sweep-queues": {"task": "reviews.tasks.sweep_queues", "schedule": 30.0},
+    "sweep-full-weights": {"task": "reviews.tasks.sweep_full_weights", "schedule": 30.0},
     "sweep-webhooks": {"task": "hub.tasks.sweep_webhooks", "schedule": 15.0},
 }
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

@@ -12,11 +12,12 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from hub.blobstore import BlobStore
 from hub.blobstore.xet import XetStore
-from hub.models import Repository, StoredObject
+from hub.models import DerivedObject, Repository, StoredObject
 
 
 @dataclass
@@ -36,6 +37,7 @@ def collect(*, xorbs_at_once: bool = False) -> Collected:
     gives the stores new epochs first, so that clients do not rely on them.
     """
     done = Collected()
+    forget_derived()
     mark()
     due = timezone.now() - settings.GARBAGE_QUARANTINE
     for pk in StoredObject.objects.filter(unlinked_at__lte=due).values_list("pk", flat=True):
@@ -49,8 +51,15 @@ def collect(*, xorbs_at_once: bool = False) -> Collected:
 def mark() -> None:
     """Note since when an object has no link, and forget it of those that have one again."""
     rows = StoredObject.objects
-    rows.filter(unlinked_at=None, links=None).update(unlinked_at=timezone.now())
-    rows.exclude(unlinked_at=None).exclude(links=None).update(unlinked_at=None)
+    unused = Q(links=None, derivations=None)
+    rows.filter(unused, unlinked_at=None).update(unlinked_at=timezone.now())
+    rows.exclude(unlinked_at=None).exclude(unused).update(unlinked_at=None)
+
+
+def forget_derived() -> int:
+    """Let go of what was worked out and not asked for lately; how many. It can be made again."""
+    ended = timezone.now() - settings.DERIVED_LIFETIME
+    return DerivedObject.objects.filter(used_at__lte=ended).delete()[0]
 
 
 def collect_object(pk: int) -> bool:
@@ -58,7 +67,7 @@ def collect_object(pk: int) -> bool:
     with transaction.atomic():
         rows = StoredObject.objects.select_for_update(skip_locked=True, of=("self",))
         row = rows.filter(pk=pk).first()
-        if row is None or row.links.exists():
+        if row is None or row.links.exists() or row.derivations.exists():
             return False
         store = store_of(row.scope)
         if not store.is_unused(row.sha256, settings.UPLOAD_GRACE):

@@ -12,6 +12,7 @@ from hub.models.devices import DeviceLogin, DeviceLoginState, DeviceSession, Ref
 from hub.models.likes import Follow, Like
 from hub.models.namespaces import Access, Membership, Namespace, NamespaceKind
 from hub.models.objects import (
+    DerivedObject,
     MultipartUpload,
     ObjectLink,
     RemovedObject,
@@ -42,6 +43,7 @@ __all__ = [
     "CollectionUpvote",
     "CommitStatus",
     "DeliveryState",
+    "DerivedObject",
     "DeviceLogin",
     "DeviceLoginState",
     "DeviceSession",

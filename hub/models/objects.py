@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Self
+
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 
 class StoredObject(models.Model):
@@ -49,6 +53,37 @@ class ObjectLink(models.Model):
                 fields=["repository", "stored_object"], name="object_link_unique"
             )
         ]
+
+
+class DerivedObjectQuerySet(models.QuerySet["DerivedObject"]):
+    def live(self) -> Self:
+        """Those that are kept still: the others go with the next collection."""
+        return self.filter(used_at__gt=timezone.now() - settings.DERIVED_LIFETIME)
+
+
+class DerivedObject(models.Model):
+    """A stored object that the hub worked out from a repository's files, kept while it is used.
+
+    It gives the right to read it there, not to commit it: no history may lead to what goes away.
+    """
+
+    repository = models.ForeignKey(
+        "hub.Repository", on_delete=models.CASCADE, related_name="derived_objects"
+    )
+    stored_object = models.ForeignKey(
+        StoredObject, on_delete=models.PROTECT, related_name="derivations"
+    )
+    used_at = models.DateTimeField()
+
+    objects = DerivedObjectQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["repository", "stored_object"], name="derived_object_unique"
+            )
+        ]
+        indexes = [models.Index(fields=["used_at"], name="derived_object_used")]
 
 
 class RemovedObject(models.Model):

@@ -9,6 +9,7 @@ from django.utils.translation import ngettext
 
 from hub.extensions import Change, Requirement, RequirementState
 from hub.models import Repository
+from reviews.actions.full_weights import has_patch, last_writing
 from reviews.actions.weights import request_comparison, sides_of
 
 
@@ -40,3 +41,26 @@ def weights_requirement(repository: Repository, change: Change) -> Iterable[Requ
             "total": total,
         }
         yield Requirement("weights", label, RequirementState.MET, told, *see)
+
+
+def patch_requirement(repository: Repository, change: Change) -> Iterable[Requirement]:
+    """No sparse patch gets onto a branch: loaders do not read it."""
+    sides = sides_of(repository, change)
+    if sides is None or not has_patch(sides[1]):
+        return
+    row = last_writing(repository, change.number)
+    if row is not None and not row.is_settled:
+        told = _("Being written in place of the sparse patch.")
+        state, see = RequirementState.RUNNING, (_("See"), f"{change.path}/weights#full-weights")
+        yield Requirement("full-weights", _("Full weights"), state, told, *see)
+        return
+    told = _("No loader reads a sparse patch: full weights stand in its place before it merges.")
+    yield Requirement(
+        "full-weights",
+        _("Full weights"),
+        RequirementState.UNMET,
+        told,
+        _("Write full weights"),
+        f"{change.path}/weights/write-full",
+        action_is_post=True,
+    )

@@ -9,7 +9,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, ngettext_lazy
 
-from hub.templatetags.hub_format import percent3, plain_number
+from hub.templatetags.hub_format import count_short, percent3, plain_number
 from reviews.weights.summary import ALARMS
 
 Parameters = Mapping[str, Any]
@@ -35,6 +35,11 @@ UNDECIDED = {
     "not_finite": gettext_lazy("cannot tell: not finite"),
 }
 _FACTS: dict[str, Any] = {
+    "patched": ngettext_lazy(
+        "A sparse patch replaces %(replaced)s of %(elements)s elements, in %(count)d tensor.",
+        "A sparse patch replaces %(replaced)s of %(elements)s elements, in %(count)d tensors.",
+        "count",
+    ),
     "no_change": gettext_lazy("Every tensor is the same, bit for bit."),
     "files_moved": ngettext_lazy(
         "%(tensors)d tensor lies in another file than before.",
@@ -129,6 +134,26 @@ _PROBLEMS: dict[str, Any] = {
         "This kind of adapter cannot be compared with its base: %(reason)s."
     ),
     "adapter_does_not_fit": gettext_lazy("The adapter does not fit its base: %(tensor)s."),
+    "patch_version": gettext_lazy("%(file)s is no sparse patch, or of a version not known here."),
+    "patch_without_base": gettext_lazy("%(file)s has no safetensors weights beside it to change."),
+    "patch_does_not_fit": gettext_lazy("The patch does not fit %(tensor)s: %(why)s."),
+    "patch_indices_wrong": gettext_lazy(
+        "The patch names elements of %(tensor)s out of order or range."
+    ),
+    "patch_other_base": gettext_lazy(
+        "The patch was made for another %(tensor)s than the one beside it: make it anew."
+    ),
+    "patch_not_possible": gettext_lazy(
+        "A patch replaces elements alone, and %(tensor)s has another name, shape or type."
+    ),
+    "patch_empty": gettext_lazy("Both are the same, bit for bit: there is nothing to patch."),
+    "patch_no_smaller": gettext_lazy(
+        "So much changed that a patch would be no smaller than the weights: propose these."
+    ),
+    "no_patch": gettext_lazy("There is no sparse patch beside these weights."),
+    "full_weights_not_possible": gettext_lazy(
+        "%(tensor)s has no place in the base's files, so these weights cannot be written whole."
+    ),
     "config_wrong": gettext_lazy("config.json cannot be right: %(about)s."),
     "dtype_not_decoded": gettext_lazy("%(tensor)s is stored in a way that is not read here."),
     "file_cut_off": gettext_lazy("%(file)s ends too early."),
@@ -140,6 +165,12 @@ _PROBLEMS: dict[str, Any] = {
 }
 
 
+_WHY = {
+    "half_missing": gettext_lazy("half of it is missing"),
+    "not_in_base": gettext_lazy("the base has no such tensor"),
+    "dtype": gettext_lazy("it is of another type, or of one that is not read here"),
+    "shape": gettext_lazy("its indices and values are not as many"),
+}
 # Ways of merging weights, in the words of the field.
 METHODS_SAID = {
     "linear": gettext_lazy("linear: the weighted average"),
@@ -243,6 +274,11 @@ def _shaped(told: Parameters) -> _Told:
     shaped = _Told(told)
     about = [f"{name}={value}" for name, value in told.items() if name != "tensor"]
     shaped |= {"names": listed(_names(told)), "about": ", ".join(about)}
+    if told.get("reason") in _WHY:
+        shaped["why"] = str(_WHY[told["reason"]])
+    if "replaced" in told:
+        shaped["replaced"] = f"{told['replaced']:,}".replace(",", "\N{NO-BREAK SPACE}")
+        shaped["elements"] = count_short(told["elements"])
     for name in ("before", "after", "expected", "found"):
         if isinstance(told.get(name), list | tuple):
             shaped[name] = shape_text(told[name])

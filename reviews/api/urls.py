@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver
 
-from hub.http.routing import api
-from reviews.api import queue, trials, views, weights
+from hub.http.routing import api, page
+from reviews.api import full_weights, queue, trials, views, weights
 
 _ONE = "/discussions/<int:number>"
 
@@ -25,6 +25,16 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "api-weight-trial-use",
     ),
     api("/weights", weights.WeightsView.as_view(), "api-weights"),
+    api(
+        "/full-weights/<revision:revision>",
+        full_weights.FullWeightsView.as_view(),
+        "api-full-weights",
+    ),
+    *page(
+        "/full-weights/<revision:revision>/<entry:path>",
+        full_weights.FullWeightsFileView.as_view(),
+        "full-weights-file",
+    ),
     api(f"{_ONE}/merge", views.MergeView.as_view(), "api-pull-request-merge"),
     api(f"{_ONE}/queue", queue.PullRequestQueueView.as_view(), "api-pull-request-queue"),
     api("/queue", queue.QueueView.as_view(), "api-queue"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +24,7 @@ from reviews.weights.diff import TensorChange, comparable, diff, structure, with
 from reviews.weights.digests import tensor_digest
 from reviews.weights.errors import Problem, WeightsError
 from reviews.weights.pairing import TensorPair, pair_tensors
+from reviews.weights.patches import with_patch
 from reviews.weights.places import place_of
 from reviews.weights.spectrum import Spectrum
 from reviews.weights.summary import summarise
@@ -46,12 +47,19 @@ def carry_out(comparison_id: int) -> None:
     )
 
 
-def open_effective(placed: Mapping[str, Path], kept: ExitStack) -> Checkpoint:
-    """The checkpoint as loaders would use it: an adapter beside its base changes the base.
+def open_effective(
+    placed: Mapping[str, Path], kept: ExitStack, keep: Callable[[], None] = lambda: None
+) -> Checkpoint:
+    """The checkpoint that is meant: a patch or an adapter beside its base changes the base."""
+    return effective(kept.enter_context(open_checkpoint(placed)), keep)
 
-    One of a kind that is not read here leaves the base alone; its problem is told.
+
+def effective(stored: Checkpoint, keep: Callable[[], None] = lambda: None) -> Checkpoint:
+    """What a checkpoint's patch and adapter make of its base, in that order.
+
+    An adapter of a kind that is not read here leaves the base alone; its problem is told.
     """
-    found = kept.enter_context(open_checkpoint(placed))
+    found = with_patch(stored, keep)
     adapter = found.adapter
     if adapter is None or adapter.config.refused is not None or found.format == "adapter":
         return found
@@ -90,7 +98,8 @@ class Comparing:
     def _open(self, side: str) -> Checkpoint:
         repository: Repository = getattr(self.row, f"{side}_repository")
         files = [WeightFile(**each) for each in getattr(self.row, f"{side}_files")]
-        return open_effective(lay_out(repository, files, self.scratch / side), self.kept)
+        placed = lay_out(repository, files, self.scratch / side)
+        return open_effective(placed, self.kept, self.claim.keep)
 
     # What is known when ------------------------------------------------------------------------
 
@@ -183,7 +192,8 @@ class Comparing:
         ]
 
     def _summary(self, candidate: Checkpoint) -> dict[str, Any]:
-        return summarise(list(self.changes.values()), candidate.config).to_dict()
+        changes = list(self.changes.values())
+        return summarise(changes, candidate.config, candidate.tensors).to_dict()
 
     def _problems(
         self, base: Checkpoint, candidate: Checkpoint, pairs: Sequence[TensorPair]

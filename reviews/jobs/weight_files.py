@@ -14,6 +14,8 @@ from typing import Any
 from hub.errors import UnprocessableError
 from hub.gitstore import GitStore
 from hub.models import Repository
+from reviews.weights.adapter_config import WEIGHTS as ADAPTER
+from reviews.weights.patches import PATCH
 
 # Pickles are named by the checks and never opened.
 WEIGHTS = ("*.safetensors", "*.gguf", "*.bin", "*.pt", "*.pth", "*.ckpt")
@@ -38,6 +40,15 @@ class WeightFile:
     @property
     def is_index(self) -> bool:
         return _matches(self.path, BESIDE[:1])
+
+    @property
+    def is_patch(self) -> bool:
+        return _matches(self.path, (PATCH,))
+
+    @property
+    def is_beside_base(self) -> bool:
+        """Whether it says how the weights beside it change: an adapter's, or a sparse patch."""
+        return _matches(self.path, (ADAPTER, PATCH))
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

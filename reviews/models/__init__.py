@@ -5,6 +5,7 @@ from reviews.models.discussions import (
     DiscussionStatus,
     PatchSet,
 )
+from reviews.models.full_weights import FullWeights, WeightsWriting
 from reviews.models.merges import Merge, MergeState
 from reviews.models.queue import QueueEntry, QueueState
 from reviews.models.reviews import Review, ReviewVerdict
@@ -17,6 +18,7 @@ __all__ = [
     "Comment",
     "Discussion",
     "DiscussionStatus",
+    "FullWeights",
     "Merge",
     "MergeState",
     "PatchSet",
@@ -30,5 +32,6 @@ __all__ = [
     "WeightMerge",
     "WeightTrial",
     "WeightsComparison",
+    "WeightsWriting",
     "WorkState",
 ]

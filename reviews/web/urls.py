@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver
 
 from hub.http.routing import page
-from reviews.web import pages, posts, queue, weight_trials, weights_pages
+from reviews.web import full_weights, pages, posts, queue, weight_trials, weights_pages
 
 _ONE = "/discussions/<int:number>"
 
@@ -33,6 +33,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *page(f"{_ONE}/weights/trials/measure", weight_trials.measure, "weight-trials-measure"),
     *page(f"{_ONE}/weights/trials/<int:trial>/use", weight_trials.use, "weight-trial-use"),
     *page(f"{_ONE}/weights/trials/<int:trial>/remove", weight_trials.remove, "weight-trial-remove"),
+    *page(f"{_ONE}/weights/write-full", full_weights.write_full, "full-weights-write"),
+    *page("/full-weights/<revision:revision>", full_weights.full_weights, "full-weights"),
     *page("/weights", weights_pages.between, "weights-between"),
     *page(f"{_ONE}/<slug:key>", pages.pull_request_feature, "pull-request-feature"),
 ]

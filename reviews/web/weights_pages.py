@@ -34,6 +34,7 @@ from reviews.changes import change_of
 from reviews.models import Discussion, TimelineEvent, TimelineKind, WeightMerge
 from reviews.policies import get_pull_request, may_push, require_commenter
 from reviews.web.context import TimelineRow
+from reviews.web.full_weights import pull_request_context
 from reviews.web.weight_trials import shown_trials
 from reviews.web.weights import shown_comparison
 
@@ -44,6 +45,7 @@ def tab_context(repository: Repository, change: Change, request: HttpRequest) ->
     sides = sides_of(repository, change)
     if sides is None:
         return {"weights": None}
+    full = pull_request_context(repository, change, request)
     comments = weights_comments(repository, change.number)
     merging = merge_context(repository, change, request)
     counts = Counter(row.data["about"].get("tensor", "") for row in comments)
@@ -56,6 +58,7 @@ def tab_context(repository: Repository, change: Change, request: HttpRequest) ->
         "comment_url": f"{change.path}/weights/comment",
         "again_url": f"{change.path}/weights/again" if request.user.is_authenticated else "",
         **merging,
+        **full,
     }
 
 

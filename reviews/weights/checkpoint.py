@@ -15,6 +15,7 @@ from reviews.weights.adapter_config import CONFIG, WEIGHTS, Adapter, lora_config
 from reviews.weights.errors import Problem, WeightsError
 from reviews.weights.gguf_files import FoundGguf, read_gguf
 from reviews.weights.opening import read_json
+from reviews.weights.patches import PATCH, Patch
 from reviews.weights.safetensors_files import (
     Found,
     inside,
@@ -49,6 +50,7 @@ class Checkpoint:
     left_out: tuple[str, ...] = ()
     tokenizer: Path | tuple[str, ...] | None = None
     adapter: Adapter | None = None
+    patch: Patch | None = None
     _kept: ExitStack = field(default_factory=ExitStack, repr=False)
 
     def __enter__(self) -> Self:
@@ -91,7 +93,9 @@ def open_checkpoint(files: Mapping[str, Path]) -> Checkpoint:
     config = _config(files, folder, problems)
     with ExitStack() as kept:
         adapter = _adapter(weights, folder, problems, kept)
-        plain = {name: weights[name] for name in weights if PurePosixPath(name).name != WEIGHTS}
+        patch = _patch(weights, folder, problems, kept)
+        beside = (WEIGHTS, PATCH)
+        plain = {name: weights[name] for name in weights if PurePosixPath(name).name not in beside}
         found: Found = read_safetensors(plain, folder, kept)
         kind: Format = "safetensors"
         if not found.tensors and not found.problems and _has_gguf(weights, folder):
@@ -110,6 +114,7 @@ def open_checkpoint(files: Mapping[str, Path]) -> Checkpoint:
             left_out=tuple(_left_out(weights, folder, found, kind)),
             tokenizer=files.get(inside(folder, "tokenizer.json")) or implied.tokens,
             adapter=adapter,
+            patch=patch,
             _kept=kept.pop_all(),
         )
 
@@ -139,6 +144,17 @@ def _adapter(
     if config.refused is not None:
         problems.append(Problem("adapter_not_supported", None, {"reason": config.refused}))
     return Adapter(found.tensors, config)
+
+
+def _patch(
+    files: Mapping[str, Path], folder: str, problems: list[Problem], kept: ExitStack
+) -> Patch | None:
+    name = inside(folder, PATCH)
+    if name not in files:
+        return None
+    found = read_single(name, files[name], kept)
+    problems += found.problems
+    return None if found.problems else Patch(found.tensors, found.metadata, name)
 
 
 def _is_trainers(name: str) -> bool:

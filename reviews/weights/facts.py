@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from typing import Any
 
 from reviews.weights.diff import TensorChange
 from reviews.weights.heads import Heads
+from reviews.weights.patches import PatchedTensor
 from reviews.weights.places import layer_ranges, place_of
 from reviews.weights.tensor_stats import TensorStats
+from reviews.weights.tensors import Tensor
 
 # Reasons of an undecidable rank with which a change is told as dense all the same.
+NAMED = 50
 _DENSE = {"nothing_above", "more_than"}
 
 
@@ -23,6 +26,20 @@ class Fact:
 
     code: str
     parameters: dict[str, Any]
+
+
+def of_patch(tensors: Mapping[str, Tensor]) -> Iterator[Fact]:
+    """How many elements a sparse patch replaces, of how many, in which tensors."""
+    parts = [part for each in tensors.values() for part in (each, *each.made_of)]
+    patched = [each for each in parts if isinstance(each, PatchedTensor)]
+    if patched:
+        told = {
+            "tensors": [each.name for each in patched][:NAMED],
+            "count": len(patched),
+            "replaced": sum(each.places.count for each in patched),
+            "elements": sum(each.count for each in tensors.values()),
+        }
+        yield Fact("patched", told)
 
 
 def of_block(change: TensorChange, heads: Heads | None) -> Fact | None:

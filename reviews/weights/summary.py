@@ -2,7 +2,8 @@
 
 Codes of facts, by what they are about:
 
-- of the whole: no_change, files_moved, cast_only, no_nan, embeddings_untouched
+- of the whole: patched (`replaced` of `elements`, `count` of tensors), no_change, files_moved,
+  cast_only, no_nan, embeddings_untouched
 - of many tensors (`modules`, `layers` as runs, `tensors`, `relative`): low_rank_change (`rank`,
   `rank_min`), dense_change, change_below_rounding, changed (its rank is not known, or it has none),
   cast, dtype_changed (`before`, `after`; the second is no rounding alone, or not known yet)
@@ -23,11 +24,12 @@ from typing import Any
 
 from reviews.weights.diff import TensorChange
 from reviews.weights.errors import WeightsError
-from reviews.weights.facts import Fact, grouped, of_block
+from reviews.weights.facts import NAMED, Fact, grouped, of_block, of_patch
 from reviews.weights.heads import Heads
 from reviews.weights.outliers import outlying
 from reviews.weights.places import layer_ranges, place_of
 from reviews.weights.tensor_stats import VERSION
+from reviews.weights.tensors import Tensor
 
 # Facts that a reviewer must have seen: the model may be broken, or is another than it seems.
 ALARMS = frozenset(
@@ -37,7 +39,6 @@ ALARMS = frozenset(
         "tokens_removed", "rows_removed",
     }
 )  # fmt: skip
-NAMED = 50
 
 
 @dataclass(frozen=True)
@@ -75,10 +76,15 @@ class Summary:
         return cls(**known | {"facts": tuple(Fact(**fact) for fact in known["facts"])})
 
 
-def summarise(changes: Sequence[TensorChange], config: Mapping[str, Any] | None = None) -> Summary:
+def summarise(
+    changes: Sequence[TensorChange],
+    config: Mapping[str, Any] | None = None,
+    tensors: Mapping[str, Tensor] | None = None,
+) -> Summary:
     """The facts of a whole diff; what is not computed yet is told as merely changed.
 
-    `config` is the model's config.json: it says how projections fall into heads.
+    `config` is the model's config.json: it says how projections fall into heads. `tensors` are the
+    candidate's: they tell of a sparse patch.
     """
     touched = [change for change in changes if change.is_touched]
     layers = [place.layer for change in touched if (place := place_of(change.name))]
@@ -86,7 +92,10 @@ def summarise(changes: Sequence[TensorChange], config: Mapping[str, Any] | None 
     base = sqrt(sum(found.base.norm**2 for found in stats if found.changed))
     moved = sqrt(sum(found.change_norm**2 for found in stats))
     return Summary(
-        facts=tuple(_facts(changes, touched, Heads.of_config(config))),
+        facts=(
+            *of_patch(tensors or {}),
+            *_facts(changes, touched, Heads.of_config(config)),
+        ),
         layers=layer_ranges(layer for layer in layers if layer is not None),
         relative=moved / base if base else None,
         tensors=len(changes),

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from threading import Lock
 
 from hub.formats.safetensors_header import BITS_BY_DTYPE
-from reviews.weights.dtypes import FLOATS, encode
+from reviews.weights.dtypes import FLOATS, Codes, encode
 from reviews.weights.errors import WeightsError
 from reviews.weights.pieces import keep_heap
 from reviews.weights.tensors import Tensor
@@ -36,6 +36,7 @@ def write_checkpoint(
     layout: Mapping[str, Sequence[Tensor]],
     folder: Path,
     *,
+    metadata: Mapping[str, str] | None = None,
     threads: int = 2,
     progress: Progress | None = None,
     is_cancelled: Callable[[], bool] = lambda: False,
@@ -44,12 +45,14 @@ def write_checkpoint(
 
     Several files get an index beside them. A name appears once its file is whole, the index last;
     what was begun is taken away when something fails. Of every tensor a piece a thread is held.
+    `metadata` go into the header of every file.
 
     Raises: WeightsError: cancelled, file_outside, dtype_not_stored, or a tensor's own.
     """
     keep_heap()
     with ExitStack() as kept:
-        files = [_begin(kept, folder, name, tensors) for name, tensors in layout.items()]
+        about = {"format": "pt", **(metadata or {})}
+        files = [_begin(kept, folder, name, each, about) for name, each in layout.items()]
         todo = [(file, at) for file in files for at in range(len(file.tensors))]
         # The longest first, so that no thread is left with one alone at the end.
         todo.sort(key=lambda each: -stored_bytes(each[0].tensors[each[1]]))
@@ -97,7 +100,7 @@ class _Work:
             for content in _contents(tensor):
                 if self.failed:
                     return
-                _write_all(file.descriptor, content, place)
+                write_all(file.descriptor, content, place)
                 place += len(content)
                 self._tell(len(content))
         except BaseException:
@@ -113,11 +116,17 @@ class _Work:
                 raise WeightsError("cancelled")
 
 
-def _begin(kept: ExitStack, folder: Path, name: str, tensors: Sequence[Tensor]) -> _File:
+def _begin(
+    kept: ExitStack,
+    folder: Path,
+    name: str,
+    tensors: Sequence[Tensor],
+    metadata: Mapping[str, str],
+) -> _File:
     """The header of a file is written and its length set; its temporary name is gone in the end."""
     # Wide elements first: then each lies at a multiple of its size, as readers like it.
     ordered = sorted(tensors, key=lambda tensor: -BITS_BY_DTYPE.get(tensor.dtype, 0))
-    header, places, size = _header(ordered)
+    header, places, size = _header(ordered, metadata)
     target = _inside(folder, name)
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = target.with_name(f".{target.name}.part")
@@ -125,13 +134,13 @@ def _begin(kept: ExitStack, folder: Path, name: str, tensors: Sequence[Tensor]) 
     descriptor = os.open(scratch, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
     kept.callback(os.close, descriptor)
     os.truncate(descriptor, size)
-    _write_all(descriptor, header, 0)
+    write_all(descriptor, header, 0)
     return _File(name, target, scratch, descriptor, ordered, places)
 
 
-def _header(tensors: Sequence[Tensor]) -> tuple[bytes, list[int], int]:
+def _header(tensors: Sequence[Tensor], metadata: Mapping[str, str]) -> tuple[bytes, list[int], int]:
     """The header's bytes, where each tensor begins in the file, and the size of the file."""
-    entries: dict[str, object] = {"__metadata__": {"format": "pt"}}
+    entries: dict[str, object] = {"__metadata__": dict(metadata)}
     starts, end = [], 0
     for tensor in tensors:
         start, end = end, end + stored_bytes(tensor)
@@ -145,15 +154,23 @@ def _header(tensors: Sequence[Tensor]) -> tuple[bytes, list[int], int]:
     return header, [begin + start for start in starts], begin + end
 
 
+def codes_in(tensor: Tensor, dtype: str, start: int, stop: int) -> Codes:
+    """A piece of a tensor as a file of `dtype` holds it; values are rounded to the nearest.
+
+    Raises: WeightsError: dtype_not_stored.
+    """
+    if tensor.has_codes and tensor.dtype == dtype:
+        return tensor.codes(start, stop)
+    if tensor.dtype not in FLOATS or dtype not in FLOATS:
+        raise WeightsError("dtype_not_stored", tensor=tensor.name, dtype=tensor.dtype)
+    return encode(tensor.values(start, stop), dtype)
+
+
 def _contents(tensor: Tensor) -> Iterator[memoryview]:
     """The bytes of a tensor in pieces."""
     if tensor.has_codes or tensor.dtype in FLOATS:
         for start, stop in tensor.pieces():
-            if tensor.has_codes:
-                codes = tensor.codes(start, stop)
-            else:
-                codes = encode(tensor.values(start, stop), tensor.dtype)
-            yield codes.view("u1").data
+            yield codes_in(tensor, tensor.dtype, start, stop).view("u1").data
         return
     span = tensor.span  # of elements that nothing here decodes
     if span is None:
@@ -164,7 +181,7 @@ def _contents(tensor: Tensor) -> Iterator[memoryview]:
         yield memoryview(found)
 
 
-def _write_all(descriptor: int, content: bytes | memoryview, place: int) -> None:
+def write_all(descriptor: int, content: bytes | memoryview, place: int) -> None:
     written = 0
     while written < len(content):
         written += os.pwrite(descriptor, content[written:], place + written)

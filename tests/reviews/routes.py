@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,13 +12,20 @@ from safetensors.numpy import save
 
 from hub.policies import Actor
 from reviews.actions.discussions import change_status
+from reviews.actions.full_weights import request_full_weights
 from reviews.actions.queueing import join_queue
 from reviews.actions.timeline import add_comment
-from reviews.actions.weights import request_comparison, sides_of
+from reviews.actions.weights import request_comparison, side_at, sides_of
 from reviews.changes import change_of
+from reviews.jobs import full_weights
 from reviews.jobs.comparing import carry_out
+from reviews.jobs.pushes import record_push
+from reviews.weights.patch_writing import make_patch
+from reviews.weights.patches import PATCH
 from tests.reviews.factories import make_maintainer, make_pull_request, push
 from tests.role_matrix import Need, Route, World
+from tests.training.factories import commit, large
+from tests.weights.folders import opened, write_model
 
 NUMBER = {"number": 1}
 
@@ -97,6 +106,31 @@ def _trial(world: World) -> dict[str, Any]:
     return {"trial": world.extra["trial"]}
 
 
+def _patched(world: World) -> None:
+    """A pull request with a sparse patch beside its weights; its full weights are there."""
+    repository = world.repository
+    weights, edited = (np.zeros(4000, np.float32) for _ in range(2))
+    edited[7] = 1.0
+    with tempfile.TemporaryDirectory() as scratch:
+        folders = [
+            write_model(Path(scratch) / name, {"w": held})
+            for name, held in (("base", weights), ("after", edited))
+        ]
+        with opened(folders[0]) as base, opened(folders[1]) as candidate:
+            make_patch(base, candidate, Path(scratch) / PATCH)
+        patch = (Path(scratch) / PATCH).read_bytes()
+    commit(repository, [large(repository, "model.safetensors", save({"w": weights}))])
+    _open(world)
+    row = world.extra["pull_request"]
+    commit(repository, [large(repository, PATCH, patch)], row.ref)
+    record_push(repository, row.number, by=row.author)
+    side = side_at(repository, repository.store().resolve(row.ref))
+    found = request_full_weights(side, Actor(row.author))
+    assert found.row is not None
+    full_weights.carry_out(found.row.pk)
+
+
+_FULL = {"revision": "refs/pr/1"}
 _PAIR = {"base": "main", "candidate": "refs/pr/1"}
 _NEW = {"title": "Why?", "description": "", "pullRequest": False}
 _SAY = {"comment": "More."}
@@ -141,6 +175,14 @@ REVIEWS: dict[tuple[str, str], Route] = {
     ("reviews:weight-trials-measure", "POST"): _form(Need.WRITE, prepare=_weights),
     ("reviews:weight-trial-use", "POST"): _form(Need.WRITE, prepare=_tried, more_kwargs=_trial),
     ("reviews:weight-trial-remove", "POST"): _form(Need.WRITE, prepare=_tried, more_kwargs=_trial),
+    ("reviews:api-full-weights", "GET"): Route(Need.READ, kwargs=_FULL, prepare=_patched),
+    ("reviews:api-full-weights", "POST"): _api(Need.PROPOSE, kwargs=_FULL, prepare=_patched),
+    ("reviews:full-weights", "GET"): _page(Need.READ, kwargs=_FULL, prepare=_patched),
+    ("reviews:full-weights", "POST"): _form(Need.PROPOSE, kwargs=_FULL, prepare=_patched),
+    ("reviews:full-weights-file", "GET"): Route(
+        Need.READ, kwargs=_FULL | {"path": "model.safetensors"}, prepare=_patched
+    ),
+    ("reviews:full-weights-write", "POST"): _form(Need.WRITE, prepare=_patched),
     ("reviews:weights-again", "POST"): _form(Need.PROPOSE, prepare=_weights),
     ("reviews:discussion-list", "GET"): _page(Need.READ, kwargs={}),
     ("reviews:discussion-new", "GET"): _page(Need.PROPOSE, kwargs={}),

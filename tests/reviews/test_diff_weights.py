@@ -43,3 +43,26 @@ def test_revisions_of_a_repository_are_compared(model):  # noqa: F811
     assert "rank 4" in said(f"{model.repo_id}@{base}", model.repo_id)
     with pytest.raises(CommandError, match="no model here"):
         said("nobody/nothing", model.repo_id)
+
+
+def test_a_patch_is_made_and_read_as_the_weights_it_makes(tmp_path: Path):
+    base, edited = tmp_path / "base", tmp_path / "edited"
+    for folder in (base, edited):
+        shutil.copytree(TINY, folder)
+    held = tensors()
+    held[EDITED][2, :9] += 1
+    save_file(held, edited / "model.safetensors")
+    told = io.StringIO()
+    out = base / "weights_patch.safetensors"
+    call_command("make_patch", str(TINY), str(edited), str(out), stdout=told)
+    assert "9 elements in 1 tensors" in told.getvalue()
+    compared = said(str(TINY), str(base))
+    assert "1 of 38 tensors changed." in compared
+    assert "A sparse patch replaces 9 of " in compared
+    assert "Every tensor is the same" in said(str(edited), str(base))
+    with pytest.raises(CommandError, match="nothing to patch"):
+        call_command("make_patch", str(TINY), str(TINY), str(out))
+    with pytest.raises(CommandError, match="no smaller"):
+        all_of_it = {name: each + 1 for name, each in held.items()}
+        save_file(all_of_it, edited / "model.safetensors")
+        call_command("make_patch", str(TINY), str(edited), str(out))

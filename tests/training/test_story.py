@@ -12,9 +12,12 @@ from hub.models import Access, CommitStatus
 from reviews.actions.merging import merge_pull_request
 from reviews.changes import change_of
 from reviews.models import Discussion
+from reviews.weights.patch_writing import make_patch
+from reviews.weights.patches import PATCH
 from tests.factories import actor, make_member
 from tests.reviews.factories import propose_commit, read_weights
-from tests.training.factories import broken_weights, commit, large, make_model
+from tests.training.factories import TINY, broken_weights, commit, large, make_model
+from tests.weights.folders import opened
 from training.actions.gates import start_gate
 from training.actions.runs import run_again, submit_finetune
 from training.jobs.execute import execute
@@ -112,6 +115,28 @@ def test_a_harmful_change_is_refused_with_the_benchmark_named(model, owner):
     assert line.state is RequirementState.FAILED
     assert line.detail.startswith("Refused: next-word fell by ")
     assert line.detail.endswith("points, allowed 20.")
+
+
+def test_a_sparse_patch_is_weighed_as_the_weights_it_makes(model, owner, tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(broken_weights())
+    with opened(TINY) as base, opened(tmp_path) as candidate:
+        make_patch(base, candidate, tmp_path / PATCH)
+    patch = large(model, PATCH, (tmp_path / PATCH).read_bytes())
+    assert patch.size_bytes < 10_000
+    whole = large(model, "model.safetensors", broken_weights())
+    found = []
+    for number, change in enumerate((patch, whole)):
+        head = commit(model, [change], f"refs/heads/bad-{number}")
+        pull_request = propose(model, owner, head)
+        gate = Run.objects.get(kind="compare", pull_request_number=pull_request.number)
+        execute(gate.pk)
+        record = GateRecord.objects.get(run=gate)
+        assert (record.verdict, gate_line(pull_request).state) == ("fail", RequirementState.FAILED)
+        (result,) = record.results
+        found.append(Evaluation.objects.get(pk=result["candidate_evaluation"]))
+    assert found[0].pk != found[1].pk, "the digests of the models' files are others"
+    items = [read_items(model.blobs(), row.items_sha256) for row in found]
+    assert items[0] == items[1]
 
 
 def propose(model, author, head):

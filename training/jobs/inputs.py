@@ -13,10 +13,10 @@ from hub.blobstore import BlobStore
 from hub.errors import EntryNotFoundError, UnprocessableError
 from hub.gitstore import Entry, GitStore
 from hub.models import Repository
-from training.runner.folders import ADAPTER_FILES, MODEL_FILES
+from training.runner.folders import ADAPTER_FILES, MODEL_FILES, PATCH_FILES
 from training.specs.schema import digest_of
 
-WEIGHED_FILES = (*MODEL_FILES, *ADAPTER_FILES)
+WEIGHED_FILES = (*MODEL_FILES, *ADAPTER_FILES, *PATCH_FILES)
 # What decides how a model behaves and is not loaded by the gate: weights in other forms, code that
 # loaders run, tokenizers and configurations of other kinds. Said on the record, so that nobody
 # believes it to be weighed.
@@ -61,7 +61,8 @@ def pin(store: GitStore, entry: Entry) -> PinnedFile:
 def model_files(
     store: GitStore, oid: str, known: dict[tuple[str, str], PinnedFile] | None = None
 ) -> list[PinnedFile]:
-    """The weights, configs and tokenizer files in the root of a commit or tree, adapter too.
+    """The weights, configs and tokenizer files in the root of a commit or tree, adapter and
+    sparse patch too.
 
     `known` holds files by path and blob oid between calls on the commits of one history, most of
     whose files are the same: each is hashed once.

@@ -11,10 +11,10 @@ from typing import Any
 
 from training.jobs.benchmarks import PinnedBenchmark, benchmarks_of
 from training.jobs.disclosure import hidden_among
-from training.jobs.hiding import hide_as_asked
 from training.jobs.errors import RunFailedError
 from training.jobs.evaluations import Side
 from training.jobs.finishing import finish
+from training.jobs.hiding import hide_as_asked
 from training.jobs.items import Item, ItemsError, scores_of
 from training.jobs.lease import Lease
 from training.jobs.preparing import asked_from_the_end

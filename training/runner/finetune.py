@@ -13,9 +13,10 @@ from training.runner.checkpoints import Checkpoints, step_of
 from training.runner.errors import RunnerError
 from training.runner.events import Events
 from training.runner.examples import read_examples
-from training.runner.folders import has_adapter, show_adapter, show_model
+from training.runner.folders import has_adapter, show_adapter
 from training.runner.job import FinetuneJob
 from training.runner.models import attach_adapter, load_model, load_tokenizer
+from training.runner.patches import show_whole
 from training.runner.precision import at_hand
 from training.runner.recipes import (
     check_continues,
@@ -73,7 +74,7 @@ def prepare_model(job: FinetuneJob, scratch: Path) -> tuple[Any, Any]:
     """
     from peft import get_peft_model
 
-    view = show_model(Path(job.model), scratch / "model")
+    view = show_whole(Path(job.model), scratch / "model")
     base = load_model(view, torch.bfloat16 if job.recipe.get("bf16") else torch.float32)
     base.config.use_cache = False
     tokenizer = load_tokenizer(view)

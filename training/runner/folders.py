@@ -13,6 +13,7 @@ MODEL_FILES = (
     "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt",
     "tokenizer.model", "chat_template.jinja",
 )  # fmt: skip
+PATCH_FILES = ("weights_patch.safetensors",)
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 POINTER_START = b"version https://git-lfs.github.com/spec/"
 

@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training.runner.errors import BadModelError
-from training.runner.folders import has_adapter, show_adapter, show_model
+from training.runner.folders import has_adapter, show_adapter
+from training.runner.patches import show_whole
 
 if TYPE_CHECKING:
     import torch
@@ -104,7 +105,7 @@ def load_side(
     """
     import torch
 
-    view = show_model(model, scratch / "model")
+    view = show_whole(model, scratch / "model")
     if adapters is None:
         adapters = [str(model)] if has_adapter(model) else []
     loaded: Any = load_model(view, torch.float32 if adapters else dtype, kind)

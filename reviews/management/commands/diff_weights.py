@@ -45,7 +45,7 @@ class Command(BaseCommand):
                 problems = [p for p in check_checkpoint(sides[1], values=False) if blocks(p)]
             except (WeightsError, HubError) as error:
                 raise CommandError(str(error)) from error
-        summary = summarise(changes, sides[1].config)
+        summary = summarise(changes, sides[1].config, sides[1].tensors)
         if options["json"]:
             told = {
                 "summary": summary.to_dict(),
