@@ -2,9 +2,9 @@
 
 from celery import shared_task
 
-from reviews.jobs import reconcile, weight_merging, working
+from reviews.jobs import model_merging, reconcile, weight_merging, working
 from reviews.jobs.comparing import carry_out
-from reviews.models import WeightMerge, WeightsComparison
+from reviews.models import ModelMerge, WeightMerge, WeightsComparison
 
 # A doorbell that nobody heard for so long is rung anew by the sweeper.
 RING_LIFETIME_SECONDS = 60
@@ -30,9 +30,17 @@ def sweep_comparisons() -> None:
         compare_weights.apply_async((comparison_id,), expires=RING_LIFETIME_SECONDS)
     for merge_id in working.due(WeightMerge.objects.all()):
         merge_weights.apply_async((merge_id,), expires=RING_LIFETIME_SECONDS)
+    for merge_id in working.due(ModelMerge.objects.all()):
+        merge_models.apply_async((merge_id,), expires=RING_LIFETIME_SECONDS)
 
 
 @shared_task
 def merge_weights(merge_id: int) -> None:
     """Merge weights into a proposal, unless that is done or somebody is at it."""
     weight_merging.carry_out(merge_id)
+
+
+@shared_task
+def merge_models(merge_id: int) -> None:
+    """Merge models into a proposal, unless that is done or somebody is at it."""
+    model_merging.carry_out(merge_id)

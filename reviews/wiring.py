@@ -20,6 +20,7 @@ from reviews.changes import change_of
 from reviews.jobs.pushes import record_push
 from reviews.models import Discussion, DiscussionStatus
 from reviews.policies import may_push
+from reviews.web.model_merge_pages import lineage_actions
 from reviews.web.weights_pages import TAB
 
 PULL_REQUESTS_NAMED = 100
@@ -37,6 +38,7 @@ def connect() -> None:
     registries.integrity_checks.append(merged_stand)
     registries.repository_tabs.append(community_tab)
     registries.pull_request_tabs.append(TAB)
+    registries.lineage_actions.append(lineage_actions)
     registries.requirements.append(weights_requirement)
     events.revision_pushed.connect(follow_ref, dispatch_uid="reviews.follow_ref")
     events.change_proposed.connect(compare, dispatch_uid="reviews.compare")

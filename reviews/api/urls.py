@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver
 
 from hub.http.routing import api
-from reviews.api import views, weights
+from reviews.api import model_merges, views, weights
 
 _ONE = "/discussions/<int:number>"
 
@@ -18,6 +18,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     api(f"{_ONE}/title", views.TitleView.as_view(), "api-discussion-title"),
     api(f"{_ONE}/status", views.StatusView.as_view(), "api-discussion-status"),
     api(f"{_ONE}/weights", weights.PullRequestWeightsView.as_view(), "api-pull-request-weights"),
+    api("/merges", model_merges.ModelMergeListView.as_view(), "api-model-merge-list"),
+    api("/merges/<int:number>", model_merges.ModelMergeView.as_view(), "api-model-merge"),
     api("/weights", weights.WeightsView.as_view(), "api-weights"),
     api(f"{_ONE}/merge", views.MergeView.as_view(), "api-pull-request-merge"),
     api(f"{_ONE}/review", views.ReviewView.as_view(), "api-pull-request-review"),

@@ -6,6 +6,7 @@ from reviews.models.discussions import (
     PatchSet,
 )
 from reviews.models.merges import Merge, MergeState
+from reviews.models.model_merges import ModelMerge
 from reviews.models.reviews import Review, ReviewVerdict
 from reviews.models.timeline import Comment, TimelineEvent, TimelineKind
 from reviews.models.weights import TensorComparison, WeightMerge, WeightsComparison
@@ -17,6 +18,7 @@ __all__ = [
     "DiscussionStatus",
     "Merge",
     "MergeState",
+    "ModelMerge",
     "PatchSet",
     "Review",
     "ReviewVerdict",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver
 
 from hub.http.routing import page
-from reviews.web import pages, posts, weights_pages
+from reviews.web import model_merge_pages, pages, posts, weights_pages
 
 _ONE = "/discussions/<int:number>"
 
@@ -26,6 +26,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *page(f"{_ONE}/weights/comment", weights_pages.comment, "weights-comment"),
     *page(f"{_ONE}/weights/again", weights_pages.again, "weights-again"),
     *page(f"{_ONE}/weights/merge", weights_pages.merge, "weights-merge"),
+    *page("/merge-models", model_merge_pages.merge_models, "merge-models"),
+    *page("/merge-models/<int:number>", model_merge_pages.model_merge, "model-merge"),
     *page("/weights", weights_pages.between, "weights-between"),
     *page(f"{_ONE}/<slug:key>", pages.pull_request_feature, "pull-request-feature"),
 ]
