@@ -174,6 +174,10 @@ class Registries:
     # (repository) -> tabs of its page
     repository_tabs: list[Callable[[Any], Iterable[Tab]]] = field(default_factory=list)
     repository_panels: list[Panel] = field(default_factory=list)
+    # (repository, request) -> what the one who looks may do with its lineage: (label, address)
+    lineage_actions: list[Callable[[Any, Any], Iterable[tuple[Any, str]]]] = field(
+        default_factory=list
+    )
     # (repository, change) -> lines of the merge checklist
     requirements: list[Callable[[Any, Change], Iterable[Requirement]]] = field(default_factory=list)
     # (repository as the person holds it, change, person): start what a machine has still to say of

@@ -4,6 +4,7 @@ from celery import shared_task
 
 from reviews.jobs import (
     full_weights,
+    model_merging,
     queue,
     reconcile,
     weight_merging,
@@ -14,6 +15,7 @@ from reviews.jobs import (
 from reviews.jobs.comparing import carry_out
 from reviews.models import (
     FullWeights,
+    ModelMerge,
     WeightMerge,
     WeightsComparison,
     WeightsWriting,
@@ -46,6 +48,8 @@ def sweep_comparisons() -> None:
         compare_weights.apply_async((comparison_id,), expires=RING_LIFETIME_SECONDS)
     for merge_id in working.due(WeightMerge.objects.all()):
         merge_weights.apply_async((merge_id,), expires=RING_LIFETIME_SECONDS)
+    for merge_id in working.due(ModelMerge.objects.all()):
+        merge_models.apply_async((merge_id,), expires=RING_LIFETIME_SECONDS)
     for trial_id in working.due(WeightTrial.objects.kept()):
         try_weights.apply_async((trial_id,), expires=RING_LIFETIME_SECONDS)
     weight_trials.let_go_of_stale()
@@ -110,3 +114,9 @@ def make_full_weights(row_id: int) -> None:
 def write_full_weights(writing_id: int) -> None:
     """Put full weights in place of a proposal's patch, unless that is done or under way."""
     weights_writing.carry_out(writing_id)
+
+
+@shared_task
+def merge_models(merge_id: int) -> None:
+    """Merge models into a proposal, unless that is done or somebody is at it."""
+    model_merging.carry_out(merge_id)

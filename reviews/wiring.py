@@ -25,6 +25,7 @@ from reviews.models import Comment, Discussion, DiscussionStatus, QueueEntry
 from reviews.policies import may_push
 from reviews.tasks import ring_queues
 from reviews.web.full_weights import PANEL
+from reviews.web.model_merge_pages import lineage_actions
 from reviews.web.weights_pages import TAB
 
 PULL_REQUESTS_NAMED = 100
@@ -43,6 +44,7 @@ def connect() -> None:
     registries.integrity_checks.append(merged_stand)
     registries.repository_tabs.append(community_tab)
     registries.pull_request_tabs.append(TAB)
+    registries.lineage_actions.append(lineage_actions)
     registries.requirements.extend([weights_requirement, patch_requirement])
     registries.repository_panels.append(PANEL)
     own_registries.queue_step = queue_step.step

@@ -303,6 +303,8 @@ PAGES: dict[tuple[str, str], Route] = {
         _page(Need.OPEN, more_kwargs=lambda world: {"slug": world.organization.slug}),
     ),
     **_both("hub:repository", _repository_page(Need.READ)),
+    ("hub:lineage", "GET"): _repository_page(Need.READ),
+    ("hub:api-lineage", "GET"): Route(Need.READ),
     **_both("hub:folder", _repository_page(Need.READ, revision="main")),
     **_both("hub:file", _repository_page(Need.READ, revision="main", path="README.md")),
     **_both("hub:history", _repository_page(Need.READ, revision="main")),

@@ -93,6 +93,8 @@ def member_pages(story: LittleStory) -> dict[str, str]:
         "dataset": "/datasets/demo/sms_spam",
         "dataset-file": "/datasets/demo/sms_spam/blob/main/test.jsonl",
         "finetune": f"{model}/finetune",
+        "lineage": f"{model}/lineage",
+        "merge-models": f"{model}/merge-models",
         "runs": f"{model}/runs",
         "run-finetune": f"{model}/runs/2",
         "run-gate": f"{model}/runs/3",

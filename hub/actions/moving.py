@@ -10,6 +10,7 @@ from hub import events
 from hub.actions import audit, large_files, outbox
 from hub.actions.repositories import end_redirects
 from hub.errors import ConflictError, ForbiddenError
+from hub.jobs import lineage
 from hub.models import Access, RepoId, Repository, RepositoryRedirect
 from hub.models.repositories import check_name
 from hub.policies import Actor, get_namespace
@@ -58,6 +59,7 @@ def _carry_over(repository: Repository, row: Repository, actor: Actor) -> None:
         RepositoryRedirect.objects.create(
             kind=row.kind, namespace=row.namespace, name=row.name, repository=repository
         )
+    lineage.resolve({(old.kind, row.repo_id), (old.kind, repository.repo_id)})
     audit.record(actor, "repository.move", f"{old} → {repository.repo_id}")
     audit.announce(
         repository, actor, "repository.moved", path=f"/{repository.path}", old=row.repo_id

@@ -27,7 +27,7 @@ from hub.errors import (
 )
 from hub.gitstore import GitStore, check_ref_name
 from hub.gitstore.receive import REFS_LIMIT
-from hub.jobs.refresh import derive
+from hub.jobs.refresh import apply, derive
 from hub.models import Access, BranchProtection, Repository
 from hub.policies import Actor, may_write_ref
 from hub.tasks import index_history
@@ -125,7 +125,7 @@ def _record(repository: Repository, actor: Actor | None, change: RefChange) -> N
     subject = f"{repository.kind} {repository.repo_id} {change.ref}"
     audit.record(actor, "ref.move", subject, old=old, new=new)
     if change.ref == f"{BRANCH}{repository.default_branch}" and new:
-        _apply(repository, new)
+        apply(repository, derive(repository, new))
     if not change.ref.startswith(PROPOSAL):
         kind, path = ("revision.pushed", f"/{repository.path}/commit/{new}")
         if not new:
@@ -134,13 +134,6 @@ def _record(repository: Repository, actor: Actor | None, change: RefChange) -> N
     user = actor.person if actor else None
     told = {"repository": repository, "ref": change.ref, "old": old, "new": new, "actor": user}
     transaction.on_commit(partial(events.revision_pushed.send_robust, Repository, **told))
-
-
-def _apply(repository: Repository, oid: str) -> None:
-    columns = derive(repository, oid)
-    Repository.objects.filter(pk=repository.pk).update(**columns)
-    for name, value in columns.items():
-        setattr(repository, name, value)
 
 
 def create_branch(

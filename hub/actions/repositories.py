@@ -20,7 +20,8 @@ from hub.actions.room import require_room
 from hub.actions.tokens import end_tokens_limited_to
 from hub.errors import BadInputError, ConflictError, ForbiddenError
 from hub.gitstore import GitStore
-from hub.jobs.refresh import derive
+from hub.jobs import lineage
+from hub.jobs.refresh import apply, derive
 from hub.models import (
     Access,
     Kind,
@@ -118,10 +119,9 @@ def _save_with_folder(repository: Repository, actor: Actor, fill: Fill) -> None:
     audit.record(actor, "repository.create", f"{repository.kind} {repository.repo_id}")
     audit.announce(repository, actor, "repository.created", path=f"/{repository.path}")
     head = fill(repository, actor).branch_head(repository.default_branch)
-    columns = derive(repository, head) if head else {}
-    for name, value in columns.items():
-        setattr(repository, name, value)
-    repository.save(update_fields=list(columns))
+    if head:
+        apply(repository, derive(repository, head))
+    lineage.resolve({(repository.kind, repository.repo_id)})
     repository.access = Access.ADMIN
     outbox.created(repository)
     told = {"repository": repository, "actor": actor.user}
@@ -154,6 +154,7 @@ def delete_repository(repository: Repository, actor: Actor) -> None:
     end_tokens_limited_to(repository, actor)
     audit.record(actor, "repository.delete", f"{gone.kind} {gone.repo_id}", old=gone.head_oid)
     outbox.removed(repository)
+    lineage.hold(lineage.names_of(repository))
     try:
         repository.delete()
     except ProtectedError as error:

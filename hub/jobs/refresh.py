@@ -18,6 +18,7 @@ from hub.formats.errors import FormatError
 from hub.formats.eval_results import load_eval_results, to_dict
 from hub.formats.safetensors_header import SafetensorsHeader, read_header
 from hub.gitstore import Entry, GitStore
+from hub.jobs import lineage
 from hub.models import Kind, Repository, StoredObject
 
 SHARDS_LIMIT = 256
@@ -66,7 +67,15 @@ def refresh(repository_id: int) -> None:
             return
         head = repository.store().branch_head(repository.default_branch)
         if head is not None:
-            Repository.objects.filter(pk=repository_id).update(**derive(repository, head))
+            apply(repository, derive(repository, head))
+
+
+def apply(repository: Repository, columns: dict[str, Any]) -> None:
+    """Write derived columns, and what follows from them, within the caller's transaction."""
+    for name, value in columns.items():
+        setattr(repository, name, value)
+    Repository.objects.filter(pk=repository.pk).update(**columns)
+    lineage.record(repository)
 
 
 def refresh_stale() -> int:

@@ -10,6 +10,7 @@ from hub.models.collections import (
 )
 from hub.models.devices import DeviceLogin, DeviceLoginState, DeviceSession, RefreshToken
 from hub.models.likes import Follow, Like
+from hub.models.lineage import ModelLink, Relation
 from hub.models.namespaces import Access, Membership, Namespace, NamespaceKind
 from hub.models.objects import (
     DerivedObject,
@@ -53,11 +54,13 @@ __all__ = [
     "Kind",
     "Like",
     "Membership",
+    "ModelLink",
     "MultipartUpload",
     "Namespace",
     "NamespaceKind",
     "ObjectLink",
     "RefreshToken",
+    "Relation",
     "RemovedObject",
     "RepoId",
     "Repository",

@@ -20,6 +20,7 @@ from hub.rendering import render_markdown
 from hub.web.access import access_panel
 from hub.web.collections import collections_of
 from hub.web.files import listing
+from hub.web.lineage import aside
 
 VERSIONS_SHOWN = 8
 
@@ -43,6 +44,7 @@ def repository_detail(request: HttpRequest, repository: Repository) -> HttpRespo
         "side_panels": [panel for panel in panels if panel and panel["is_aside"]],
         "snippets": snippets(repository),
         "collections": collections_of(actor_of(request), repository),
+        "lineage": aside(request, repository),
         "access": access_panel(request, repository) if repository.gated else None,
     }
     return render(request, "hub/repository_detail.html", context)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver
 
 from hub.http.routing import api, page
-from reviews.api import full_weights, queue, trials, views, weights
+from reviews.api import full_weights, model_merges, queue, trials, views, weights
 
 _ONE = "/discussions/<int:number>"
 
@@ -24,6 +24,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
         trials.WeightTrialUseView.as_view(),
         "api-weight-trial-use",
     ),
+    api("/merges", model_merges.ModelMergeListView.as_view(), "api-model-merge-list"),
+    api("/merges/<int:number>", model_merges.ModelMergeView.as_view(), "api-model-merge"),
     api("/weights", weights.WeightsView.as_view(), "api-weights"),
     api(
         "/full-weights/<revision:revision>",

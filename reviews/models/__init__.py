@@ -7,6 +7,7 @@ from reviews.models.discussions import (
 )
 from reviews.models.full_weights import FullWeights, WeightsWriting
 from reviews.models.merges import Merge, MergeState
+from reviews.models.model_merges import ModelMerge
 from reviews.models.queue import QueueEntry, QueueState
 from reviews.models.reviews import Review, ReviewVerdict
 from reviews.models.timeline import Comment, TimelineEvent, TimelineKind
@@ -21,6 +22,7 @@ __all__ = [
     "FullWeights",
     "Merge",
     "MergeState",
+    "ModelMerge",
     "PatchSet",
     "QueueEntry",
     "QueueState",

@@ -5,7 +5,15 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver
 
 from hub.http.routing import page
-from reviews.web import full_weights, pages, posts, queue, weight_trials, weights_pages
+from reviews.web import (
+    full_weights,
+    model_merge_pages,
+    pages,
+    posts,
+    queue,
+    weight_trials,
+    weights_pages,
+)
 
 _ONE = "/discussions/<int:number>"
 
@@ -35,6 +43,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *page(f"{_ONE}/weights/trials/<int:trial>/remove", weight_trials.remove, "weight-trial-remove"),
     *page(f"{_ONE}/weights/write-full", full_weights.write_full, "full-weights-write"),
     *page("/full-weights/<revision:revision>", full_weights.full_weights, "full-weights"),
+    *page("/merge-models", model_merge_pages.merge_models, "merge-models"),
+    *page("/merge-models/<int:number>", model_merge_pages.model_merge, "model-merge"),
     *page("/weights", weights_pages.between, "weights-between"),
     *page(f"{_ONE}/<slug:key>", pages.pull_request_feature, "pull-request-feature"),
 ]

@@ -23,6 +23,8 @@ PAGES = {
     "history": "{model}/commits/main",
     "settings": "{model}/settings",
     "fine-tune": "{model}/finetune",
+    "lineage": "{model}/lineage",
+    "merge models": "{model}/merge-models",
     "runs": "{model}/runs",
     "run": "{model}/runs/2",
     "discussions": "{model}/discussions",

@@ -20,6 +20,7 @@ from reviews.changes import change_of
 from reviews.jobs import full_weights
 from reviews.jobs.comparing import carry_out
 from reviews.jobs.pushes import record_push
+from reviews.models import ModelMerge
 from reviews.weights.patch_writing import make_patch
 from reviews.weights.patches import PATCH
 from tests.reviews.factories import make_maintainer, make_pull_request, push
@@ -131,6 +132,25 @@ def _patched(world: World) -> None:
 
 
 _FULL = {"revision": "refs/pr/1"}
+def _merged(world: World) -> None:
+    """Somebody has asked for a merge of models."""
+    row = ModelMerge.objects.create(
+        repository=world.repository,
+        by=world.people["admin"],
+        title="One of two",
+        target_branch="main",
+        base={"key": world.other.pk, "repo_id": world.other.repo_id, "oid": "0" * 40},
+        parts=[],
+        choice={"method": "linear"},
+    )
+    world.extra["merge"] = {"number": row.pk}
+
+
+def _merge_number(world: World) -> dict[str, Any]:
+    return dict(world.extra["merge"])
+
+
+_MERGE = {"merge_method": "linear", "models": [{"model": "a/b"}]}
 _PAIR = {"base": "main", "candidate": "refs/pr/1"}
 _NEW = {"title": "Why?", "description": "", "pullRequest": False}
 _SAY = {"comment": "More."}
@@ -184,6 +204,15 @@ REVIEWS: dict[tuple[str, str], Route] = {
     ),
     ("reviews:full-weights-write", "POST"): _form(Need.WRITE, prepare=_patched),
     ("reviews:weights-again", "POST"): _form(Need.PROPOSE, prepare=_weights),
+    ("reviews:api-model-merge-list", "POST"): Route(Need.PROPOSE, body=lambda world: _MERGE),
+    ("reviews:api-model-merge", "GET"): Route(
+        Need.READ, prepare=_merged, more_kwargs=_merge_number
+    ),
+    ("reviews:merge-models", "GET"): _page(Need.PROPOSE, kwargs={}),
+    ("reviews:merge-models", "POST"): _form(Need.PROPOSE, {"method": "linear"}, kwargs={}),
+    ("reviews:model-merge", "GET"): _page(
+        Need.READ, kwargs={}, prepare=_merged, more_kwargs=_merge_number
+    ),
     ("reviews:discussion-list", "GET"): _page(Need.READ, kwargs={}),
     ("reviews:discussion-new", "GET"): _page(Need.PROPOSE, kwargs={}),
     ("reviews:discussion-new", "POST"): _form(Need.PROPOSE, {"title": "Why?"}, kwargs={}),

@@ -7,7 +7,7 @@ of CONFIRMABLE may be waived, by the person who proposes.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -69,12 +69,18 @@ def left_as_is(tensor: Tensor) -> bool:
 
 
 def conditions(
-    base: Model, models: Sequence[Model], *, same_ancestor: bool, threads: int = 2
+    base: Model,
+    models: Sequence[Model],
+    *,
+    same_ancestor: bool,
+    threads: int = 2,
+    keep: Callable[[], None] = lambda: None,
 ) -> list[Condition]:
     """Everything that averaging `models`, which started from `base`, asks for.
 
     `same_ancestor`: whether the hub has recorded that all of them come from `base`. The task
-    vectors are read through for their cosines; the rest looks at headers.
+    vectors are read through for their cosines, and `keep` is called after each; the rest looks at
+    headers.
     """
     return [
         Condition("same_ancestor", same_ancestor),
@@ -84,7 +90,7 @@ def conditions(
         _same_config(base, models),
         _same_tokenizer(base, models),
         _only_learned(base, models),
-        _task_vectors_agree(base, models, threads),
+        _task_vectors_agree(base, models, threads, keep),
     ]
 
 
@@ -146,7 +152,9 @@ def _only_learned(base: Model, models: Sequence[Model]) -> Condition:
     return _condition("only_learned_tensors_differ", apart, copied=len(found) - len(apart))
 
 
-def _task_vectors_agree(base: Model, models: Sequence[Model], threads: int) -> Condition:
+def _task_vectors_agree(
+    base: Model, models: Sequence[Model], threads: int, keep: Callable[[], None]
+) -> Condition:
     """Whether every two task vectors point to one side: their cosine is above 0.
 
     A model that changed nothing has no direction, and agrees with all; one that holds NaN with
@@ -160,7 +168,10 @@ def _task_vectors_agree(base: Model, models: Sequence[Model], threads: int) -> C
     ]
     keep_heap()
     with ThreadPoolExecutor(threads) as pool:
-        tables = list(pool.map(lambda pair: _products(*pair).table, pairs))
+        tables = []
+        for table in pool.map(lambda pair: _products(*pair).table, pairs):
+            tables.append(table)
+            keep()
     products = Products(np.sum(tables, axis=0) if tables else np.zeros((len(models),) * 2))
     cosines = products.cosines()
     told = [
