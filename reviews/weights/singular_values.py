@@ -115,14 +115,15 @@ class Difference:
         return gram
 
     def _wide(self) -> Doubles:
-        whole = np.empty((self.rows, self.columns), dtype=np.float32)
-        for start, stop in self.spans():
-            whole[start:stop] = self.block(start, stop)
+        """Two blocks of rows at a time: all of a wide matrix would take too much memory."""
         gram = np.zeros((self.rows, self.rows))
-        step = max(1, _BLOCK // self.rows)
-        for column in range(0, self.columns, step):
-            part = whole[:, column : column + step].astype(np.float64)
-            gram += part @ part.T
+        spans = self.spans()
+        for at, (start, stop) in enumerate(spans):
+            block = self.block(start, stop)
+            for first, last in spans[at:]:
+                other = block if first == start else self.block(first, last)
+                gram[start:stop, first:last] = block @ other.T
+                gram[first:last, start:stop] = gram[start:stop, first:last].T
         return gram
 
     def leading(self, directions: int) -> Values:
