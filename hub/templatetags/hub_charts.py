@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django import template
+from django.utils.html import format_html_join
 
 from hub.rendering import charts, tensor_charts
 
@@ -67,7 +68,10 @@ def _panel(axis: str, rows: list[Any]) -> dict[str, Any]:
         }
         for row, marks in zip(rows, drawn.rows, strict=True)
     ]
-    return {"axis": axis, "rows": lines, "ticks": drawn.ticks, "zero": drawn.zero}
+    grid = format_html_join(
+        "", '<line class="grid" x1="{0}%" x2="{0}%" y2="46"/>', ((tick.at,) for tick in drawn.ticks)
+    )
+    return {"axis": axis, "rows": lines, "ticks": drawn.ticks, "grid": grid, "zero": drawn.zero}
 
 
 @register.inclusion_tag("components/versions_chart.html")

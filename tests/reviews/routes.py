@@ -132,6 +132,8 @@ def _patched(world: World) -> None:
 
 
 _FULL = {"revision": "refs/pr/1"}
+
+
 def _merged(world: World) -> None:
     """Somebody has asked for a merge of models."""
     row = ModelMerge.objects.create(
