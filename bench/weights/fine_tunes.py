@@ -1,36 +1,68 @@
-"""Fine-tunes of the real base model, without training: what they hold is drawn from a seed."""
+"""Fine-tunes of the real base model, trained by the runner, and their changes written out whole."""
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-
+from bench.gate.engine import output
+from demo.files import EXAMPLES
 from reviews.weights.checkpoint import Checkpoint, open_checkpoint
-from reviews.weights.dtypes import Codes, Floats, decode, encode
-from reviews.weights.tensors import Tensor
 from reviews.weights.writer import write_checkpoint
 
-RANK, SHARE = 16, 0.02
+STEPS, RANK = 8, 16
+MODULES = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
 
-def write_fine_tune(base: Path, folder: Path, seed: int) -> Path:
-    """The model in `base`, every projection changed at rank 16 by 2 % of its norm."""
+@dataclass(frozen=True)
+class Lesson:
+    """What one of them learns: a data set of the examples and how its rows are read."""
+
+    file: str
+    prompt: str
+    completion: str
+
+
+LESSONS = (
+    Lesson("sms_spam/train.jsonl", "Message: {{text}}\nSpam or ham?", "{{label}}"),
+    Lesson("tatoeba_en_zh/validation.jsonl", "English: {{en}}\nChinese:", "{{zh}}"),
+)
+
+
+def write_fine_tune(base: Path, folder: Path, lesson: Lesson, *, seed: int) -> Path:
+    """The model in `base` after some steps on a lesson, as whole weights in the base's dtype."""
     folder.mkdir(parents=True)
+    job = {
+        "kind": "finetune", "out": str(folder / "out"), "threads": os.cpu_count() or 1,
+        "model": str(base), "data": [str(EXAMPLES / "datasets" / lesson.file)],
+        "recipe": _recipe(lesson, seed),
+    }  # fmt: skip
+    (folder / "job.json").write_text(json.dumps(job))
+    output("training.runner", str(folder / "job.json"))
+    whole = folder / "whole"
+    whole.mkdir()
+    adapter = {path.name: path for path in folder.rglob("adapter_*") if path.is_file()}
+    weights = {path.name: path for path in base.iterdir() if path.is_file()}
+    with open_checkpoint(weights | adapter) as tuned:
+        write_checkpoint({"model.safetensors": list(tuned.tensors.values())}, whole)
     for path in base.iterdir():
         if path.suffix != ".safetensors":
-            shutil.copy(path, folder)
-    with opened([base]) as (model,):
-        tensors = [
-            _Changed(tensor, (seed, at)) if "_proj" in tensor.name else tensor
-            for at, tensor in enumerate(model.tensors.values())
-        ]
-        write_checkpoint({"model.safetensors": tensors}, folder)
-    return folder
+            shutil.copy(path, whole)
+    return whole
+
+
+def _recipe(lesson: Lesson, seed: int) -> dict[str, Any]:
+    return {
+        "prompt": lesson.prompt, "completion": lesson.completion, "max_steps": STEPS,
+        "learning_rate": 1e-3, "per_device_train_batch_size": 4, "max_length": 96, "seed": seed,
+        "lora": {"r": RANK, "lora_alpha": 2 * RANK, "target_modules": MODULES},
+    }  # fmt: skip
 
 
 @contextmanager
@@ -41,29 +73,3 @@ def opened(folders: Sequence[Path]) -> Iterator[list[Checkpoint]]:
             kept.enter_context(open_checkpoint({path.name: path for path in folder.iterdir()}))
             for folder in folders
         ]
-
-
-@dataclass(frozen=True)
-class _Changed(Tensor):
-    source: Tensor
-    seed: tuple[int, int]
-
-    def __post_init__(self) -> None:
-        for name in ("name", "dtype", "shape", "file"):
-            object.__setattr__(self, name, getattr(self.source, name))
-
-    @property
-    def has_codes(self) -> bool:
-        return True
-
-    def codes(self, start: int, stop: int) -> Codes:
-        rows, columns = self.shape
-        random = np.random.default_rng(self.seed)
-        left = random.standard_normal((rows, RANK), dtype=np.float32)
-        change = left @ random.standard_normal((RANK, columns), dtype=np.float32)
-        whole = self.source.rows(0, rows)
-        change *= SHARE * np.linalg.norm(whole) / np.linalg.norm(change)
-        return encode((whole + change).reshape(-1)[start:stop], self.dtype)
-
-    def values(self, start: int, stop: int) -> Floats:
-        return decode(self.codes(start, stop), self.dtype)

@@ -17,7 +17,7 @@ from typing import Any
 from bench.hub import BenchHub
 from bench.peers.mergekit import NAME, Ran, install_mergekit, run, run_mergekit
 from bench.rows import Absent, Bar, Row
-from bench.weights.fine_tunes import opened, write_fine_tune
+from bench.weights.fine_tunes import LESSONS, opened, write_fine_tune
 from bench.weights.merge_agreement import DENSITY, agreement
 from demo.files import cache_folder
 from demo.server import ROOT
@@ -58,7 +58,10 @@ def measure(hub: BenchHub) -> Iterator[Row | Absent]:
         return
     folder = hub.folder / "merge"
     try:
-        tunes = [write_fine_tune(base, folder / f"tune-{seed}", seed) for seed in (1, 2)]
+        tunes = [
+            write_fine_tune(base, folder / f"tune-{seed}", lesson, seed=seed)
+            for seed, lesson in enumerate(LESSONS)
+        ]
         for subject in SUBJECTS:
             yield from _beside(subject, [base, *tunes], folder, environment)
     finally:
