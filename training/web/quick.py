@@ -43,7 +43,7 @@ def _benchmark(
 ) -> QuickBenchmark:
     metric = row.metric_named(told["metric"]) if row is not None else {}
     scale = scale_of(metric.get("unit"))
-    units = {"bits": _("bits per byte"), "nats": _("nats, of the right answer")}
+    units = {"bits": _("bits per byte"), "nats": _("nats")}
     scores = {
         oid: _score(scale, told["sides"][name])
         for name, oids in sides.items()
