@@ -54,7 +54,7 @@ def patch_requirement(repository: Repository, change: Change) -> Iterable[Requir
         state, see = RequirementState.RUNNING, (_("See"), f"{change.path}/weights#full-weights")
         yield Requirement("full-weights", _("Full weights"), state, told, *see)
         return
-    told = _("No loader reads a sparse patch: full weights stand in its place before it merges.")
+    told = _("No loader reads a sparse patch.")
     yield Requirement(
         "full-weights",
         _("Full weights"),

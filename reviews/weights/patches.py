@@ -77,7 +77,7 @@ class PatchedTensor(Tensor):
         low, high = 0, self.places.count
         while low < high:
             middle = (low + high) // 2
-            if int(self.places.codes(middle, middle + 1)[0]) < element:  # type: ignore[call-overload]
+            if int(self.places.codes(middle, middle + 1)[0]) < element:
                 low = middle + 1
             else:
                 high = middle

@@ -66,7 +66,7 @@ def _tensors(view: Path) -> dict[str, str]:
     files = sorted(path.name for path in view.glob("model*.safetensors"))
     if "model.safetensors" in files:
         files = ["model.safetensors"]
-    found = {}
+    found: dict[str, str] = {}
     for name in files:
         with safe_open(str(view / name), framework="pt") as file:
             found |= dict.fromkeys(file.keys(), name)
