@@ -107,7 +107,7 @@ def parents_of(actor: Actor, repository: Repository) -> list[tuple[Node, str]]:
     """What its card says it was made from, with the relation."""
     links = list(ModelLink.objects.filter(repository=repository.pk).order_by("position"))
     seen = _visible(actor, links)
-    nodes = {}
+    nodes: dict[str, tuple[Node, str]] = {}
     for link in links:
         node = _parent(link, seen, -1)
         if node.repository is None or node.repository.pk != repository.pk:

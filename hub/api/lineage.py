@@ -28,10 +28,10 @@ class MemberSerializer(serializers.Serializer):
 
 
 class JoinSerializer(serializers.Serializer):
-    """`parent` and `child` are places in `members`."""
+    """`ancestor` and `descendant` are places in `members`."""
 
-    parent = serializers.IntegerField()
-    child = serializers.IntegerField()
+    ancestor = serializers.IntegerField()
+    descendant = serializers.IntegerField()
     relation = serializers.ChoiceField(choices=Relation.values)
 
 
@@ -61,8 +61,8 @@ def told(found: Lineage) -> dict[str, Any]:
         ],
         "links": [
             {
-                "parent": places[edge.parent],
-                "child": places[edge.child],
+                "ancestor": places[edge.parent],
+                "descendant": places[edge.child],
                 "relation": edge.relation,
             }
             for edge in found.edges.values()

@@ -97,9 +97,10 @@ def shown(found: Lineage) -> dict[str, Any]:
     places = {node.key: at for at, node in enumerate(nodes)}
     first = min(node.level for node in nodes)
     edges = [each for each in found.edges.values() if {each.parent, each.child} <= places.keys()]
-    joins = sorted(
-        (*sorted((places[each.parent], places[each.child])), each.relation) for each in edges
-    )
+    joins = []
+    for each in edges:
+        upper, lower = sorted((places[each.parent], places[each.child]))
+        joins.append((upper, lower, each.relation))
     rail = draw_rail([node.level - first for node in nodes], joins)
     rows = [
         Row(

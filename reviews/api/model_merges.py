@@ -55,7 +55,7 @@ class WantedSerializer(serializers.Serializer):
     `base_model` it is the nearest that all cards lead to."""
 
     merge_method = serializers.ChoiceField(choices=[each.value for each in OFFERED])
-    models = PartSerializer(many=True, max_length=MOST)
+    models = serializers.ListField(child=PartSerializer(), max_length=MOST)
     base_model = serializers.CharField(max_length=300, default="", allow_blank=True)
     parameters = ParametersSerializer(required=False)
     rules = serializers.ListField(child=serializers.DictField(), default=list, max_length=200)

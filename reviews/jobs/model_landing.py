@@ -133,8 +133,13 @@ def licence_warning(family: Family) -> str:
     }
     if len(set(licences.values())) < 2:
         return ""
-    told = ", ".join(f"`{name}` {licence or 'none named'}" for name, licence in licences.items())
+    told = ", ".join(f"`{name}` {_quoted(licence)}" for name, licence in licences.items())
     return f"**Licences differ**: {told}. Whoever merges this answers for what they allow together."
+
+
+def _quoted(licence: str) -> str:
+    """A card may say anything: what it says here is no Markdown."""
+    return f"`{licence.replace('`', '')}`" if licence else "none named"
 
 
 def licence_of(card_data: Mapping[str, Any] | None) -> str:

@@ -26,7 +26,7 @@ from reviews.actions.model_merges_said import (
     warnings_said,
 )
 from reviews.actions.weights_said import METHODS_SAID
-from reviews.models import ModelMerge
+from reviews.models import ModelMerge, WorkState
 from reviews.web.model_merge_form import ModelMergeForm
 from reviews.weights.merging.recipe import RECIPE_PATH
 
@@ -70,13 +70,18 @@ def _initial(request: HttpRequest, repository: Repository) -> dict[str, Any]:
     return {"title": title, "model-1": request.GET.get("with", "")[:300]}
 
 
+def _status(row: ModelMerge) -> str:
+    """Its state as pages mark it."""
+    return "succeeded" if row.state == WorkState.DONE else str(row.state)
+
+
 def _choices(repository: Repository, actor: Actor) -> dict[str, Any]:
     found = candidates(actor, repository)
     merges = ModelMerge.objects.filter(repository=repository, by=actor.user.pk).order_by("-pk")
     return {
         "candidates": found,
         "bases": [row for row in common_bases(actor, [repository]) if row.pk != repository.pk],
-        "merges": merges[:MERGES_SHOWN],
+        "merges": [(row, _status(row)) for row in merges[:MERGES_SHOWN]],
     }
 
 
@@ -93,6 +98,7 @@ def model_merge(request: HttpRequest, repository: Repository, number: int) -> Ht
     proposal = f"{url}/discussions/{row.pull_request_number}"
     context = frame(repository, "card") | {
         "merge": row,
+        "status": _status(row),
         "method": METHODS_SAID[row.choice["method"]],
         "base": sources[0],
         "models": sources[1:],

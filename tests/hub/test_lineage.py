@@ -212,7 +212,7 @@ def test_the_page_is_a_list_with_links_and_a_drawing_beside_it(team, client):
     assert [each["id"] for each in told["members"]] == [
         "team/base", "far/gone", "team/rows", "team/tuned", "team/small",
     ]  # fmt: skip
-    assert {"parent": 3, "child": 4, "relation": "quantized"} in told["links"]
+    assert {"ancestor": 3, "descendant": 4, "relation": "quantized"} in told["links"]
     assert told["counts"] == {"quantized": 1} and not told["truncated"]
     dataset = client.get("/datasets/team/rows/lineage").content.decode()
     assert "1 model trained on it" in dataset

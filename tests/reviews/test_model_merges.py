@@ -272,7 +272,7 @@ def test_a_form_that_cannot_be_is_refused_with_words(family, team, given, why):
 
 def test_a_base_may_be_chosen_and_that_is_told(family, team):
     _base, one, _two = family
-    make_model(team, "alien", moved(7), readme(license_name="x").replace(b"license: mit\n", b""))
+    make_model(team, "alien", moved(7), readme().replace(b"mit", b'"x `[y](//z)"'))
     user = make_user()
     given = wanted("team/one", "team/alien", base="team/base@main")
     lines = warnings_said(prepare(one, actor(user), given))
@@ -280,6 +280,8 @@ def test_a_base_may_be_chosen_and_that_is_told(family, team):
     assert any("do not lead to team/base" in line.text for line in lines)
     row = done(start_model_merge(one, actor(user), given))
     assert row.error == {} and row.conditions[0]["parameters"] == {"recorded": False}
+    description = Comment.objects.get(event__discussion__repository=one).body
+    assert "`team/alien` `x [y](//z)`" in description and "chosen by who asked" in description
 
 
 def test_models_that_point_apart_are_averaged_only_when_that_is_confirmed(family, team):
