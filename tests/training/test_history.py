@@ -20,7 +20,7 @@ from training.actions.history import (
     names_of,
 )
 from training.jobs import inputs
-from training.models import Evaluation, Origin
+from training.models import Evaluation, Origin, Run, RunStatus
 
 pytestmark = pytest.mark.django_db
 
@@ -261,3 +261,11 @@ class TestThePanel:
     def test_a_model_without_measurements_has_none(self, client_for):
         page = client_for().get(make_lab(set()).url).content.decode()
         assert "Every version, weighed" not in page
+
+
+def test_a_run_that_ended_without_a_log_has_no_card_for_it(lab, client_for):
+    run = Run.objects.latest("pk")
+    assert "<h2>Log</h2>" not in shown(client_for().get(run.get_absolute_url()))
+    Run.objects.filter(pk=run.pk).update(status=RunStatus.QUEUED, finished_at=None)
+    page = shown(client_for().get(run.get_absolute_url()))
+    assert "<h2>Log</h2>" in page and "once it says something" in page
