@@ -25,7 +25,7 @@ from reviews.weights.errors import WeightsError
 from reviews.weights.merging.carry_out import merge
 from reviews.weights.merging.conditions import Condition, conditions
 from reviews.weights.merging.methods import METHODS
-from reviews.weights.merging.parents import require_parents, weights_digest
+from reviews.weights.merging.parents import weights_digest
 from reviews.weights.merging.recipe import RECIPE_PATH, MergeRecipe
 from reviews.weights.merging.recipe_file import read_recipe
 
@@ -183,24 +183,3 @@ def _require(found: list[Condition], *, confirmed: bool) -> None:
     for each in found:
         if not each.holds and not (each.confirmable and confirmed):
             raise WeightsError("not_to_be_averaged", condition=each.code, **each.parameters)
-
-
-def rerun(repository: Repository, recipe: MergeRecipe, folder: Path) -> Mapping[str, Path]:
-    """Carry out a recipe again from the commits it names; the files below `folder` by path.
-
-    Raises: WeightsError: parents_changed and others; RevisionNotFoundError.
-    """
-    sources = [recipe.base, *(model.source for model in recipe.models)]
-    with ExitStack() as kept:
-        opened = []
-        for number, source in enumerate(sources):
-            files = weight_files(repository.store(), source.revision)
-            placed = lay_out(repository, files, folder / f"source-{number}")
-            opened.append(kept.enter_context(open_checkpoint(placed)))
-        base, *models = [weights_digest(_digests(each)) for each in opened]
-        require_parents(recipe, base, models)
-        return merge(recipe, opened[0], opened[1:], folder / "merged").files
-
-
-def _digests(checkpoint: Checkpoint) -> dict[str, str]:
-    return {tensor.name: tensor_digest(tensor) for tensor in checkpoint.tensors.values()}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
+import io
 from datetime import timedelta
 
 import numpy as np
 import pytest
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 from safetensors.numpy import load
 
@@ -15,7 +16,7 @@ from hub.gitstore import AddFile
 from hub.models import Repository
 from reviews.actions.weight_merges import choice_of, start_weight_merge
 from reviews.changes import change_of
-from reviews.jobs import weight_making, weight_merging
+from reviews.jobs import weight_merging
 from reviews.jobs.pushes import record_push
 from reviews.jobs.working import due
 from reviews.models import Discussion, WeightMerge, WorkState
@@ -81,7 +82,7 @@ def test_weights_that_conflict_are_averaged_and_the_proposal_merges_cleanly(prop
     assert store.read(made.result_oid, "notes.txt", limit_bytes=100) == b"better\n"
 
 
-def test_the_recipe_in_the_commit_gives_the_same_bytes_again(proposal, tmp_path):
+def test_the_recipe_in_the_commit_gives_the_same_bytes_again(proposal):
     made = merged(proposal, method="ties", density="0.5", share="0.5")
     assert made.error == {}
     store = proposal.repository.store()
@@ -89,10 +90,24 @@ def test_the_recipe_in_the_commit_gives_the_same_bytes_again(proposal, tmp_path)
     recipe = parse_recipe(text)
     assert recipe.base.revision == made.base_oid
     assert [each.source.revision for each in recipe.models] == [made.ours_oid, made.theirs_oid]
-    first = store.entry(made.result_oid, "model.safetensors").lfs.sha256
-    again = weight_making.rerun(proposal.repository, recipe, tmp_path)
-    content = again["model.safetensors"].read_bytes()
-    assert hashlib.sha256(content).hexdigest() == first
+    out = io.StringIO()
+    name = f"{proposal.repository.repo_id}@{made.result_oid}"
+    call_command("rerun_merge", name, "--as", proposal.author.username, stdout=out)
+    assert out.getvalue() == "model.safetensors: the same bytes\n"
+
+
+def test_weights_that_no_recipe_gives_are_told_by_the_command(proposal):
+    made = merged(proposal, method="linear")
+    repository = proposal.repository
+    proposal.refresh_from_db()
+    changed(repository, moved(1, scale=0.02), proposal.ref)
+    name = f"{repository.repo_id}@{proposal.ref}"
+    with pytest.raises(CommandError, match="does not give"):
+        call_command("rerun_merge", name, "--as", made.by.username)
+    with pytest.raises(CommandError, match=r"merge\.yaml"):
+        call_command("rerun_merge", repository.repo_id, "--as", made.by.username)
+    with pytest.raises(CommandError, match="nobody"):
+        call_command("rerun_merge", name, "--as", "no-such-person")
 
 
 def test_rules_choose_by_layer_and_name(proposal):
