@@ -54,6 +54,15 @@ def require_merger(actor: Actor, repository: Repository) -> Any:
     return user
 
 
+def require_push(repository: Repository, number: int, user: Person) -> None:
+    """The right to move `refs/pr/number` now, for what somebody asked for a while ago.
+
+    Raises: ForbiddenError.
+    """
+    if not user.is_active or not may_push(repository, number, user):
+        raise ForbiddenError(f"{user.username} may change pull request {number} no more.")
+
+
 def may_push(repository: Repository, number: int, user: Person) -> bool:
     """Whether `user` may move `refs/pr/number`: its author while open, and maintainers."""
     row = Discussion.objects.pull_requests().filter(repository=repository, number=number).first()

@@ -77,6 +77,10 @@ def _merge_weights(entry: QueueEntry, row: Discussion, change: Change) -> bool:
     ).last()
     if made is not None and made.state == WorkState.FAILED:
         return eject(entry, "weights_not_merged", error=made.error)
+    head = row.repository.store().ref_oid(row.ref)
+    if made is not None and made.state == WorkState.DONE and head == change.head_oid:
+        # The proposal has been put back to where it was before: a version that nobody queued.
+        return eject(entry, "new_version", head_oid=row.head_oid)
     is_other_at_work = row.weight_merges.filter(state__in=("waiting", "running")).exists()
     if made is None and not is_other_at_work:
         try:

@@ -98,9 +98,11 @@ def reviewed_heads(pull_request: Discussion, head_oid: str) -> list[str]:
     """The heads whose reviews count for `head_oid`: it, and what the merge queue made it from.
 
     The queue merges weights by the recipe that a person with write access chose when they put the
-    approved version there. A weight merge that anybody started themselves inherits nothing.
+    approved version there, not the author. A weight merge that anybody started themselves inherits
+    nothing.
     """
     made = WeightMerge.objects.filter(pull_request=pull_request, queue_entry__isnull=False)
+    made = made.exclude(queue_entry__by=pull_request.author_id)
     made_from = dict(made.exclude(result_oid="").values_list("result_oid", "theirs_oid"))
     heads = [head_oid]
     while (earlier := made_from.get(heads[-1])) is not None:

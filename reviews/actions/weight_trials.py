@@ -72,9 +72,10 @@ def start_trials(
     here = WeightTrial.objects.filter(pull_request=row).between(
         sides["ours_oid"], sides["theirs_oid"]
     )
-    live = set(here.live().values_list("choice_digest", flat=True))
+    # Those that failed count too: a person removes them, or tries them again.
+    known = set(here.kept().values_list("choice_digest", flat=True))
     wanted = {choice_digest(choice): choice for choice in choices}
-    if len(live | wanted.keys()) > LIVE_LIMIT:
+    if len(known | wanted.keys()) > LIVE_LIMIT:
         raise ConflictError(
             f"At most {LIVE_LIMIT} ways are kept at once: remove some that you need no more."
         )

@@ -8,13 +8,13 @@ from typing import Any
 
 from django.conf import settings
 
-from hub.actions import large_files
 from hub.actions.commits import author_of
 from hub.errors import EntryNotFoundError, TooLargeError
 from hub.formats.card_writing import with_card_data
-from hub.gitstore import AddFile, AddPointer, DeleteFile, GitStore, Operation
+from hub.gitstore import AddFile, DeleteFile, GitStore, Operation
 from hub.policies import Actor
 from reviews.jobs.model_sources import Family, Opened
+from reviews.jobs.storing import store_result
 from reviews.weights.adapter_config import WEIGHTS
 from reviews.weights.errors import WeightsError
 from reviews.weights.merging.conditions import Condition
@@ -39,10 +39,7 @@ def write_commit(
         if path.endswith(".json"):
             operations.append(AddFile(path, place.read_bytes()))
             continue
-        with place.open("rb") as stream:
-            stored = large_files.store(repository, stream)
-        operations.append(AddPointer(path, stored.sha256, stored.size_bytes))
-        keep()
+        operations.append(store_result(repository, path, place, keep))
     operations.append(AddFile(RECIPE_PATH, recipe.dump().encode()))
     operations += _card(store, ours, family)
     tree = store.write_tree_on(ours.oid, operations)

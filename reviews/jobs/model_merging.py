@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import transaction
 
 from hub import extensions
+from hub.actions.derived import require_room
 from hub.models import Repository
 from hub.policies import Actor, may_propose
 from reviews.jobs import working
@@ -58,6 +59,8 @@ class _Merging:
                 raise WeightsError("not_to_be_averaged", condition=each.code, **each.parameters)
         self._tell("merging")
         folder = self.scratch / "merged"
+        size = max(sum(file.size_bytes for file in each.files) for each in family.models)
+        require_room(size, self.scratch)
         made = family.merge(recipe, folder, threads=self.threads, keep=self.claim.keep)
         ours = next(each for each in family.models if each.repository.pk == self.row.repository_id)
         oid = write_commit(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,11 +11,12 @@ from typing import Any, TypeVar
 
 from django.conf import settings
 
-from hub.actions import large_files
 from hub.actions.commits import author_of
+from hub.actions.derived import require_room
 from hub.gitstore import AddFile, AddPointer, CopyPath, DeleteFile, Operation
 from hub.models import Repository
 from hub.policies import Actor
+from reviews.jobs.storing import sha256_of, store_result
 from reviews.jobs.weight_files import WeightFile, lay_out, weight_files
 from reviews.jobs.working import Claim
 from reviews.models import WeightMerge, WeightTrial
@@ -49,18 +50,25 @@ class Made:
 
     oid: str
     files: Mapping[str, Path]
-    sha256s: list[str]
     ours: Side
     theirs: Side
 
 
-def make(claim: Claim[Row], scratch: Path, kept: ExitStack, *, confirmed: bool) -> Made:
+def make(
+    claim: Claim[Row],
+    scratch: Path,
+    kept: ExitStack,
+    *,
+    confirmed: bool,
+    note: Callable[[list[str]], None] = lambda sha256s: None,
+) -> Made:
     """Merge the weights that a row names into a commit on both heads.
 
-    `confirmed`: whether a condition that people may waive is waived.
-    Raises: WeightsError, MergeConflictError: other files conflict too.
+    `confirmed`: whether a condition that people may waive is waived. `note` hears of the large
+    files by which names they are about to be stored.
+    Raises: WeightsError, StorageFullError, MergeConflictError: other files conflict too.
     """
-    return _Making(claim, scratch, kept, confirmed).run()
+    return _Making(claim, scratch, kept, confirmed).run(note)
 
 
 class _Making:
@@ -75,8 +83,11 @@ class _Making:
         self.store = self.repository.store()
         self.threads = threads()
 
-    def run(self) -> Made:
+    def run(self, note: Callable[[list[str]], None]) -> Made:
         base, ours, theirs = (self._open(name) for name in SIDES)
+        # First, what may refuse: nothing is worked out or stored in vain.
+        tree = self.store.merge_tree(ours.oid, self._without_conflict(ours, theirs))
+        require_room(sum(file.size_bytes for file in ours.files if file.is_weights), self.scratch)
         recipe = recipe_of(self.row.choice, base, ours, theirs)
         found = self._conditions(recipe, base, ours, theirs)
         self.claim.tell(conditions=[asdict(each) for each in found])
@@ -89,9 +100,12 @@ class _Making:
             threads=self.threads,
             progress=lambda *args: self.claim.keep(),
         )
-        pointers = [self._stored(path, place) for path, place in sorted(made.files.items())]
-        oid = self._commit(recipe, pointers, ours, theirs)
-        return Made(oid, made.files, [each.sha256 for each in pointers], ours, theirs)
+        keep = self.claim.keep
+        files = sorted(made.files.items())
+        note([sha256_of(place, keep) for _path, place in files])
+        pointers = [store_result(self.repository, path, place, keep) for path, place in files]
+        oid = self._commit(recipe, tree, pointers, (theirs.oid, ours.oid))
+        return Made(oid, made.files, ours, theirs)
 
     def _open(self, name: str) -> Side:
         oid = getattr(self.row, f"{name}_oid")
@@ -115,24 +129,19 @@ class _Making:
         if all(METHODS[method].copies for method in methods):
             return []
         base, *models = (side.checkpoint for side in sides)
-        return conditions(base, models, same_ancestor=True, threads=self.threads)
-
-    def _stored(self, path: str, place: Path) -> AddPointer:
-        with place.open("rb") as stream:
-            stored = large_files.store(self.repository, stream)
-        self.claim.keep()
-        return AddPointer(path, stored.sha256, stored.size_bytes)
+        return conditions(
+            base, models, same_ancestor=True, threads=self.threads, keep=self.claim.keep
+        )
 
     def _commit(
-        self, recipe: MergeRecipe, pointers: list[AddPointer], ours: Side, theirs: Side
+        self, recipe: MergeRecipe, tree: str, pointers: list[AddPointer], parents: tuple[str, str]
     ) -> str:
-        """Raises: MergeConflictError: files beside the weights conflict too."""
-        tree = self.store.merge_tree(ours.oid, self._without_conflict(ours, theirs))
+        """A commit of the merged `tree` with the merged weights and their recipe."""
         text = recipe.dump().encode()
         tree = self.store.write_tree_on(tree, [*pointers, AddFile(RECIPE_PATH, text)])
         return self.store.commit_tree(
             tree,
-            parents=[theirs.oid, ours.oid],
+            parents=list(parents),
             message=f"Merge the weights of {self.pull_request.target_branch}: {recipe.method}",
             author=author_of(Actor(self.row.by)),
         )

@@ -17,6 +17,7 @@ from reviews.jobs.weight_files import weight_files
 from reviews.jobs.weight_making import make
 from reviews.jobs.working import Claim
 from reviews.models import WeightMerge
+from reviews.policies import require_push
 
 
 def carry_out(merge_id: int) -> None:
@@ -43,19 +44,23 @@ def _has_landed(claim: Claim[WeightMerge]) -> bool:
     row, store = claim.row, claim.row.pull_request.repository.store()
     if store.ref_oid(row.pull_request.ref) != row.result_oid:
         return False
-    claim.finish()
+    with transaction.atomic():  # the links went back with the transaction that moved the head
+        link_weights(row.pull_request.repository, row.result_oid)
+        claim.finish()
     return True
 
 
 def land(claim: Claim[WeightMerge], oid: str) -> None:
     """Let the proposal's head be the merge commit `oid`.
 
-    Raises: BranchMovedError: somebody pushed meanwhile.
+    Raises: BranchMovedError: somebody pushed meanwhile; ForbiddenError: who asked may do so no
+        more, or the pull request is decided.
     """
     row = claim.row
     repository = row.pull_request.repository
     claim.tell(result_oid=oid)
     with transaction.atomic():
+        require_push(repository, row.pull_request.number, row.by)
         link_weights(repository, oid)
         claim.finish()
         refs.move_ref(repository, Actor(row.by), row.pull_request.ref, old=row.theirs_oid, new=oid)

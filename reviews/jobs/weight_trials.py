@@ -35,11 +35,13 @@ def _try(claim: Claim[WeightTrial], scratch: Path, kept: ExitStack) -> None:
     row = claim.row
     repository: Repository = row.pull_request.repository
     # What people may waive is waived to look; whoever uses the trial confirms it.
-    made = make(claim, scratch, kept, confirmed=True)
+    made = make(
+        claim, scratch, kept, confirmed=True, note=lambda sha256s: claim.tell(files=sha256s)
+    )
     distances = _distances(claim, made, kept)
     with transaction.atomic():
         link_weights(repository, made.oid)
-        claim.finish(result_oid=made.oid, distances=distances, files=made.sha256s)
+        claim.finish(result_oid=made.oid, distances=distances)
         repository.store().hold(row.held_name, made.oid)
 
 
@@ -47,13 +49,11 @@ def _distances(claim: Claim[WeightTrial], made: Made, kept: ExitStack) -> dict[s
     """How far the merge lies from each parent, these from each other, and the farthest tensors."""
     merged = kept.enter_context(open_checkpoint(dict(made.files)))
     ours, theirs = made.ours.checkpoint.tensors, made.theirs.checkpoint.tensors
-    found = delta_preview(merged.tensors, [ours, theirs], threads=threads())
-    claim.keep()
+    found = delta_preview(merged.tensors, [ours, theirs], threads=threads(), keep=claim.keep)
     parents = {
-        "theirs": delta_preview(ours, [theirs], threads=threads()).total(0),
-        "ours": delta_preview(theirs, [ours], threads=threads()).total(0),
+        name: delta_preview(one, [other], threads=threads(), keep=claim.keep).total(0)
+        for name, one, other in (("theirs", ours, theirs), ("ours", theirs, ours))
     }
-    claim.keep()
     totals = {"ours": found.total(0), "theirs": found.total(1)}
     return {**totals, "parents": parents, "farthest": _farthest(found)}
 

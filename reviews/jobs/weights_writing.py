@@ -17,6 +17,7 @@ from reviews.jobs.full_weights import written_full
 from reviews.jobs.weight_files import weight_files
 from reviews.jobs.working import Claim
 from reviews.models import WeightsWriting
+from reviews.policies import require_push
 from reviews.weights.errors import WeightsError
 from reviews.weights.patches import with_patch
 
@@ -51,6 +52,7 @@ def _write(claim: Claim[WeightsWriting], scratch: Path, kept: ExitStack) -> None
     )
     claim.tell(result_oid=oid)
     with transaction.atomic():
+        require_push(repository, pull_request.number, row.by)
         claim.finish()
         refs.move_ref(repository, by, pull_request.ref, old=row.head_oid, new=oid)
 

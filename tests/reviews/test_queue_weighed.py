@@ -6,9 +6,10 @@ from unittest.mock import patch
 
 import pytest
 
+from hub.actions import refs
 from hub.errors import ConflictError
 from hub.gitstore import AddFile
-from hub.models import BranchProtection
+from hub.models import Access, BranchProtection, Membership
 from reviews.actions.queueing import leave_queue
 from reviews.actions.requirements import checklist
 from reviews.actions.verdicts import submit_review
@@ -271,3 +272,31 @@ def test_a_review_of_what_the_queue_made_counts_before_the_one_it_inherits(propo
     assert {line.key: line.state for line in checklist(row).lines}["approvals"] == "failed"
     work()
     assert outcome(QueueEntry.objects.get()) == ("ejected", "requirement")
+
+
+def test_the_author_s_own_choice_of_a_recipe_inherits_no_approval(proposal):  # noqa: F811
+    approved(proposal)
+    Membership.objects.create(
+        namespace=proposal.repository.namespace, user=proposal.author, access=Access.WRITE
+    )
+    choice = choice_of({"method": "linear", "share": "0.9"})
+    entry = queued(proposal, proposal.author, weights=choice)
+    for _round in range(3):
+        work()
+        machines()
+    assert outcome(entry) == ("ejected", "requirement")
+    assert entry.reason["parameters"]["key"] == "approvals"
+
+
+def test_a_proposal_that_is_put_back_after_its_weights_were_merged_blocks_nobody(proposal):  # noqa: F811
+    entry = queued(proposal, weights=choice_of({"method": "linear"}))
+    work()
+    machines()
+    merge, store = WeightMerge.objects.get(), proposal.repository.store()
+    assert store.ref_oid(proposal.ref) == merge.result_oid
+    refs.move_ref(
+        proposal.repository, actor(proposal.author), proposal.ref,
+        old=merge.result_oid, new=merge.theirs_oid,
+    )  # fmt: skip
+    work()
+    assert outcome(entry) == ("ejected", "new_version")

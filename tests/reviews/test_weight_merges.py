@@ -13,7 +13,7 @@ from safetensors.numpy import load
 
 from hub.errors import ConflictError, ForbiddenError
 from hub.gitstore import AddFile
-from hub.models import Repository
+from hub.models import ObjectLink, Repository
 from reviews.actions.weight_merges import choice_of, start_weight_merge
 from reviews.changes import change_of
 from reviews.jobs import weight_merging
@@ -202,3 +202,27 @@ def test_of_two_who_start_it_at_once_one_does(proposal):
     started = at_once(*[start] * 4)
     assert sum(isinstance(each, WeightMerge) for each in started) == 1
     assert WeightMerge.objects.count() == 1
+
+
+def test_what_was_asked_for_before_the_proposal_was_closed_moves_nothing(proposal):
+    made = start_weight_merge(proposal, actor(proposal.author), choice_of({"method": "linear"}))
+    Discussion.objects.filter(pk=proposal.pk).update(status="closed")
+    weight_merging.carry_out(made.pk)
+    made.refresh_from_db()
+    assert (made.state, made.error["code"]) == (WorkState.FAILED, "refused")
+    assert proposal.repository.store().resolve(proposal.ref) == proposal.head_oid
+
+
+def test_a_head_that_moved_without_its_transaction_gets_its_links_back(proposal):
+    """Killed between git's move and the commit: links made in that transaction are gone."""
+    made = merged(proposal, method="linear")
+    repository = proposal.repository
+    sha256 = repository.store().entry(made.result_oid, "model.safetensors").lfs.sha256
+    links = ObjectLink.objects.filter(repository=repository, stored_object__sha256=sha256)
+    links.delete()
+    WeightMerge.objects.update(
+        state=WorkState.RUNNING, lease_until=timezone.now() - timedelta(minutes=5)
+    )
+    weight_merging.carry_out(made.pk)
+    made.refresh_from_db()
+    assert made.state == WorkState.DONE and links.count() == 1

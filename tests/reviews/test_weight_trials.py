@@ -14,7 +14,7 @@ from hub.actions.large_files import links
 from hub.actions.lfs_files import remove_for_good
 from hub.errors import BadInputError, ConflictError, ForbiddenError, RevisionNotFoundError
 from hub.gitstore import AddFile
-from hub.models import Access, TokenScope
+from hub.models import Access, ObjectLink, TokenScope
 from reviews.actions.weight_merges import choice_of, start_weight_merge
 from reviews.actions.weight_trials import (
     LIVE_LIMIT,
@@ -347,3 +347,21 @@ def test_the_api_tries_tells_and_uses(proposal, client):
     assert (used_now.status_code, used_now.json()["commit"]) == (202, told["commit"])
     twice = api.post(f"{url}/{told['id']}/use", {}, content_type="application/json")
     assert twice.status_code == 409
+
+
+def test_other_files_in_conflict_are_told_before_anything_is_stored(proposal):
+    repository = proposal.repository
+    commit(repository, [AddFile("notes.txt", b"of the target\n")])
+    before = ObjectLink.objects.count()
+    (trial,) = tried(proposal)
+    assert (trial.state, trial.files) == (WorkState.FAILED, [])
+    assert ObjectLink.objects.count() == before
+
+
+def test_those_that_failed_count_too(proposal):
+    choices = chosen(line=True) + chosen("ties", "slerp", "task_arithmetic", "ours", "theirs")
+    for choice in choices[:8]:
+        start_trials(proposal, actor(proposal.author), [choice])
+    WeightTrial.objects.update(state=WorkState.FAILED)
+    with pytest.raises(ConflictError, match="At most 8"):
+        start_trials(proposal, actor(proposal.author), chosen("linear", share="0.125"))

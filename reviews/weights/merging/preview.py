@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from math import isfinite, sqrt
@@ -43,9 +43,16 @@ class DeltaPreview:
 
 
 def delta_preview(
-    merged: Mapping[str, Tensor], parents: Sequence[Mapping[str, Tensor]], *, threads: int = 2
+    merged: Mapping[str, Tensor],
+    parents: Sequence[Mapping[str, Tensor]],
+    *,
+    threads: int = 2,
+    keep: Callable[[], None] = lambda: None,
 ) -> DeltaPreview:
-    """The distances of merged tensors, written or yet to be worked out, from the parents'."""
+    """The distances of merged tensors, written or yet to be worked out, from the parents'.
+
+    `keep` is called after each tensor.
+    """
 
     def measure(tensor: Tensor) -> list[Distance | None]:
         with np.errstate(invalid="ignore", over="ignore"):
@@ -53,8 +60,11 @@ def delta_preview(
 
     keep_heap()
     with ThreadPoolExecutor(threads) as pool:
-        measured = pool.map(measure, merged.values())
-        return DeltaPreview(dict(zip(merged, measured, strict=True)))
+        found = {}
+        for name, distances in zip(merged, pool.map(measure, merged.values()), strict=True):
+            found[name] = distances
+            keep()
+        return DeltaPreview(found)
 
 
 def _distances(merged: Tensor, parents: Sequence[Tensor | None]) -> list[Distance | None]:
