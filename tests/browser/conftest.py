@@ -17,6 +17,7 @@ from tools.little_hub import LittleStory
 PATIENCE_MS = 60_000
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "/browser/" in str(item.path):

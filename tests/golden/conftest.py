@@ -17,6 +17,7 @@ from tests.server import HubServer, running_hub
 _NEW_ONLY = {14, 15, 16, 17}
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "/golden/" in str(item.path):

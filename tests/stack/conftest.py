@@ -21,6 +21,7 @@ from tests.server import free_port
 READY_SECONDS = 60
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "/stack/" in str(item.path):
