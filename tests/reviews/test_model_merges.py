@@ -407,6 +407,17 @@ def test_one_person_has_one_merge_under_way_in_a_repository(family):
         start()
 
 
+def test_one_person_has_so_many_merges_under_way_everywhere(family, settings):
+    settings.WEIGHTS_WORK_LIMIT = 1
+    (_base, one, two), user = family, make_user()
+    parts = wanted("team/one", "team/two")
+    started = at_once(
+        *[lambda to=to: start_model_merge(to, actor(user), parts) for to in (one, two)]
+    )
+    assert sorted(type(each).__name__ for each in started) == ["ModelMerge", "ThrottledError"]
+    start_model_merge(one, actor(make_user()), parts)
+
+
 def test_relatives_are_offered_as_far_as_they_are_seen(family, team):
     base, one, two = family
     hidden = make_model(team, "hidden", moved(3), readme(base_model="team/base"))
