@@ -43,6 +43,12 @@ def derived(repository: Repository, sha256s: Iterable[str]) -> dict[str, StoredO
     return {row.stored_object.sha256: row.stored_object for row in found}
 
 
+def let_go(repository: Repository, sha256s: Iterable[str]) -> None:
+    """Keep files no longer: what nothing else leads to goes with the next collections."""
+    rows = DerivedObject.objects.filter(repository=repository)
+    rows.filter(stored_object__sha256__in=set(sha256s)).delete()
+
+
 def note_use(repository: Repository, sha256s: Iterable[str]) -> None:
     """Keep files on: they are asked for."""
     now = timezone.now()

@@ -119,8 +119,10 @@ def _save_with_folder(repository: Repository, actor: Actor, fill: Fill) -> None:
     audit.record(actor, "repository.create", f"{repository.kind} {repository.repo_id}")
     audit.announce(repository, actor, "repository.created", path=f"/{repository.path}")
     head = fill(repository, actor).branch_head(repository.default_branch)
-    if head:
-        apply(repository, derive(repository, head))
+    columns = derive(repository, head) if head else {}
+    lineage.hold_new(repository, columns)
+    if columns:
+        apply(repository, columns)
     lineage.resolve({(repository.kind, repository.repo_id)})
     repository.access = Access.ADMIN
     outbox.created(repository)

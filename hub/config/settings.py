@@ -242,6 +242,10 @@ MULTIPART_ABOVE_BYTES = env.int("MULTIPART_ABOVE_BYTES", default=5 * GIB)
 MULTIPART_PART_BYTES = env.int("MULTIPART_PART_BYTES", default=512 * MIB)
 # Comparisons of weights that one person asked for and no worker has finished.
 WEIGHTS_COMPARISONS_LIMIT = env.int("WEIGHTS_COMPARISONS_LIMIT", default=5)
+# Merges of models, trials and full weights, all together, likewise.
+WEIGHTS_WORK_LIMIT = env.int("WEIGHTS_WORK_LIMIT", default=10)
+# Revisions of one repository whose full weights are kept or being written.
+FULL_WEIGHTS_LIMIT = env.int("FULL_WEIGHTS_LIMIT", default=2)
 MULTIPART_UPLOADS_LIMIT = env.int("MULTIPART_UPLOADS_LIMIT", default=20)  # unfinished, a person
 # An upload of hours needs addresses that last: each use asks again whether its person may.
 MULTIPART_LIFETIME = timedelta(hours=env.int("MULTIPART_LIFETIME_HOURS", default=24))

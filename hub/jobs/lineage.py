@@ -1,19 +1,21 @@
 """Keeping the links between models in step with their cards and with who bears which name.
 
 A link names its parent as the card does; which repository that is changes when one is created,
-moved or removed. Whoever writes a link and whoever takes a name hold the name first, so that the
-later of two sees what the earlier did.
+moved or removed. Whoever writes links and whoever takes a name hold all their names first, in one
+order and before any link is written: the later of two sees what the earlier did, and none waits
+for the other in a circle.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from hub.errors import BadInputError
 from hub.formats.lineage import parents
 from hub.models import Kind, ModelLink, RepoId, Repository, RepositoryRedirect
-from hub.models.lineage import ModelLinkQuerySet
+from hub.models.lineage import ModelLinkQuerySet, parent_kind
 
 Name = tuple[str, str]  # kind, namespace/name
 
@@ -28,6 +30,7 @@ def record(repository: Repository) -> None:
     held = {(row.relation, row.named): row for row in links}
     if {key: row.position for key, row in held.items()} == wanted:
         return
+    hold(_names({*wanted, *held}))
     links.filter(pk__in=[row.pk for key, row in held.items() if key not in wanted]).delete()
     for key, at in wanted.items():
         if key in held:
@@ -38,7 +41,15 @@ def record(repository: Repository) -> None:
         if (relation, repo_id) not in held
     ]
     ModelLink.objects.bulk_create(new)
-    resolve({(str(each.parent_kind), each.named) for each in new}, among=links)
+    resolve(_names((each.relation, each.named) for each in new), among=links)
+
+
+def hold_new(repository: Repository, columns: Mapping[str, Any]) -> None:
+    """Hold what a repository that comes is called together with what its card names; `columns` are
+    those derived from its head."""
+    is_model = repository.kind == Kind.MODEL
+    said = parents(columns.get("card_data"), columns.get("tags", ())) if is_model else []
+    hold({(repository.kind, repository.repo_id)} | _names((e.relation, e.repo_id) for e in said))
 
 
 def names_of(repository: Repository) -> set[Name]:
@@ -62,6 +73,11 @@ def resolve(names: set[Name], *, among: ModelLinkQuerySet | None = None) -> None
     for kind, repo_id in sorted(names):
         found = _borne_by(kind, repo_id)
         links.naming(kind, repo_id).exclude(parent=found).update(parent=found)
+
+
+def _names(links: Iterable[tuple[str, str]]) -> set[Name]:
+    """The names in links that are given as relation and name."""
+    return {(parent_kind(relation), named) for relation, named in links}
 
 
 def _borne_by(kind: str, repo_id: str) -> Repository | None:

@@ -23,6 +23,11 @@ class Relation(models.TextChoices):
     DATASET = "dataset", _("trained on")
 
 
+def parent_kind(relation: str) -> Kind:
+    """What a link of this relation names."""
+    return Kind.DATASET if relation == Relation.DATASET else Kind.MODEL
+
+
 class ModelLinkQuerySet(models.QuerySet["ModelLink"]):
     def naming(self, kind: str, repo_id: str) -> Self:
         """Links whose card spells this repository so, in any case."""
@@ -71,4 +76,4 @@ class ModelLink(models.Model):
 
     @property
     def parent_kind(self) -> Kind:
-        return Kind.DATASET if self.relation == Relation.DATASET else Kind.MODEL
+        return parent_kind(self.relation)

@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from hub.actions.derived import NOTED_EVERY, derived, note_use, require_room
+from hub.actions.derived import NOTED_EVERY, derived, let_go, note_use, require_room
 from hub.errors import (
     AlreadyDecidedError,
     ConflictError,
     EntryNotFoundError,
     ForbiddenError,
+    ThrottledError,
 )
-from hub.models import Kind, Repository, StoredObject
+from hub.models import Access, Kind, Repository, StoredObject
 from hub.policies import Actor, require_files
 from reviews.actions.weights import Side, side_at
+from reviews.actions.weights_work import hold_turn, require_turn
 from reviews.jobs.weight_files import WeightFile
 from reviews.models import Discussion, FullWeights, WeightsWriting, WorkState
 from reviews.models.work import ATTEMPTS
 from reviews.policies import get_pull_request, may_push, require_commenter
 from reviews.tasks import make_full_weights, write_full_weights
 from reviews.weights.full import VERSION
+
+# Full weights that nobody has asked for or downloaded for so long make place for others.
+IDLE_AFTER = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -109,13 +116,18 @@ def full_weights_of(side: Side) -> Standing:
 def request_full_weights(side: Side, actor: Actor) -> Standing:
     """Have a worker write the full weights of a revision, unless they are there or under way.
 
-    Raises: EntryNotFoundError; StorageFullError; UnauthenticatedError, ForbiddenError.
+    Raises: EntryNotFoundError; StorageFullError; UnauthenticatedError, ForbiddenError;
+        ThrottledError: the person has too much under way, or the repository too many.
     """
-    require_commenter(actor)
+    user = require_commenter(actor)
     require_files(actor, side.repository)
     _require_any(side)
     require_room(sum(file.size_bytes for file in base_files(side)))
     with transaction.atomic():
+        hold_turn(user)
+        if full_weights_of(side).state in ("absent", WorkState.FAILED):
+            require_turn(user)
+            make_place(side)
         row, created = FullWeights.objects.get_or_create(
             repository=side.repository,
             digest=side.digest,
@@ -123,6 +135,7 @@ def request_full_weights(side: Side, actor: Actor) -> Standing:
             defaults={
                 "files": [file.to_json() for file in side.files],
                 "asked_at": timezone.now(),
+                "asked_by": user,
             },
         )
         found = full_weights_of(side)
@@ -131,13 +144,42 @@ def request_full_weights(side: Side, actor: Actor) -> Standing:
         if found.state == "absent":
             again |= Q(state=WorkState.DONE, finished_at=row.finished_at)
         anew = rows.filter(again).update(
-            state=WorkState.WAITING, error={}, results=[], attempts_left=ATTEMPTS
+            state=WorkState.WAITING, error={}, results=[], attempts_left=ATTEMPTS, asked_by=user
         )
         rows.update(asked_at=timezone.now())
         note_use(side.repository, (stored.sha256 for stored in found.made.values()))
         if created or anew:
             make_full_weights.delay_on_commit(row.pk)
     return full_weights_of(side)
+
+
+def make_place(side: Side) -> None:
+    """Let the full weights go that nobody has used for longest, where a repository has as many as
+    it may: idle ones, for who may write there any. Its row is locked until the transaction ends.
+
+    Raises: ThrottledError: none may go.
+    """
+    repository = Repository.objects.locked(side.repository.pk)
+    rows = FullWeights.objects.filter(repository=repository).exclude(digest=side.digest)
+    done = list(rows.filter(state=WorkState.DONE).order_by("asked_at"))
+    kept = derived(repository, (each["sha256"] for row in done for each in row.results)).keys()
+    held = [row for row in done if kept & row.sha256s]
+    over = rows.unfinished().count() + len(held) + 1 - settings.FULL_WEIGHTS_LIMIT
+    if over <= 0:
+        return
+    idle = [row for row in held if row.asked_at < timezone.now() - IDLE_AFTER]
+    going = (held if side.repository.may(Access.WRITE) else idle)[:over]
+    if over > len(going):
+        raise ThrottledError(
+            f"Full weights of at most {settings.FULL_WEIGHTS_LIMIT} revisions are kept here at "
+            "once, and those that are here were used lately: try again in a day, or ask somebody "
+            "who may write here."
+        )
+    for row in going:
+        held.remove(row)
+        row.delete()
+    staying = {sha256 for row in held for sha256 in row.sha256s}
+    let_go(repository, {sha256 for row in going for sha256 in row.sha256s} - staying)
 
 
 def full_file(repository: Repository, oid: str, path: str) -> StoredObject:

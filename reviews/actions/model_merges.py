@@ -14,6 +14,7 @@ from hub.policies import Actor, get_repository, may_propose, require_files, requ
 from reviews.actions.model_family import common_bases
 from reviews.actions.timeline import check_title
 from reviews.actions.weights import side_at
+from reviews.actions.weights_work import require_turn
 from reviews.jobs.model_merging import recipe_values
 from reviews.models import ModelMerge
 from reviews.tasks import merge_models
@@ -131,13 +132,14 @@ def start_model_merge(repository: Repository, actor: Actor, wanted: Wanted) -> M
     """Have a worker merge models into a proposal on `repository`.
 
     Raises: see `require_merger` and `prepare`; ConflictError while another merge of this person
-        here is under way.
+        here is under way; ThrottledError: they have too much under way.
     """
     user = require_merger(actor, repository)
     prepared = prepare(repository, actor, wanted)
     title = check_title(wanted.title.strip() or f"Merge {len(wanted.parts)} models")
     try:
         with transaction.atomic():
+            require_turn(user)
             row = ModelMerge.objects.create(
                 repository=repository,
                 by=user,

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from hub.models import Repository
-from hub.policies import Actor, visible_repositories
+from hub.policies import Actor, file_access, visible_repositories
 from reviews.actions.model_family import is_alike
 from reviews.actions.model_merges import Prepared
 from reviews.actions.weights_said import merge_sentence
@@ -38,7 +38,13 @@ _ERRORS: dict[str, Any] = {
     ),
     "not_in_every_model": gettext_lazy("%(tensor)s is not in every model."),
     "shapes_differ": gettext_lazy("%(tensor)s has not the same shape in every model."),
+    "refused_untold": gettext_lazy("It was refused: %(who)s is told why."),
+    "not_exact_untold": gettext_lazy(
+        "Adapters are merged by their products, which is exact for linear and task arithmetic only."
+    ),
 }
+# Said in place of those that are nothing but their details.
+_UNTOLD = {"refused": "refused_untold", "adapter_not_exact": "not_exact_untold"}
 _STAGES: dict[str, Any] = {
     "reading": gettext_lazy("Reading %(source)s"),
     "conditions": gettext_lazy("Comparing what each of them changed"),
@@ -68,34 +74,56 @@ class Line:
 
 @dataclass(frozen=True)
 class Source:
-    """A model of a merge as somebody may see it: `name` "" for one that is not shown to them."""
+    """A model of a merge as somebody may see it: `name` "" for one that is not shown to them;
+    `is_open`: whether they may know what lies in its files."""
 
     name: str
     url: str
     oid: str
     weight: float | None
+    is_open: bool
 
 
 def sources_of(row: ModelMerge, actor: Actor) -> list[Source]:
-    """The base and the models; a name is told to who asked for the merge and who may see it."""
+    """The base and the models; a name is told to who asked for the merge and who may see it, what
+    lies in the files to who asked and who may read them."""
     seen = visible_repositories(actor).filter(pk__in=[each["key"] for each in row.sources])
     here = {repository.pk: repository for repository in seen}
+    is_theirs = actor.user.pk == row.by_id
     told = []
     for source in row.sources:
         repository = here.get(source["key"])
         name = repository.repo_id if repository else source["repo_id"]
-        is_told = repository is not None or actor.user.pk == row.by_id
-        url = repository.get_absolute_url() if repository else ""
-        told.append(Source(name if is_told else "", url, source["oid"], source.get("weight")))
+        is_open = is_theirs or (repository is not None and file_access(actor, repository).allows)
+        told.append(
+            Source(
+                name=name if repository or is_theirs else "",
+                url=repository.get_absolute_url() if repository else "",
+                oid=source["oid"],
+                weight=source.get("weight"),
+                is_open=is_open,
+            )
+        )
     return told
 
 
+def conditions_told(row: ModelMerge, sources: Sequence[Source]) -> list[dict[str, Any]]:
+    """The conditions of a merge; their parameters name what lies in the files of all sources."""
+    is_open = all(each.is_open for each in sources)
+    return [each if is_open else each | {"parameters": {}} for each in row.conditions]
+
+
 def error_said(row: ModelMerge, sources: Sequence[Source]) -> str:
-    """Why nothing came of it; "" where there is no error."""
+    """Why nothing came of it, with names from the files only for whom all are open; "" where there
+    is no error."""
     if not row.error:
         return ""
     code, parameters = row.error["code"], row.error.get("parameters") or {}
     told = {"who": row.by.username, "source": _name(sources, parameters.get("place"))}
+    if not all(each.is_open for each in sources):
+        code = _UNTOLD.get(code, code)
+        kept = {"condition"} & parameters.keys()  # a code of ours
+        parameters = {"tensor": _("A tensor")} | {name: parameters[name] for name in kept}
     told |= {name: parameters.get(name, "—") for name in ("tensor", "reason")}
     if code in _ERRORS:
         return str(_ERRORS[code] % told)
@@ -115,10 +143,10 @@ def _name(sources: Sequence[Source], place: Any) -> str:
     return (sources[place].name if known else "") or _("one of the models")
 
 
-def conditions_said(row: ModelMerge) -> list[Line]:
+def conditions_said(row: ModelMerge, sources: Sequence[Source]) -> list[Line]:
     """What averaging asks for, and whether it holds."""
     told = []
-    for each in row.conditions:
+    for each in conditions_told(row, sources):
         text = str(CONDITIONS.get(each["code"], each["code"]))
         told.append(Line(text + _more(each), "pass" if each["holds"] else "fail"))
     return told
@@ -126,7 +154,7 @@ def conditions_said(row: ModelMerge) -> list[Line]:
 
 def _more(condition: Mapping[str, Any]) -> str:
     told = condition["parameters"]
-    if condition["code"] == "same_ancestor" and not told.get("recorded"):
+    if condition["code"] == "same_ancestor" and told.get("recorded") is False:
         return " " + _("Their cards do not say so: taken on the word of who asked.")
     cosines = [each["cosine"] for each in told.get("cosines", []) if each["cosine"] is not None]
     if cosines:

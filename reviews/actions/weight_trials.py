@@ -17,6 +17,7 @@ from reviews.actions.weight_merges import (
     require_merger,
 )
 from reviews.actions.weights_said import merge_sentence
+from reviews.actions.weights_work import hold_turn, require_turn
 from reviews.changes import change_of
 from reviews.jobs import weight_trials
 from reviews.models import Discussion, WeightMerge, WeightTrial, WorkState
@@ -65,9 +66,11 @@ def start_trials(
     """Have a worker make what each choice would give; one that was tried already is the same row,
     tried again where it failed.
 
-    Raises: what `require_merger` and `locked_sides` raise; ConflictError: too many are there.
+    Raises: what `require_merger` and `locked_sides` raise; ConflictError: too many are there;
+        ThrottledError: the person has too much under way.
     """
     user = require_merger(pull_request, actor)
+    hold_turn(user)  # before the proposal is locked, as all who count do
     row, sides = locked_sides(pull_request)
     here = WeightTrial.objects.filter(pull_request=row).between(
         sides["ours_oid"], sides["theirs_oid"]
@@ -79,6 +82,7 @@ def start_trials(
         raise ConflictError(
             f"At most {LIVE_LIMIT} ways are kept at once: remove some that you need no more."
         )
+    require_turn(user, more=len(wanted.keys() - live))
     found = []
     for digest, choice in wanted.items():
         trial, created = here.kept().get_or_create(

@@ -14,6 +14,7 @@ from hub.extensions import Change
 from hub.models import Kind, RepoId, Repository, User
 from hub.policies import Actor, get_repository, require_files
 from reviews.actions.timeline import add_comment
+from reviews.actions.weights_work import hold_turn
 from reviews.changes import change_of
 from reviews.jobs.weight_files import WeightFile, files_digest, weight_files
 from reviews.models import (
@@ -128,7 +129,7 @@ def ask_comparison(base: Side, candidate: Side, *, by: User) -> WeightsCompariso
 
     Raises: ThrottledError: as many as one person may ask for are unfinished.
     """
-    User.objects.select_for_update(no_key=True).only("pk").get(pk=by.pk)  # one count at a time
+    hold_turn(by)
     known = comparison_of(base, candidate)
     if known is None or known.state == WorkState.FAILED:
         _require_room(by)

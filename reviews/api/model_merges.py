@@ -22,7 +22,7 @@ from reviews.actions.model_merges import (
     require_merger,
     start_model_merge,
 )
-from reviews.actions.model_merges_said import error_said, sources_of
+from reviews.actions.model_merges_said import conditions_told, error_said, sources_of
 from reviews.models import ModelMerge
 
 
@@ -97,7 +97,9 @@ class ModelMergeSerializer(serializers.Serializer):
     merge_method = serializers.CharField()
     base_model = MergedSourceSerializer()
     models = MergedSourceSerializer(many=True)
-    conditions = serializers.JSONField()
+    conditions = serializers.JSONField(
+        help_text="`parameters` are empty unless you asked or may read the files of all sources."
+    )
     error = serializers.CharField(allow_null=True)
     pull_request = serializers.IntegerField(allow_null=True)
     commit = serializers.CharField(allow_null=True)
@@ -117,7 +119,7 @@ def told(row: ModelMerge, actor: Actor) -> dict[str, Any]:
         "merge_method": row.choice["method"],
         "base_model": base,
         "models": models,
-        "conditions": row.conditions,
+        "conditions": conditions_told(row, sources),
         "error": error_said(row, sources) or None,
         "pull_request": row.pull_request_number,
         "commit": row.result_oid or None,

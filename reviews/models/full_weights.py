@@ -27,6 +27,13 @@ class FullWeights(Work):
     files = models.JSONField()
     results = models.JSONField(default=list, blank=True)
     asked_at = models.DateTimeField()
+    asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+        help_text="Who had them written.",
+    )
 
     objects: ClassVar[WorkQuerySet[FullWeights]] = WorkQuerySet.as_manager()  # type: ignore[assignment]
 
@@ -37,6 +44,11 @@ class FullWeights(Work):
                 fields=["repository", "digest", "version"], name="full_weights_unique"
             ),
         ]
+
+    @property
+    def sha256s(self) -> set[str]:
+        """Of the files that changed."""
+        return {each["sha256"] for each in self.results}
 
 
 class WeightsWriting(Work):

@@ -102,7 +102,7 @@ def model_merge(request: HttpRequest, repository: Repository, number: int) -> Ht
         "method": METHODS_SAID[row.choice["method"]],
         "base": sources[0],
         "models": sources[1:],
-        "conditions": conditions_said(row),
+        "conditions": conditions_said(row, sources),
         "stage": stage_said(row, sources),
         "error": error_said(row, sources),
         "proposal_url": proposal if row.pull_request_number else "",

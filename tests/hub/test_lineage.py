@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import importlib
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.apps import apps
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from hub.actions.duplicating import duplicate_repository
 from hub.actions.lineage import NODES_LIMIT, lineage_of
 from hub.actions.moving import move_repository
 from hub.actions.refs import move_ref
 from hub.actions.repositories import create_repository, delete_repository, update_settings
 from hub.formats.lineage import PARENTS_LIMIT, parents
-from hub.jobs.lineage import record
+from hub.jobs.lineage import Name, _key, hold, record, resolve
 from hub.jobs.refresh import refresh
 from hub.models import Access, Kind, ModelLink, RepoId, Repository
 from tests.factories import actor, commit_files, make_member, make_organization, make_repository
-from tests.races import at_once
+from tests.races import PATIENCE_SECONDS, at_once
 
 pytestmark = pytest.mark.usefixtures("transactional_db")
 
@@ -181,6 +187,82 @@ def test_a_name_that_is_taken_while_a_card_names_it_is_not_missed(team, owner):
 
     at_once(create, *[lambda pk=each.pk: refresh(pk) for each in models])
     assert [links(each) for each in models] == [[("team/now", "finetune", "now")]] * 3
+
+
+def beside(act: Callable[[], Any], *, first: Iterable[Name], then: Callable[[], Any]) -> None:
+    """Let `act` come while somebody holds the names `first`, who then goes on."""
+
+    def run() -> None:
+        try:
+            act()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            hold(first)
+            other = pool.submit(run)
+            ends = time.monotonic() + PATIENCE_SECONDS
+            while not _somebody_waits():
+                assert time.monotonic() < ends and not other.done(), "it waits for the name"
+                time.sleep(0.01)
+            then()
+        other.result(PATIENCE_SECONDS)
+
+
+def _somebody_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+        return bool(cursor.fetchone()[0])
+
+
+def test_a_push_writes_no_link_before_it_holds_every_name(team):
+    """Otherwise a rename, which holds names and then writes links, waits in a circle with it."""
+    base, new = make(team, "base"), make(team, "new")
+    model = make(team, "tuned", base_model="team/base")
+    commit_files(model, {"README.md": card(base_model="team/new")})
+    ModelLink.objects.update(parent=None)
+    names = {("model", str(each)) for each in (base, new)}
+    beside(lambda: refresh(model.pk), first=names, then=lambda: resolve(names))
+    assert links(model) == [("team/new", "finetune", "new")]
+
+
+def test_a_new_repository_takes_its_name_and_those_of_its_card_in_one_order(team, owner):
+    one = make(team, "one", base_model="team/two")
+    names = [("model", "team/one-copy"), ("model", "team/two")]
+    other = make(team, "two-source", base_model="team/one-copy")
+    at_once(
+        lambda: duplicate_repository(one, actor(owner), RepoId(Kind.MODEL, "team", "one-copy")),
+        lambda: duplicate_repository(other, actor(owner), RepoId(Kind.MODEL, "team", "two")),
+    )
+    made = Repository.objects.get(name="one-copy")
+    assert links(made) == [("team/two", "finetune", "two")]
+    assert links(Repository.objects.get(name="two")) == [("team/one-copy", "finetune", "one-copy")]
+    delete_repository(made, actor(owner))
+    first, second = sorted(names, key=_key)
+    beside(
+        lambda: duplicate_repository(one, actor(owner), RepoId(Kind.MODEL, "team", "one-copy")),
+        first=[first],
+        then=lambda: hold([second]),
+    )
+
+
+def test_cards_that_were_here_first_are_read_once(team, owner):
+    base, rows = make(team, "base"), make(team, "rows", kind="dataset")
+    make(team, "rows")
+    model = make(team, "tuned", base_model=["team/BASE", "far/gone"], datasets=["team/rows"])
+    older = make(team, "older", base_model="team/base")
+    base.access = Access.ADMIN
+    move_repository(base, actor(owner), RepoId(Kind.MODEL, "team", "renamed"))
+    before = [links(model), links(older)]
+    assert before[1] == [("team/base", "finetune", "renamed")]
+    ModelLink.objects.all().delete()
+    read_cards = importlib.import_module("hub.migrations.0012_lineage").read_cards
+    with CaptureQueriesContext(connection) as asked:
+        read_cards(apps, None)
+    assert [links(model), links(older)] == before
+    assert ModelLink.objects.filter(parent=rows).count() == 1
+    assert sum("INSERT" in each["sql"] for each in asked) == 1
 
 
 def test_recording_again_changes_nothing(team):

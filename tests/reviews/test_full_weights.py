@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,18 @@ from django.test import Client
 from django.utils import timezone
 from safetensors.numpy import load, load_file, save
 
-from hub.errors import ConflictError, EntryNotFoundError, ForbiddenError, UnauthenticatedError
+from hub.errors import (
+    ConflictError,
+    EntryNotFoundError,
+    ForbiddenError,
+    ThrottledError,
+    UnauthenticatedError,
+)
 from hub.gitstore import AddFile, DeleteFile
 from hub.jobs import garbage
 from hub.models import Access, DerivedObject, Repository, StoredObject, Visibility
 from reviews.actions.full_weights import (
+    IDLE_AFTER,
     full_file,
     full_weights_of,
     request_full_weights,
@@ -188,6 +196,74 @@ def test_what_is_used_stays_when_garbage_is_collected(proposal, settings):
     garbage.collect()
     garbage.collect()
     assert proposal.repository.blobs().stat(sha256) is not None
+
+
+def other(row: Discussion, number: int):
+    """Another revision of the proposal with other weights beside the base."""
+    repository = row.repository
+    extra = save({"extra.weight": np.full((2, 2), number, np.float32)})
+    oid = commit(repository, [large(repository, f"extra-{number}.safetensors", extra)], row.ref)
+    return side_at(repository, oid)
+
+
+def ask(found, person) -> str:
+    try:
+        return request_full_weights(found, actor(person)).state
+    except ThrottledError as error:
+        return str(error)
+
+
+def test_one_person_has_so_much_under_way(proposal, settings):
+    settings.WEIGHTS_WORK_LIMIT, settings.FULL_WEIGHTS_LIMIT = 2, 9
+    person, sides = make_user(), [side(proposal), *(other(proposal, each) for each in range(3))]
+    told = at_once(*[partial(ask, each, person) for each in sides])
+    assert told.count("waiting") == 2
+    assert sum("You have 2 merges of models, trials and full weights" in each for each in told) == 2
+    waiting, *_ = [each for each, state in zip(sides, told, strict=True) if state == "waiting"]
+    refused = [each for each, state in zip(sides, told, strict=True) if state != "waiting"]
+    assert ask(waiting, person) == "waiting", "what is under way may be asked for again"
+    assert ask(refused[0], make_user()) == "waiting", "others may ask"
+    full_weights.carry_out(full_weights_of(waiting).row.pk)
+    assert ask(refused[1], person) == "waiting", "one is finished"
+    assert FullWeights.objects.filter(asked_by=person).count() == 3
+
+
+def test_a_repository_keeps_so_many_and_the_longest_unused_makes_place(proposal, settings):
+    settings.FULL_WEIGHTS_LIMIT = 2
+    repository = proposal.repository
+    repository.access = Access.READ
+    first = side(proposal)
+    made(proposal)
+    second, third = other(proposal, 1), other(proposal, 2)
+    FullWeights.objects.update(asked_at=timezone.now() - IDLE_AFTER + timedelta(minutes=5))
+    told = at_once(*[partial(ask, each, make_user()) for each in (second, third)])
+    assert sorted(each == "waiting" for each in told) == [False, True], "one place was left"
+    assert any("at most 2 revisions are kept here" in each for each in told)
+    late = second if told[1] == "waiting" else third
+    FullWeights.objects.filter(digest=first.digest).update(
+        asked_at=timezone.now() - IDLE_AFTER - timedelta(minutes=5)
+    )
+    assert ask(late, make_user()) == "waiting"
+    assert full_weights_of(first).state == "absent" and not DerivedObject.objects.exists()
+    assert "at most 2" in ask(first, make_user()), "those under way stay"
+    repository.access = Access.WRITE
+    assert "at most 2" in ask(first, make_user())
+
+
+def test_who_may_write_makes_place_at_any_time_and_shared_files_stay(proposal, settings):
+    settings.FULL_WEIGHTS_LIMIT = 2
+    proposal.repository.access = Access.READ
+    first = side(proposal)
+    made(proposal)
+    shared = FullWeights.objects.get().results
+    second, third = other(proposal, 1), other(proposal, 2)
+    ask(second, make_user())
+    FullWeights.objects.filter(digest=second.digest).update(state=WorkState.DONE, results=shared)
+    assert "at most 2" in ask(third, make_user())
+    third.repository.access = Access.WRITE
+    assert ask(third, make_user()) == "waiting"
+    assert full_weights_of(first).state == "absent"
+    assert full_weights_of(second).state == "done"
 
 
 def test_a_download_keeps_them_on(proposal, settings):

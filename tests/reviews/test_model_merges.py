@@ -304,6 +304,54 @@ def test_other_shapes_are_refused_whatever_is_confirmed(family, team):
     assert row.error["parameters"]["condition"] == "same_shapes"
 
 
+@pytest.mark.parametrize("closed", [{"visibility": "private"}, {"gated": "manual"}])
+def test_what_lies_in_closed_files_is_told_to_who_asked_and_who_may_read_them(
+    family, team, client_for, api_for, closed
+):
+    def other(held: dict[str, np.ndarray]) -> None:
+        held["secret.weight"] = held.pop(NAME)
+
+    one, hidden = family[1], make_model(team, "hidden", other, readme(base_model="team/base"))
+    user, member = make_user(), make_user()
+    Membership.objects.create(namespace=team, user=member, access=Access.READ)
+    row = done(start_model_merge(one, actor(user), wanted("team/one", "team/hidden")))
+    assert row.state == WorkState.FAILED and row.error["parameters"]["examples"]
+    Repository.objects.filter(pk=hidden.pk).update(**closed)
+    url = f"/api/models/{one}/merges/{row.pk}"
+
+    def told(person: Any) -> tuple[str, str]:
+        page = client_for(person).get(f"{one.get_absolute_url()}/merge-models/{row.pk}")
+        return api_for(person).get(url).content.decode(), page.content.decode()
+
+    for person in (user, member):
+        for text in told(person):
+            assert "secret.weight" in text or NAME in text
+    for person in (make_user(), None):
+        api, page = told(person)
+        for text in (api, page):
+            assert "secret.weight" not in text and NAME not in text
+            assert "do not hold the same tensors" in text
+        assert "They hold the same tensors." in page
+        assert {str(e["parameters"]) for e in json.loads(api)["conditions"]} == {"{}"}
+
+
+def test_a_problem_in_closed_files_is_told_without_its_names(family):
+    _base, one, two = family
+    row = start_model_merge(one, actor(make_user()), wanted("team/one", "team/two"))
+    Repository.objects.filter(pk=two.pk).update(visibility="private")
+    for code, parameters, words in (
+        ("shapes_differ", {"tensor": "a.secret"}, "A tensor has not the same shape in every model"),
+        ("adapter_not_exact", {"reason": "a.secret"}, "exact for linear and task arithmetic only."),
+        ("refused", {"said": "a.secret"}, f"{row.by.username} is told why"),
+        ("patch_other_base", {"tensor": "a.secret"}, "made for another"),
+        ("only_safetensors", {"source": "a.secret"}, "Only safetensors weights"),
+    ):
+        row.error = {"code": code, "parameters": parameters}
+        assert "a.secret" not in error_said(row, sources_of(row, ANONYMOUS))
+        assert words in error_said(row, sources_of(row, ANONYMOUS))
+        assert code == "only_safetensors" or "a.secret" in said(row)
+
+
 def test_repeated_killed_and_raced_it_opens_one_pull_request(family):
     one = family[1]
     row = start_model_merge(one, actor(make_user()), wanted("team/one", "team/two"))
@@ -357,6 +405,17 @@ def test_one_person_has_one_merge_under_way_in_a_repository(family):
     assert sum(isinstance(each, ModelMerge) for each in started) == 1
     with pytest.raises(ConflictError, match="still under way"):
         start()
+
+
+def test_one_person_has_so_many_merges_under_way_everywhere(family, settings):
+    settings.WEIGHTS_WORK_LIMIT = 1
+    (_base, one, two), user = family, make_user()
+    parts = wanted("team/one", "team/two")
+    started = at_once(
+        *[lambda to=to: start_model_merge(to, actor(user), parts) for to in (one, two)]
+    )
+    assert sorted(type(each).__name__ for each in started) == ["ModelMerge", "ThrottledError"]
+    start_model_merge(one, actor(make_user()), parts)
 
 
 def test_relatives_are_offered_as_far_as_they_are_seen(family, team):

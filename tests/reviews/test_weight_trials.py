@@ -12,7 +12,13 @@ from django.utils import timezone
 
 from hub.actions.large_files import links
 from hub.actions.lfs_files import remove_for_good
-from hub.errors import BadInputError, ConflictError, ForbiddenError, RevisionNotFoundError
+from hub.errors import (
+    BadInputError,
+    ConflictError,
+    ForbiddenError,
+    RevisionNotFoundError,
+    ThrottledError,
+)
 from hub.gitstore import AddFile
 from hub.models import Access, ObjectLink, TokenScope
 from reviews.actions.weight_merges import choice_of, start_weight_merge
@@ -230,6 +236,23 @@ def test_so_many_are_kept_and_no_more(proposal):
     assert WeightTrial.objects.count() == LIVE_LIMIT
     remove_trial(proposal, author, WeightTrial.objects.first().pk)
     start_trials(proposal, author, chosen("slerp"))
+
+
+def test_one_person_has_so_much_under_way(proposal, settings):
+    settings.WEIGHTS_WORK_LIMIT = 2
+    author = actor(proposal.author)
+    one, two = start_trials(proposal, author, chosen("linear", "slerp"))
+    start_trials(proposal, author, chosen("linear", "slerp"))  # known ones are none more
+    with pytest.raises(ThrottledError, match="You have 2 merges of models, trials"):
+        start_trials(proposal, author, chosen("ties"))
+    weight_trials.carry_out(one.pk)
+    acts = [lambda share=share: start_trials(proposal, author, chosen(share=share)) for share in
+            ("0.1", "0.2", "0.3")]  # fmt: skip
+    assert sum(isinstance(each, list) for each in at_once(*acts)) == 1
+    WeightTrial.objects.filter(pk=two.pk).update(state=WorkState.FAILED)
+    start_trials(proposal, author, chosen("slerp"))
+    with pytest.raises(ThrottledError):
+        start_trials(proposal, author, chosen("ties"))
 
 
 def test_of_two_who_ask_for_the_same_at_once_one_row_comes(proposal):
