@@ -5,6 +5,7 @@ What machines wrote of it before is written anew by a worker, see `retelling`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import transaction
@@ -17,6 +18,7 @@ from training.models import Benchmark, HiddenFile, Run, RunKind
 from training.specs.gate import GATE_PATH, GateBenchmark, parse_gate
 
 RULE_LIMIT_BYTES = 64 * 1024
+MARGINS_KEPT = 20  # of the rules that a file was hidden by
 
 
 @transaction.atomic
@@ -29,24 +31,34 @@ def hide(
     those of the rule that says so: no finer step is told, and no other metric.
     """
     place: dict[str, Any] = {"repository_id": repository_id, "path": path, "model_id": within}
+    rows = Benchmark.objects.at(repository_id, path).order_by("pk")
+    known = HiddenFile.objects.filter(**place).first()
+    # As almost always: then nobody waits for anybody.
+    if known is not None and not _differs(known, margin, metric) and not _unlike(known, rows):
+        return
     HiddenFile.objects.get_or_create(**place)
     hidden = HiddenFile.objects.select_for_update().get(**place)
-    margins = sorted({*hidden.margins, *([margin] if margin else [])})
-    is_new = hidden.asked_at is None or (margins, metric or hidden.metric) != (
-        hidden.margins,
-        hidden.metric,
+    if _differs(hidden, margin, metric):
+        hidden.margins = sorted({*hidden.margins, *filter(None, [margin])})[:MARGINS_KEPT]
+        hidden.metric = metric or hidden.metric
+    for row in _unlike(hidden, rows.select_for_update(no_key=True)):
+        row.spec = hidden.mark(row.spec)
+        row.save(update_fields=["spec"])
+    hidden.asked_at, hidden.done_at = timezone.now(), None
+    hidden.save()
+
+
+def _differs(hidden: HiddenFile, margin: str, metric: str) -> bool:
+    """Whether a rule says more than is known of a hidden file."""
+    is_full = len(hidden.margins) >= MARGINS_KEPT
+    return bool(margin and margin not in hidden.margins and not is_full) or (
+        bool(metric) and metric != hidden.metric
     )
-    hidden.margins, hidden.metric = margins, metric or hidden.metric
-    rows = Benchmark.objects.select_for_update(no_key=True).at(repository_id, path)
-    for row in rows.order_by("pk"):
-        spec = hidden.mark(row.spec)
-        if spec != row.spec:
-            row.spec = spec
-            row.save(update_fields=["spec"])
-            is_new = True
-    if is_new:
-        hidden.asked_at, hidden.done_at = timezone.now(), None
-        hidden.save()
+
+
+def _unlike(hidden: HiddenFile, rows: Iterable[Benchmark]) -> list[Benchmark]:
+    """The digests that do not say yet what is known of their file."""
+    return [row for row in rows if hidden.mark(row.spec) != row.spec]
 
 
 def hide_by_rule(repository: Repository, revision: str = "", *, by: User | None = None) -> None:
