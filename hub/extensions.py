@@ -57,6 +57,8 @@ class Requirement:
     action_is_post: bool = False
     # A machine says whether it is met: `Registries.starters` ask it.
     by_machine: bool = False
+    # `detail` says what was measured. Who may know that can change: it is read, never written down.
+    tells_scores: bool = False
 
     @property
     def blocks(self) -> bool:

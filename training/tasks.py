@@ -7,7 +7,7 @@ from functools import partial
 from celery import shared_task
 from django.db import transaction
 
-from training.jobs import execute, sweep
+from training.jobs import execute, retelling, sweep
 
 # A doorbell that nobody heard for so long is rung anew by the sweeper.
 RING_LIFETIME_SECONDS = 60
@@ -25,6 +25,20 @@ def sweep_runs() -> None:
     for run_id in sweep.due():
         execute_run.apply_async((run_id,), expires=RING_LIFETIME_SECONDS)
     sweep.remove_left_folders()
+    ring_for_hidden()
+
+
+@shared_task
+def tell_less(hidden_id: int) -> None:
+    """Write anew what machines wrote of a file before it was hidden."""
+    retelling.tell_less(hidden_id)
+
+
+def ring_for_hidden() -> None:
+    """Ask for a worker for every file that was hidden and is still told of."""
+    for hidden_id in retelling.due():
+        message = partial(tell_less.apply_async, (hidden_id,), expires=RING_LIFETIME_SECONDS)
+        transaction.on_commit(message, robust=True)
 
 
 def ring(run_id: int) -> None:

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from hub import events
 from hub.extensions import Change, Tab, registries
-from hub.models import Kind, Repository
+from hub.models import Kind, Repository, User
 from training.actions.blind import blind_requirements
 from training.actions.evaluating import evaluate_proposed, name_merged
 from training.actions.gates import weigh_proposed, weigh_queued
@@ -18,6 +18,7 @@ from training.actions.scores import merge_files
 from training.actions.standing import requirements, verdict
 from training.jobs.hiding import hide_by_rule
 from training.models import Run
+from training.tasks import ring_for_hidden
 from training.web.benchmarks_tab import benchmarks_tab
 from training.web.blind import BLIND_TAB
 from training.web.card_panel import CARD_PANEL
@@ -62,10 +63,14 @@ def leaderboards_tab(repository: Repository) -> Iterable[Tab]:
         )
 
 
-def hide_ruled(sender: Any, repository: Repository, ref: str, new: str, **_more: Any) -> None:
-    """A branch of a model has moved: what its rule hides is hidden everywhere from now on."""
+def hide_ruled(
+    sender: Any, repository: Repository, ref: str, new: str, actor: User | None, **_more: Any
+) -> None:
+    """A branch of a model has moved: what its rule hides is hidden from now on, as far as who
+    moved it may say."""
     if repository.kind == Kind.MODEL and ref.startswith("refs/heads/") and new:
-        hide_by_rule(repository, new)
+        hide_by_rule(repository, new, by=actor)
+        ring_for_hidden()
 
 
 def name_merge(

@@ -17,6 +17,7 @@ _REASONS = {
     "weights_moved": gettext_lazy(
         "%(branch)s has moved the same weights meanwhile, and no way of merging them was chosen."
     ),
+    "gate": gettext_lazy("The gate does not let it through: see Benchmarks."),
     "workers_died": gettext_lazy("Every worker that tried this died of it."),
     "closed": gettext_lazy("It was closed."),
     "left": gettext_lazy("It was taken out."),

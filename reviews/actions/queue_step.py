@@ -133,11 +133,16 @@ def _merge(entry: QueueEntry, row: Discussion, change: Change) -> bool:
 
 
 def _eject_for(entry: QueueEntry, row: Discussion, change: Change, line: Requirement) -> bool:
-    """Eject with the words of a line of the checklist, in every language of the pages."""
-    said = {}
+    """Eject with the words of a line of the checklist, in every language of the pages.
+
+    Of scores no words are kept: what hides a benchmark later would not find them.
+    """
+    said: dict[str, list[str] | None] = {}
     for code, _name in settings.LANGUAGES:
         with override(code):
             lines = checklist(row, replace(change, memo={})).lines
             same = next((each for each in lines if each.key == line.key), line)
-            said[code] = [str(same.label), str(same.detail)]
+            said[code] = None if same.tells_scores else [str(same.label), str(same.detail)]
+    if None in said.values():
+        return eject(entry, "gate", key=line.key)
     return eject(entry, "requirement", key=line.key, said=said)

@@ -10,6 +10,7 @@ from hub.actions import refs
 from hub.errors import ConflictError
 from hub.gitstore import AddFile
 from hub.models import Access, BranchProtection, Membership
+from reviews.actions.queue_said import reason_sentence
 from reviews.actions.queueing import leave_queue
 from reviews.actions.requirements import checklist
 from reviews.actions.verdicts import submit_review
@@ -17,7 +18,7 @@ from reviews.actions.weight_merges import choice_of, start_weight_merge
 from reviews.jobs import weight_merging
 from reviews.jobs.comparing import carry_out
 from reviews.jobs.pushes import record_push
-from reviews.models import Discussion, QueueEntry, WeightMerge, WeightsComparison
+from reviews.models import Discussion, QueueEntry, TimelineEvent, WeightMerge, WeightsComparison
 from tests.factories import TESTER, actor
 from tests.reviews.factories import make_maintainer, make_pull_request
 from tests.reviews.queueing import held, outcome, queued, work
@@ -87,8 +88,11 @@ def test_one_that_passed_alone_and_fails_on_the_new_base_is_ejected(gates):
     gates.lost = set(range(60))
     assert gates.run() == 1
     work()
-    assert outcome(entries[1]) == ("ejected", "requirement")
-    assert entries[1].reason["parameters"]["key"] == "gate"
+    assert outcome(entries[1]) == ("ejected", "gate")
+    assert entries[1].reason["parameters"] == {"key": "gate"}, "numbers would outlive their hiding"
+    event = TimelineEvent.objects.filter(kind="queue").latest("pk")
+    assert event.data["why"] == entries[1].reason
+    assert reason_sentence(entries[1].reason) == "The gate does not let it through: see Benchmarks."
     assert gates.stage.model.store().resolve("main") == main
     assert not Run.objects.live().exists()
 

@@ -36,6 +36,7 @@ from training.jobs.culprits import comment_of
 from training.jobs.errors import LeaseLostError, RunFailedError
 from training.jobs.execute import execute
 from training.jobs.hiding import hide
+from training.jobs.retelling import due, tell_less
 from training.models import Evaluation, Run, RunStatus
 
 pytestmark = pytest.mark.usefixtures("transactional_db")
@@ -198,6 +199,8 @@ def test_what_a_search_wrote_before_its_benchmark_was_hidden_is_written_anew():
     edited = add_comment(row, actor(lab.owner), comment.body)
     edit_comment(row, actor(lab.owner), edited.pk, "Never mind.")
     hide(lab.data.pk, "words.yaml")
+    for key in due():
+        tell_less(key)
     run.refresh_from_db()
     assert run.result["sentence"] == f"words got worse with {row.merge_oid[:7]}."
     assert CommitStatus.objects.get(context="bisect/words").description == run.result["sentence"]

@@ -19,7 +19,7 @@ from training.actions.gate_rules import rule_at
 from training.actions.history import digests_of
 from training.actions.models import files_at
 from training.jobs.inputs import model_digest
-from training.models import Evaluation, GateRecord
+from training.models import Evaluation, GateRecord, HiddenFile
 from training.specs.gate import parse_gate
 
 NUMBERS_SHOWN = 200
@@ -178,14 +178,15 @@ def _evaluated(
 
 
 def _hidden(repository: Repository) -> set[tuple[int, str]]:
-    """The benchmarks that the rule of the branch hides, by data set and path."""
+    """The benchmarks that a rule of the model hides or hid, by data set and path."""
+    hid = HiddenFile.objects.filter(model=repository.pk).values_list("repository", "path")
+    found: set[tuple[int, str]] = set(hid)
     text = rule_at(repository, repository.head_oid) if repository.head_oid else None
     try:
         gate = parse_gate(text) if text else None
     except BadInputError:
-        return set()
+        return found
     references = [each.reference for each in gate.benchmarks if each.hidden] if gate else []
-    found: set[tuple[int, str]] = set()
     for reference in references:
         namespace, _slash, name = reference.repo_id.partition("/")
         rows = Repository.objects.filter(

@@ -17,7 +17,7 @@ from hub.policies import Actor, get_repository, visible_repositories
 from training.actions.compare_pairs import Unpairable, calibration, pair, summary
 from training.actions.history import digests_of
 from training.actions.leaderboards import seen_by
-from training.jobs.disclosure import readable_benchmarks
+from training.jobs.disclosure import open_evaluations, readable_benchmarks
 from training.models import Benchmark, Evaluation, Origin, Run, RunKind
 from training.policies import may_evaluate, readable_repositories
 from training.specs.gate import parse_reference
@@ -198,7 +198,7 @@ def _evaluations(actor: Actor, sides: Sequence[Side]) -> list[Evaluation]:
     related = ("benchmark__repository__namespace", "benchmark__items_repository")
     found = list(rows.select_related(*related).order_by("-pk"))
     seen = {row.pk for row in seen_by(actor, {row.benchmark for row in found})}
-    return [row for row in found if row.benchmark_id in seen]
+    return open_evaluations(actor, [row for row in found if row.benchmark_id in seen])
 
 
 def _shared(sides: Sequence[Side], rows: Sequence[Evaluation]) -> list[Shared]:

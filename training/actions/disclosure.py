@@ -103,7 +103,8 @@ def may_see_items(benchmark: Benchmark, record: GateRecord | None, actor: Actor)
     if record is None or actor.person is None or actor.person.pk != author_of(record):
         return True
     asked = (r for r in record.results if r["repository_id"] == benchmark.repository_id)
-    return not benchmark.is_hidden and not any(result.get("hidden") for result in asked)
+    is_hidden = benchmark.is_hidden_in(record.repository_id)
+    return not is_hidden and not any(result.get("hidden") for result in asked)
 
 
 def author_of(record: GateRecord) -> int | None:

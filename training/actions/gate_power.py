@@ -224,7 +224,9 @@ class Known:
         """What the newest measured version scored, as exactly as the reader may know it."""
         for row in self._evaluations:
             if row.benchmark_digest == pinned.digest:
-                may_read = row.benchmark_id in readable_benchmarks(self.actor, [row.benchmark])
+                may_read = row.benchmark_id in readable_benchmarks(
+                    self.actor, [row.benchmark], within=self.repository.pk
+                )
                 value = told_score(row, pinned.metric, may_read=may_read).get("value")
                 return None if value is None else float(value)
         return None

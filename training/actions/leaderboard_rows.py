@@ -17,6 +17,7 @@ from hub.errors import HubError
 from hub.models import Kind, Repository
 from hub.policies import Actor, visible_repositories
 from training.actions.history import digests_of
+from training.jobs.disclosure import not_hidden_in_their_models
 from training.models import Evaluation, Origin, RunKind
 
 HEAD, EARLIER, OTHER = "head", "earlier", "other"
@@ -107,7 +108,11 @@ def _light(actor: Actor, digests: Sequence[str]) -> list[Light]:
         "pk", "repository", "repository__head_oid", "benchmark_digest", "model_digest",
         "protocol_digest", "origin", "revision", "item_count", "benchmark__item_count",
     )  # fmt: skip
-    told = rows.order_by("-pk").values_list(*columns, "run__kind", "run__spec__is_proposal")
+    told = (
+        not_hidden_in_their_models(rows)
+        .order_by("-pk")
+        .values_list(*columns, "run__kind", "run__spec__is_proposal")
+    )
     # A gate's candidate is a proposal by what it is, whatever its spec says.
     return [
         Light(*values, is_proposal=kind != RunKind.EVALUATE or bool(proposed))  # type: ignore[misc]

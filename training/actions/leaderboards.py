@@ -22,7 +22,7 @@ from training.actions.leaderboard_filters import Facets, Filters, facets_of
 from training.actions.leaderboard_ranks import MODELS_LIMIT, Place, ranks
 from training.actions.leaderboard_rows import HEAD, Choice, Chosen, choose
 from training.jobs.benchmarks import DEFINITION_LIMIT_BYTES
-from training.jobs.disclosure import readable_benchmarks
+from training.jobs.disclosure import not_hidden_in_their_models, readable_benchmarks
 from training.models import Benchmark, Evaluation, Origin
 from training.policies import readable_repositories
 from training.specs.benchmark import parse_benchmark
@@ -317,8 +317,10 @@ def _counts(actor: Actor, digests: Sequence[str]) -> dict[str, tuple[int, int, A
     rows = Evaluation.objects.filter(
         benchmark_digest__in=digests, repository__in=visible_repositories(actor).values("pk")
     )
-    told = rows.values("benchmark_digest", "origin").annotate(
-        models=Count("repository", distinct=True), last=Max("updated_at")
+    told = (
+        not_hidden_in_their_models(rows)
+        .values("benchmark_digest", "origin")
+        .annotate(models=Count("repository", distinct=True), last=Max("updated_at"))
     )
     found: dict[str, tuple[int, int, Any]] = {}
     for row in told:

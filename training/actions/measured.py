@@ -99,7 +99,10 @@ def get_evaluation(repository: Repository, pk: int) -> Evaluation:
 def may_see_items(actor: Actor, evaluation: Evaluation) -> bool:
     """Whether `actor` may see what the model made of single items: whoever may read the data sets
     of the benchmark and the files of the model."""
-    if evaluation.benchmark_id not in readable_benchmarks(actor, [evaluation.benchmark]):
+    within = evaluation.repository_id
+    if evaluation.benchmark_id not in readable_benchmarks(
+        actor, [evaluation.benchmark], within=within
+    ):
         return False
     return bool(readable_repositories(actor, [evaluation.repository_id]))
 

@@ -158,7 +158,7 @@ def requirement_of(standing: Standing) -> Requirement:
         if record.is_overridden:
             told += " " + override_of(record)
         see = {"action_label": _("See"), "action_path": f"{change.path}/benchmarks"}
-        return _line(state, told, **see)
+        return _line(state, told, tells_scores=True, **see)
     if run is not None and run.status == RunStatus.FAILED:
         told = _("The gate could not run: %(error)s") % {"error": run.error}
         return _line(RequirementState.FAILED, told, **_start(change, _("Run again")))

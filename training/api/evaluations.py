@@ -100,7 +100,9 @@ class EvaluationListView(RepositoryView):
         if before:
             rows = rows.filter(pk__lt=int(before))
         found = list(rows[:ROWS_LIMIT])
-        readable = readable_benchmarks(self.actor, [row.benchmark for row in found])
+        readable = readable_benchmarks(
+            self.actor, [row.benchmark for row in found], within=self.repository.pk
+        )
         for row in found:
             row.repository = self.repository
         return Response({"evaluations": [evaluation_shape(row, readable) for row in found]})
@@ -127,7 +129,9 @@ class EvaluationView(RepositoryView):
     def get(self, request: Request, number: int, **path: Any) -> Response:
         """Every metric with its interval, and the digests that name the measurement."""
         row = get_evaluation(self.repository, number)
-        return Response(evaluation_shape(row, readable_benchmarks(self.actor, [row.benchmark])))
+        within = row.repository_id
+        readable = readable_benchmarks(self.actor, [row.benchmark], within=within)
+        return Response(evaluation_shape(row, readable))
 
 
 class EvaluationItemsView(RepositoryView):
@@ -175,7 +179,8 @@ def evaluation_shape(row: Evaluation, readable: set[int]) -> dict[str, Any]:
     """A measurement as the API tells it to somebody who may read the benchmarks `readable`."""
     benchmark = row.benchmark
     may_read = benchmark.pk in readable
-    names = [each["name"] for each in told_metrics(benchmark, may_read=may_read)]
+    metrics = told_metrics(benchmark, may_read=may_read, within=row.repository_id)
+    names = [each["name"] for each in metrics]
     scores = {name: told_score(row, name, may_read=may_read) for name in names}
     first = benchmark.metric if benchmark.metric in scores else next(iter(scores), "")
     return {

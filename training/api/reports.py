@@ -156,7 +156,8 @@ class ReportView(RepositoryView):
 
 def report_shape(row: Evaluation, actor: Actor) -> dict[str, Any]:
     """A report as the API tells it to `actor`."""
-    may_read = row.benchmark_id in readable_benchmarks(actor, [row.benchmark])
+    within = row.repository_id
+    may_read = row.benchmark_id in readable_benchmarks(actor, [row.benchmark], within=within)
     scores = {name: told_score(row, name, may_read=may_read) for name in row.scores}
     source = dict(row.source)
     paired, asked = source.pop("paired_metrics", []), source.pop("asked", "unknown")

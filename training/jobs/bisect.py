@@ -82,7 +82,7 @@ class Search:
         }
         # Where items are hidden, nobody reads numbers off the run, its commit or pull request.
         hide_as_asked(self.run)
-        self.is_hidden = bool(hidden_among([self.asked.row.pk]))
+        self.is_hidden = bool(hidden_among([self.asked.row.pk], within=self.run.repository_id))
 
     def _side(self, version: dict[str, Any]) -> Side:
         (given,) = self.run.inputs(version["role"])

@@ -26,7 +26,7 @@ def settle(run: Run, result: dict[str, Any]) -> None:
     """
     if not Run.objects.held(run.pk, run.fence).select_for_update().exists():
         raise LeaseLostError
-    if not result["hidden"] and hidden_now({result["benchmark"]}):
+    if not result["hidden"] and hidden_now({result["benchmark"]}, within=run.repository_id):
         result = without_numbers(result)
     said = sentence_of(result)
     finish(run, RunStatus.SUCCEEDED, result=result | {"sentence": said})

@@ -36,7 +36,7 @@ def carry_out(lease: Lease, workspace: Workspace, recorder: Recorder) -> None:
         raise RunFailedError(f"The item results cannot be used: {error}") from error
     lease.check()
     hide_as_asked(run)
-    hidden = hidden_among(each.row.pk for each in asked)
+    hidden = hidden_among((each.row.pk for each in asked), within=run.repository_id)
     results = [
         _told(each, scored.evaluations[MODEL, each.key], is_hidden=each.row.pk in hidden)
         for each in asked

@@ -320,7 +320,10 @@ def settle(run: Run, verdict: GateVerdict, found: Findings, reason: str = "") ->
         "undeclared": run.spec["gate"].get("undeclared", False),
         "unreadable_data": run.spec["gate"].get("unreadable_data", []),
     }
-    hidden = hidden_now(each["benchmark"] for each in found.results if "benchmark" in each)
+    hidden = hidden_now(
+        (each["benchmark"] for each in found.results if "benchmark" in each),
+        within=run.repository_id,
+    )
     results = [
         each | {"hidden": True} if each.get("benchmark") in hidden else each
         for each in found.results

@@ -1,50 +1,72 @@
-"""Hiding a benchmark: from now on, and in what machines have written of it.
+"""Hiding a benchmark: from now on, and everywhere only by who may write to its data set.
 
-Records, statuses and comments that name its scores are written anew in coarse steps; what people
-wrote, and what git holds, stays.
+What machines wrote of it before is written anew by a worker, see `retelling`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 from django.db import transaction
-from django.utils.translation import override
+from django.utils import timezone
 
 from hub.errors import BadInputError, HubError
-from hub.extensions import registries
-from hub.models import CommitStatus, Kind, RepoId, Repository
-from training.jobs import culprits
-from training.jobs.disclosure import coarse_progress, without_numbers
-from training.jobs.sentences import sentence_of
-from training.models import Benchmark, GateRecord, Run, RunKind
+from hub.models import Access, Kind, RepoId, Repository, User
+from hub.policies import access_of
+from training.models import Benchmark, HiddenFile, Run, RunKind
 from training.specs.gate import GATE_PATH, GateBenchmark, parse_gate
 
 RULE_LIMIT_BYTES = 64 * 1024
-DESCRIPTION_LIMIT = 300
+MARGINS_KEPT = 20  # of the rules that a file was hidden by
 
 
 @transaction.atomic
-def hide(repository_id: int, path: str, *, margin: str = "", metric: str = "") -> None:
+def hide(
+    repository_id: int, path: str, *, within: int | None = None, margin: str = "", metric: str = ""
+) -> None:
     """From now on the benchmark in the file `path` of a data set is hidden, of every digest.
 
-    `margin` and `metric` are those of the rule that says so: no finer step is told, and no other
-    metric. What machines wrote of it before is written anew, without its numbers.
+    `within`: in the repository of this model alone; else everywhere. `margin` and `metric` are
+    those of the rule that says so: no finer step is told, and no other metric.
     """
-    changed = []
-    rows = Benchmark.objects.select_for_update(no_key=True).at(repository_id, path)
-    for row in rows.order_by("pk"):
-        margins = sorted({*row.spec.get("rule_margins", []), *([margin] if margin else [])})
-        said = {"hidden": True, "rule_margins": margins}
-        spec = row.spec | said | ({"told_metric": metric} if metric else {})
-        if spec != row.spec:
-            row.spec = spec
-            row.save(update_fields=["spec"])
-            changed.append(row.pk)
-    for key in changed:
-        _tell_less(key)
+    place: dict[str, Any] = {"repository_id": repository_id, "path": path, "model_id": within}
+    rows = Benchmark.objects.at(repository_id, path).order_by("pk")
+    known = HiddenFile.objects.filter(**place).first()
+    # As almost always: then nobody waits for anybody.
+    if known is not None and not _differs(known, margin, metric) and not _unlike(known, rows):
+        return
+    HiddenFile.objects.get_or_create(**place)
+    hidden = HiddenFile.objects.select_for_update().get(**place)
+    if _differs(hidden, margin, metric):
+        hidden.margins = sorted({*hidden.margins, *filter(None, [margin])})[:MARGINS_KEPT]
+        hidden.metric = metric or hidden.metric
+    for row in _unlike(hidden, rows.select_for_update(no_key=True)):
+        row.spec = hidden.mark(row.spec)
+        row.save(update_fields=["spec"])
+    hidden.asked_at, hidden.done_at = timezone.now(), None
+    hidden.save()
 
 
-def hide_by_rule(repository: Repository, revision: str = "") -> None:
-    """Hide what the gate of a model hides, as its rule at `revision` (else its head) says."""
+def _differs(hidden: HiddenFile, margin: str, metric: str) -> bool:
+    """Whether a rule says more than is known of a hidden file."""
+    is_full = len(hidden.margins) >= MARGINS_KEPT
+    return bool(margin and margin not in hidden.margins and not is_full) or (
+        bool(metric) and metric != hidden.metric
+    )
+
+
+def _unlike(hidden: HiddenFile, rows: Iterable[Benchmark]) -> list[Benchmark]:
+    """The digests that do not say yet what is known of their file."""
+    return [row for row in rows if hidden.mark(row.spec) != row.spec]
+
+
+def hide_by_rule(repository: Repository, revision: str = "", *, by: User | None = None) -> None:
+    """Hide what the gate of a model hides, as its rule at `revision` (else its head) says.
+
+    Everywhere what lies in data sets that `by`, who put the rule there, may write to; what a
+    stranger to a data set hides is hidden in the repository of the model.
+    """
     try:
         store = repository.store()
         oid = store.resolve(revision or repository.default_branch)
@@ -52,14 +74,23 @@ def hide_by_rule(repository: Repository, revision: str = "") -> None:
     except (HubError, BadInputError):
         return
     for wanted in gate.benchmarks:
-        if wanted.hidden:
-            name = RepoId.parse(Kind.DATASET, wanted.reference.repo_id)
-            for key in Repository.objects.known_as(name).values_list("pk", flat=True):
-                _hide_wanted(key, wanted)
+        if not wanted.hidden:
+            continue
+        name = RepoId.parse(Kind.DATASET, wanted.reference.repo_id)
+        for data in Repository.objects.known_as(name):
+            may_write = by is not None and by.is_active and access_of(by, data) >= Access.WRITE
+            _hide_wanted(data.pk, wanted, within=None if may_write else repository.pk)
 
 
 def hide_as_asked(run: Run) -> None:
-    """Hide what the rule hides that `run` works by: a gate's own, else that of the model's head."""
+    """Hide where it runs what the rule hides that `run` works by: a gate's own, else that of the
+    model's head. Who wrote the rule is not known here."""
+    for each in run.spec.get("benchmarks", []):
+        # A digest that was pinned in the moment in which its file was hidden.
+        if HiddenFile.objects.filter(
+            repository=each["repository_id"], path=each["path"], model=None
+        ).exists():
+            hide(each["repository_id"], each["path"])
     if run.kind != RunKind.COMPARE:
         return hide_by_rule(run.repository)
     try:
@@ -69,66 +100,11 @@ def hide_as_asked(run: Run) -> None:
     pinned = run.spec["benchmarks"]
     for each, wanted in zip(pinned, gate.benchmarks, strict=False):
         if wanted.hidden:
-            _hide_wanted(each["repository_id"], wanted)
+            _hide_wanted(each["repository_id"], wanted, within=run.repository_id)
     return None
 
 
-def _hide_wanted(repository_id: int, wanted: GateBenchmark) -> None:
+def _hide_wanted(repository_id: int, wanted: GateBenchmark, *, within: int | None) -> None:
     margin = "" if wanted.margin is None else str(wanted.margin)
-    hide(repository_id, wanted.reference.path, margin=margin, metric=wanted.metric or "")
-
-
-# What was written before ------------------------------------------------------------------------
-
-
-def _tell_less(benchmark: int) -> None:
-    with override("en"):  # as runs write it
-        for record in GateRecord.objects.select_related("run").filter(
-            results__contains=[{"benchmark": benchmark}]
-        ):
-            _weighed(record, benchmark)
-        for run in Run.objects.select_related("repository__namespace", "created_by").filter(
-            kind=RunKind.BISECT, result__benchmark=benchmark
-        ):
-            _searched(run)
-
-
-def _weighed(record: GateRecord, benchmark: int) -> None:
-    """The verdict stands; its sentence is made anew of results that are hidden."""
-    before = sentence_of(record.verdict, record.results, record.sentence)
-    record.results = [
-        each | {"hidden": True} if each.get("benchmark") == benchmark else each
-        for each in record.results
-    ]
-    record.save(update_fields=["results"])
-    after, run = sentence_of(record.verdict, record.results, record.sentence), record.run
-    hidden = [each["key"] for each in record.results if each.get("hidden")]
-    run.result = run.result | {"sentence": after}
-    run.progress = coarse_progress(run.progress, hidden)
-    run.save(update_fields=["result", "progress"])
-    _describe(run, before, after)
-
-
-def _searched(run: Run) -> None:
-    """What was found stands, without scores: on the run, its commit and its pull request."""
-    if run.result.get("hidden"):
-        return
-    before, found = run.result, without_numbers(run.result)
-    said = culprits.sentence_of(found)
-    run.result = found | {"sentence": said}
-    run.progress = {key: value for key, value in run.progress.items() if key != "search"}
-    run.save(update_fields=["result", "progress"])
-    _describe(run, culprits.sentence_of(before), said)
-    number = (found.get("culprit") or {}).get("pull_request")
-    if number is not None:
-        old, new = (culprits.comment_of(run, each) for each in (before, found))
-        registries.comment_rewriter(run.repository, number, old, new)
-
-
-def _describe(run: Run, before: str, after: str) -> None:
-    """On the commit, unless something else is said there by now."""
-    CommitStatus.objects.filter(
-        repository=run.repository_id,
-        target_path=run.get_absolute_url(),
-        description=before[:DESCRIPTION_LIMIT],
-    ).update(description=after[:DESCRIPTION_LIMIT])
+    path, metric = wanted.reference.path, wanted.metric or ""
+    hide(repository_id, path, within=within, margin=margin, metric=metric)

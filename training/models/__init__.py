@@ -1,6 +1,6 @@
 """Tables of runs, benchmarks, evaluations and gate records."""
 
-from training.models.benchmarks import Benchmark, BenchmarkDirection
+from training.models.benchmarks import Benchmark, BenchmarkDirection, HiddenFile
 from training.models.evaluations import Evaluation, Origin
 from training.models.gates import GateRecord, GateVerdict
 from training.models.items import BlindChoice, BlindVote, ItemNote, NoteKind, Pin
@@ -15,6 +15,7 @@ __all__ = [
     "Evaluation",
     "GateRecord",
     "GateVerdict",
+    "HiddenFile",
     "ItemNote",
     "LogLine",
     "Metric",

@@ -84,7 +84,12 @@ class Benchmark(models.Model):
 
     @property
     def is_hidden(self) -> bool:
+        """Whether it is hidden everywhere."""
         return bool(self.spec.get("hidden"))
+
+    def is_hidden_in(self, model: int | None) -> bool:
+        """Whether it is hidden in the repository of a model, by that model's rule if not at all."""
+        return self.is_hidden or str(model) in self.spec.get("hidden_in", {})
 
     def get_absolute_url(self) -> str:
         return f"{self.repository.get_absolute_url()}/leaderboard/{self.path}"
@@ -93,3 +98,47 @@ class Benchmark(models.Model):
         """The entry of `metrics` called `name`, or the first one."""
         found = [metric for metric in self.metrics if metric["name"] == name]
         return found[0] if found else (self.metrics[0] if self.metrics else {})
+
+
+class HiddenFile(models.Model):
+    """That a gate's rule hides the benchmarks of a file: everywhere, or in one model's repository.
+
+    Everywhere is for those who may write to the data set. The rows of its benchmarks say the same,
+    so that pages need not ask here. What machines wrote before is written anew by a worker: not
+    yet, as long as `done_at` is empty.
+    """
+
+    repository = models.ForeignKey(
+        "hub.Repository", on_delete=models.CASCADE, related_name="hidden_files"
+    )
+    path = models.CharField(max_length=1024)
+    model = models.ForeignKey(
+        "hub.Repository", on_delete=models.CASCADE, null=True, blank=True, related_name="hides"
+    )
+    margins = models.JSONField(default=list, help_text="Of the rules: no finer step is told.")
+    metric = models.CharField(max_length=32, blank=True, help_text="The only one that is told.")
+    asked_at = models.DateTimeField(null=True, blank=True)
+    done_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["repository", "path", "model"],
+                nulls_distinct=False,
+                name="hidden_file_unique",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["id"], condition=Q(done_at=None), name="hidden_file_undone")
+        ]
+
+    def __str__(self) -> str:
+        return self.path
+
+    def mark(self, spec: dict[str, Any]) -> dict[str, Any]:
+        """The spec of a benchmark of this file, as it says that it is hidden."""
+        if self.model_id is not None:
+            here = {str(self.model_id): {"margins": self.margins, "metric": self.metric}}
+            return spec | {"hidden_in": spec.get("hidden_in", {}) | here}
+        metric = {"told_metric": self.metric} if self.metric else {}
+        return spec | {"hidden": True, "rule_margins": self.margins} | metric

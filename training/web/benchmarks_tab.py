@@ -82,7 +82,9 @@ def _all(repository: Repository, actor: Actor, page_number: str | None) -> dict[
     versions = branch_versions(repository) if page.object_list else []
     found = histories(repository, versions, list(page.object_list))
     names = names_of(repository, versions) if found else {}
-    readable = readable_benchmarks(actor, [history.benchmark for history in found])
+    readable = readable_benchmarks(
+        actor, [history.benchmark for history in found], within=repository.pk
+    )
     cards = [
         _card(history, repository, names, may_read=history.benchmark.pk in readable)
         for history in found
@@ -100,7 +102,7 @@ def _card(
 ) -> dict[str, Any]:
     """One benchmark by its first metric."""
     benchmark = history.benchmark
-    metric = _first_metric(benchmark, may_read=may_read)
+    metric = _first_metric(benchmark, may_read=may_read, within=repository.pk)
     rows = version_rows(history, metric, names, repository, may_read=may_read)
     shown = rows[-VERSIONS_ON_CARD:]
     return {
@@ -120,9 +122,10 @@ def _card(
     }
 
 
-def _first_metric(benchmark: Benchmark, *, may_read: bool) -> dict[str, Any]:
+def _first_metric(benchmark: Benchmark, *, may_read: bool, within: int) -> dict[str, Any]:
     """The benchmark's own metric, where it is told; else the one that is."""
-    metrics, own = told_metrics(benchmark, may_read=may_read), benchmark.metric_named("")
+    metrics = told_metrics(benchmark, may_read=may_read, within=within)
+    own = benchmark.metric_named("")
     return own if own in metrics else next(iter(metrics), own)
 
 
@@ -170,12 +173,12 @@ def _one(repository: Repository, actor: Actor, wanted: str) -> dict[str, Any]:
     (history,) = found
     benchmark = history.benchmark
     names = names_of(repository, versions)
-    may_read = benchmark.pk in readable_benchmarks(actor, [benchmark])
+    may_read = benchmark.pk in readable_benchmarks(actor, [benchmark], within=repository.pk)
     charts = [
         _chart(history, metric, names, repository, may_read=may_read)
-        for metric in told_metrics(benchmark, may_read=may_read)
+        for metric in told_metrics(benchmark, may_read=may_read, within=repository.pk)
     ]
-    first = _first_metric(benchmark, may_read=may_read)
+    first = _first_metric(benchmark, may_read=may_read, within=repository.pk)
     return {
         "benchmark": benchmark,
         "may_read": may_read,

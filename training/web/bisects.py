@@ -52,7 +52,7 @@ def offered(repository: Repository, actor: Actor) -> list[Benchmark]:
     keys = benchmarks_measured(repository)[:BENCHMARKS_OFFERED]
     found = Benchmark.objects.select_related("repository__namespace").defer("spec").in_bulk(keys)
     rows = [found[key] for key in keys]
-    readable = readable_benchmarks(actor, rows)
+    readable = readable_benchmarks(actor, rows, within=repository.pk)
     return [row for row in rows if row.pk in readable]
 
 

@@ -153,7 +153,7 @@ def evaluation(request: HttpRequest, repository: Repository, number: int) -> Htt
                 "metric": metric_word(each),
                 "direction": direction_word(each),
             }
-            for each in told_metrics(row.benchmark, may_read=may_read)
+            for each in told_metrics(row.benchmark, may_read=may_read, within=row.repository_id)
         ],
         "has_items": bool(row.items_sha256),
     }

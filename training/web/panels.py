@@ -66,8 +66,8 @@ def _chosen(repository: Repository, keys: list[int], wanted: str) -> int:
 def _shown(repository: Repository, request: HttpRequest, history: History) -> dict[str, Any]:
     """One metric of one benchmark."""
     benchmark = history.benchmark
-    may_read = bool(readable_benchmarks(actor_of(request), [benchmark]))
-    metrics = told_metrics(benchmark, may_read=may_read)
+    may_read = bool(readable_benchmarks(actor_of(request), [benchmark], within=repository.pk))
+    metrics = told_metrics(benchmark, may_read=may_read, within=repository.pk)
     wanted = benchmark.metric_named(request.GET.get("metric", benchmark.metric))
     metric = wanted if wanted in metrics else next(iter(metrics), wanted)
     names = names_of(repository, history.versions)

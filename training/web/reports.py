@@ -143,7 +143,8 @@ def _said(row: Evaluation) -> str:
 
 def _shown(row: Evaluation, actor: Actor) -> dict[str, object]:
     metric = row.benchmark.metric_named("")
-    may_read = row.benchmark_id in readable_benchmarks(actor, [row.benchmark])
+    within = row.repository_id
+    may_read = row.benchmark_id in readable_benchmarks(actor, [row.benchmark], within=within)
     score = told_score(row, metric["name"], may_read=may_read)
     return {
         "row": row,
