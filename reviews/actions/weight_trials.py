@@ -82,7 +82,8 @@ def start_trials(
         raise ConflictError(
             f"At most {LIVE_LIMIT} ways are kept at once: remove some that you need no more."
         )
-    require_turn(user, more=len(wanted.keys() - live))
+    under_way_or_made = set(here.live().values_list("choice_digest", flat=True))
+    require_turn(user, more=len(wanted.keys() - under_way_or_made))
     found = []
     for digest, choice in wanted.items():
         trial, created = here.kept().get_or_create(
