@@ -296,7 +296,7 @@ def test_a_flip_to_private_closes_every_door_at_once(api_for, client_for):
     }
     more = {"revision": "main", "path": "config.json", "number": 1, "branch": "main"}
     more |= {"key": "benchmarks", "oid": repository.store().resolve("main"), "event": "1"}
-    more |= {"status": "pending", "pk": 1}
+    more |= {"status": "pending", "pk": 1, "trial": 1}
     update_settings(repository, actor(owner), visibility="private")
     asked = 0
     for name, pattern in named_patterns(get_resolver()):
