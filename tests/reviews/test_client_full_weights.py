@@ -75,7 +75,7 @@ def test_a_patch_is_proposed_weighed_and_downloaded_as_full_weights(
     facts = {fact["code"]: fact["parameters"] for fact in told["summary"]["facts"]}
     assert (facts["patched"]["replaced"], facts["patched"]["tensors"]) == (55, [NAME])
     page = asked(f"{hub_server.url}/{REPO}/discussions/1/weights", token).decode()
-    assert "A sparse patch replaces 55 of " in page and "Write full weights" in page
+    assert "A sparse patch replaces 55 of " in page and "No loader reads a sparse patch" in page
     full = f"{root}/full-weights/refs%2Fpr%2F1"
     asked(full, token, "POST")
     (file,) = settled(full, token)["files"]
