@@ -144,19 +144,21 @@ def scores(events: list[Event]) -> dict[str, float]:
     return found
 
 
-def compare(
+def answers(
     folder: Path, model: Path, asked: dict[str, Task], threads: int, dtype: str = "float32"
-) -> None:
-    """Ours in float32 beside the harness in `dtype`."""
+) -> tuple[dict[str, list[Event]], Answered]:
+    """Ours in float32, and the harness's in `dtype`."""
     for name, task in asked.items():
         write_task(folder / "harness", name, task.definition, task.rows, task.shots)
     theirs = ask_harness(folder / "harness", model, list(asked), threads=threads, dtype=dtype)
-    require_equal(ask_us(folder, model, asked), theirs)
+    return ask_us(folder, model, asked), theirs
 
 
 @pytest.mark.timeout(900)  # on a busy machine its start-up alone takes minutes
 def test_the_tiny_model_gets_the_harness_s_numbers(tmp_path):
-    compare(tmp_path, TINY, tasks(items=20), threads=1)
+    ours, theirs = answers(tmp_path, TINY, tasks(items=20), threads=1)
+    assert ours.keys() == theirs.samples.keys()
+    require_equal(ours, theirs)
 
 
 @pytest.mark.real_model
@@ -171,4 +173,6 @@ def test_a_real_model_gets_the_harness_s_numbers(tmp_path):
 
     cache = cache_folder()
     model = make_model(cache / "smollm2-135m-instruct", cache=cache / "wheels")
-    compare(tmp_path, model, tasks(items=6), threads=2, dtype="float64")
+    ours, theirs = answers(tmp_path, model, tasks(items=6), threads=2, dtype="float64")
+    assert ours.keys() == theirs.samples.keys()
+    require_equal(ours, theirs)

@@ -12,15 +12,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from hub.errors import HubError
 from hub.models import Kind, Repository
 from reviews.actions.weights_said import fact_sentence, problem_sentence
 from reviews.jobs.comparing import open_effective
 from reviews.jobs.weight_files import lay_out, weight_files
+from reviews.management.faults import in_words
 from reviews.weights.checkpoint import Checkpoint
 from reviews.weights.checks import blocks, check_checkpoint
 from reviews.weights.diff import TensorChange, diff, with_spectrum
-from reviews.weights.errors import WeightsError
 from reviews.weights.pairing import pair_tensors
 from reviews.weights.summary import summarise
 
@@ -35,16 +34,13 @@ class Command(BaseCommand):
         parser.add_argument("--no-ranks", action="store_true", help="leave out spectra")
 
     def handle(self, *args: Any, base: str, candidate: str, **options: Any) -> None:
-        with tempfile.TemporaryDirectory() as scratch, ExitStack() as kept:
-            try:
-                sides = [
-                    open_effective(placed(name, Path(scratch) / str(number)), kept)
-                    for number, name in enumerate((base, candidate))
-                ]
-                changes = list(compared(*sides, ranks=not options["no_ranks"]))
-                problems = [p for p in check_checkpoint(sides[1], values=False) if blocks(p)]
-            except (WeightsError, HubError) as error:
-                raise CommandError(str(error)) from error
+        with in_words(), tempfile.TemporaryDirectory() as scratch, ExitStack() as kept:
+            sides = [
+                open_effective(placed(name, Path(scratch) / str(number)), kept)
+                for number, name in enumerate((base, candidate))
+            ]
+            changes = list(compared(*sides, ranks=not options["no_ranks"]))
+            problems = [p for p in check_checkpoint(sides[1], values=False) if blocks(p)]
         summary = summarise(changes, sides[1].config, sides[1].tensors)
         if options["json"]:
             told = {

@@ -7,14 +7,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandParser
 
-from hub.errors import HubError
 from hub.templatetags.hub_format import bytes_short
-from reviews.actions.weights_said import problem_sentence
 from reviews.jobs.comparing import open_effective
 from reviews.management.commands.diff_weights import placed
-from reviews.weights.errors import WeightsError
+from reviews.management.faults import in_words
 from reviews.weights.patch_writing import make_patch
 
 
@@ -30,19 +28,12 @@ class Command(BaseCommand):
         parser.add_argument("out", type=Path, help="weights_patch.safetensors, to be uploaded")
 
     def handle(self, *args: Any, base: str, candidate: str, out: Path, **options: Any) -> None:
-        with tempfile.TemporaryDirectory() as scratch, ExitStack() as kept:
-            try:
-                before, after = (
-                    open_effective(placed(name, Path(scratch) / str(number)), kept)
-                    for number, name in enumerate((base, candidate))
-                )
-                made = make_patch(before, after, out)
-            except WeightsError as error:
-                told = dict(error.parameters)
-                said = problem_sentence(error.code, str(told.pop("tensor", "")), told)
-                raise CommandError(said.text) from error
-            except HubError as error:
-                raise CommandError(str(error)) from error
+        with in_words(), tempfile.TemporaryDirectory() as scratch, ExitStack() as kept:
+            before, after = (
+                open_effective(placed(name, Path(scratch) / str(number)), kept)
+                for number, name in enumerate((base, candidate))
+            )
+            made = make_patch(before, after, out)
         self.stdout.write(
             f"{made.elements} elements in {made.tensors} tensors: {bytes_short(made.size_bytes)} "
             f"in place of {bytes_short(made.full_bytes)}."

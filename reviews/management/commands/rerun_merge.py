@@ -10,12 +10,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from hub.errors import EntryNotFoundError, HubError
+from hub.errors import EntryNotFoundError
 from hub.models import Kind, RepoId, Repository, User
 from hub.policies import Actor, get_repository
-from reviews.actions.weights_said import problem_sentence
 from reviews.jobs.model_sources import rerun_sources
-from reviews.weights.errors import WeightsError
+from reviews.management.faults import in_words
 from reviews.weights.merging.recipe import RECIPE_PATH
 from reviews.weights.merging.recipe_file import parse_recipe
 
@@ -41,20 +40,11 @@ class Command(BaseCommand):
         if person is None:
             raise CommandError(f"There is nobody called {user}.")
         name, _at, revision = model.partition("@")
-        try:
+        with in_words(), tempfile.TemporaryDirectory() as scratch:
             repository = get_repository(Actor(person), RepoId.parse(Kind.MODEL, name))
             oid = repository.store().resolve(revision or repository.default_branch)
-            with tempfile.TemporaryDirectory() as scratch:
-                made = _made(Actor(person), repository, oid, out or Path(scratch))
-                unlike = [
-                    path for path, place in made.items() if not _is(repository, oid, path, place)
-                ]
-        except WeightsError as error:
-            told = dict(error.parameters)
-            said = problem_sentence(error.code, str(told.pop("tensor", "")), told)
-            raise CommandError(said.text) from error
-        except HubError as error:
-            raise CommandError(str(error)) from error
+            made = _made(Actor(person), repository, oid, out or Path(scratch))
+            unlike = [path for path, place in made.items() if not _is(repository, oid, path, place)]
         for path in made:
             self.stdout.write(f"{path}: {'another file' if path in unlike else 'the same bytes'}")
         if unlike:
