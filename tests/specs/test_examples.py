@@ -18,11 +18,16 @@ from training.statistics.planning import plan
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 DATASETS = EXAMPLES / "datasets"
+FOLDERS = sorted(path for path in DATASETS.iterdir() if path.is_dir())
 MODEL = EXAMPLES / "spam-guard"
 FILES = sorted(str(path.relative_to(DATASETS)) for path in DATASETS.glob("*/*.yaml"))
 BENCHMARKS = [name for name in FILES if not is_suite((DATASETS / name).read_bytes())]
 LOOKS = (1 / 3, 2 / 3, 1.0)
 SUITES = [name for name in FILES if name not in BENCHMARKS]
+
+
+def test_beside_the_data_sets_lie_their_chinese_words_alone():
+    assert [path.name for path in DATASETS.iterdir() if path not in FOLDERS] == ["chinese.yaml"]
 
 
 def rows(name, file):
@@ -48,7 +53,7 @@ def items(name):
 
 @pytest.mark.parametrize(
     ("folder", "kind"),
-    [(path, "dataset") for path in sorted(DATASETS.iterdir())] + [(MODEL, "model")],
+    [(path, "dataset") for path in FOLDERS] + [(MODEL, "model")],
     ids=lambda value: getattr(value, "name", value),
 )
 def test_every_card_is_valid_and_names_its_licence(folder, kind):
