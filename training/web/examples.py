@@ -39,7 +39,7 @@ from training.policies import may_comment
 from training.web.differences import Piece, side_by_side
 from training.web.units import scale_of
 
-EXAMPLES_A_PAGE = 20
+EXAMPLES_A_PAGE = 10
 FILTERS = ("benchmark", "direction", "group", "length", "item", "remark")
 GROUPS_LISTED = 200
 # On a page with many, texts are cut; alone, an example is shown whole.
