@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -115,6 +115,11 @@ def keep_heap() -> None:
     np.empty(31 << 20, dtype=np.uint8)
 
 
+def sum_pieces(base: Tensor, candidate: Tensor, where: Sequence[tuple[int, int]]) -> list[Piece]:
+    """`sum_piece` of each pair of bounds."""
+    return [sum_piece(base, candidate, start, stop) for start, stop in where]
+
+
 def sum_piece(base: Tensor, candidate: Tensor, start: int, stop: int) -> Piece:
     """What elements `start` up to `stop` of two tensors of one shape sum up to."""
     # Compiled code needs half a second to be imported: only where something is compared.
@@ -165,8 +170,10 @@ def _bits(values: npt.NDArray[Any]) -> Bits:
 
 def _count_changed(old: _Part, new: _Part, one_dtype: bool) -> int:
     """Elements whose bits differ; across dtypes and without codes, whose values differ."""
+    from reviews.weights import sums
+
     if old.codes is not None and new.codes is not None and one_dtype:
-        return int(np.count_nonzero(_bits(old.codes) != _bits(new.codes)))
+        return int(sums.count_differing(_bits(old.codes), _bits(new.codes)))
     before, after = old.values, new.values
     return int(np.count_nonzero((before != after) & ~(np.isnan(before) & np.isnan(after))))
 

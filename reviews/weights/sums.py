@@ -16,6 +16,9 @@ from numba.extending import overload
 Bits = npt.NDArray[np.unsignedinteger[Any]]
 # Sums may be taken in any order; NaN and infinities keep their meaning.
 _ANY_ORDER = {"reassoc", "contract", "nsz"}
+# Elements that a count of 16 bits can hold.
+_COUNTED = 1 << 12
+_NOT_FINITE = np.uint16(0x7F80)
 
 
 def value(bits: Any) -> Any:
@@ -56,6 +59,19 @@ def largest(bits: Bits) -> int:  # pragma: no cover - compiled
     return found
 
 
+@njit(nogil=True, cache=True)
+def count_differing(old: Bits, new: Bits) -> int:  # pragma: no cover - compiled
+    """How many elements have other bits."""
+    count = 0
+    for start in range(0, len(old), _COUNTED):
+        # Counts as narrow as the elements are added many at a time.
+        some = np.uint16(0)
+        for at in range(start, min(len(old), start + _COUNTED)):
+            some = np.uint16(some + np.uint16(old[at] != new[at]))
+        count += some
+    return count
+
+
 @njit(nogil=True, cache=True, fastmath=_ANY_ORDER)
 def row_sums(
     old: Bits,
@@ -68,13 +84,19 @@ def row_sums(
     `by_column`, [columns], is raised to the largest |D| of each. All must be finite.
     """
     width = len(by_column)
+    # Raised from one array into another: in place it becomes masked stores, which are slow.
+    held, raised = by_column, np.empty(width)
     for row in range(len(by_row)):
         _sum_row(
             old[row * width : (row + 1) * width],
             new[row * width : (row + 1) * width],
             by_row[row],
-            by_column,
+            held,
+            raised,
         )
+        held, raised = raised, held
+    if len(by_row) % 2:
+        by_column[:] = held
 
 
 @njit(nogil=True, cache=True, fastmath=_ANY_ORDER)
@@ -82,10 +104,11 @@ def _sum_row(
     old: Bits,
     new: Bits,
     sums: npt.NDArray[np.float64],
-    by_column: npt.NDArray[np.float64],
+    held: npt.NDArray[np.float64],
+    raised: npt.NDArray[np.float64],
 ) -> None:  # pragma: no cover - compiled
     olds = news = changes = sizes = 0.0
-    for at in range(len(by_column)):
+    for at in range(len(held)):
         before, after = np.float64(value(old[at])), np.float64(value(new[at]))
         change = after - before
         size = abs(change)
@@ -93,7 +116,7 @@ def _sum_row(
         news += after * after
         changes += change * change
         sizes += size
-        by_column[at] = size if size > by_column[at] else by_column[at]
+        raised[at] = size if size > held[at] else held[at]
     sums[0], sums[1], sums[2], sums[3] = olds, news, changes, sizes
 
 
@@ -112,18 +135,20 @@ def spread(
     codes: npt.NDArray[np.uint16],
 ) -> tuple[int, float, float, float, float]:  # pragma: no cover - compiled
     """Of the finite numbers among bf16 codes: count, mean, deviation, smallest and largest."""
-    count, total, low, high = 0, 0.0, np.inf, -np.inf
+    count, total, squares = 0, 0.0, 0.0
+    low, high = np.float32(np.inf), np.float32(-np.inf)
     for code in codes:
-        number = np.float64(value(code))
-        if np.isfinite(number):
-            count, total = count + 1, total + number
-            low, high = min(low, number), max(high, number)
-    mean, squares = total / max(1, count), 0.0
-    for code in codes:
-        number = np.float64(value(code))
-        if np.isfinite(number):
-            squares += (number - mean) ** 2
-    return count, mean, np.sqrt(squares / max(1, count)), low, high
+        is_finite = (code & _NOT_FINITE) != _NOT_FINITE
+        number = value(code)
+        wide = np.float64(number) if is_finite else 0.0
+        count += is_finite
+        total += wide
+        squares += wide * wide
+        low = min(low, number if is_finite else low)
+        high = max(high, number if is_finite else high)
+    # Of bf16, whose neighbours lie 2^-8 of themselves apart, float64 loses nothing here.
+    mean = total / max(1, count)
+    return count, mean, np.sqrt(max(0.0, squares / max(1, count) - mean * mean)), low, high
 
 
 @njit(nogil=True, cache=True)
@@ -131,8 +156,16 @@ def count_bins(
     codes: npt.NDArray[np.uint16], low: float, high: float, bins: npt.NDArray[np.int64]
 ) -> None:  # pragma: no cover - compiled
     """Count the bf16 codes of numbers from `low` to `high` in bins of equal width."""
-    scale = len(bins) / (high - low)
-    for code in codes:
-        number = np.float64(value(code))
-        if low <= number <= high:
-            bins[min(int((number - low) * scale), len(bins) - 1)] += 1
+    scale, last = len(bins) / (high - low), np.float64(len(bins) - 1)
+    places = np.empty(len(codes), dtype=np.int32)
+    for at in range(len(codes)):
+        number = np.float64(value(codes[at]))
+        place = (number - low) * scale
+        place = place if place < last else last
+        # One place more is of those outside; NaN is neither above nor below anything.
+        is_inside = (number >= low) & (number <= high)
+        places[at] = np.int32(place if is_inside else np.float64(len(bins)))
+    counts = np.zeros(len(bins) + 1, dtype=np.int32)
+    for place in places:
+        counts[place] += 1
+    bins += counts[:-1]

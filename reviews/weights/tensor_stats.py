@@ -25,7 +25,7 @@ from reviews.weights.histograms import (
     step_of,
 )
 from reviews.weights.localised import MOST_COLUMNS, Block, Norms, find_block
-from reviews.weights.pieces import Piece, bounds, keep_heap, sum_piece
+from reviews.weights.pieces import Piece, bounds, keep_heap, sum_pieces
 from reviews.weights.tensors import Tensor
 from reviews.weights.top_rows import RowChange, top_rows
 
@@ -33,7 +33,10 @@ from reviews.weights.top_rows import RowChange, top_rows
 VERSION = 1
 
 
-Task: TypeAlias = "tuple[_Sums, Future[Piece] | None]"
+# Pieces that one thread sums before it hands them over: each handing over costs as much as a small
+# piece, and the interpreter's lock.
+TOGETHER = 8
+Task: TypeAlias = "tuple[_Sums, Future[list[Piece]] | None]"
 
 
 @dataclass(frozen=True)
@@ -115,9 +118,10 @@ def compare_many(
     keep_heap()
     done: deque[Future[TensorStats]] = deque()
     with ThreadPoolExecutor(threads) as pool:
-        for sums, piece in _ahead(_tasks(pairs, pool), 4 * threads):
-            if piece is not None:
-                sums.add(piece.result())
+        for sums, pieces in _ahead(_tasks(pairs, pool), 4 * threads):
+            if pieces is not None:
+                for piece in pieces.result():
+                    sums.add(piece)
                 continue
             done.append(pool.submit(sums.finish))
             while done[0].done() or len(done) > 4 * threads:
@@ -128,16 +132,15 @@ def compare_many(
             yield each.result()
 
 
-def _tasks(
-    pairs: Iterable[tuple[Tensor, Tensor]], pool: ThreadPoolExecutor
-) -> Iterator[tuple[_Sums, Future[Piece] | None]]:
+def _tasks(pairs: Iterable[tuple[Tensor, Tensor]], pool: ThreadPoolExecutor) -> Iterator[Task]:
     """Pieces under way; None marks a tensor's end."""
     for base, candidate in pairs:
         if base.shape != candidate.shape:
             raise WeightsError("shapes_differ", base=base.name, candidate=candidate.name)
         sums = _Sums(base, candidate)
-        for start, stop in bounds(base.matrix):
-            yield sums, pool.submit(sum_piece, base, candidate, start, stop)
+        every = list(bounds(base.matrix))
+        for at in range(0, len(every), TOGETHER):
+            yield sums, pool.submit(sum_pieces, base, candidate, every[at : at + TOGETHER])
         yield sums, None
 
 
