@@ -74,7 +74,7 @@ def places_of(told: Any) -> dict[str, Any]:
 
 @pytest.mark.timeout(900)
 def test_pages_keep_to_wcag_aa(open_window, told):
-    """Every rule in a wide light window; then, on the same page, what a theme and a width change."""
+    """Every rule in a wide light window; then what a theme and a width change."""
     window = open_window(width=WIDE, bypass_csp=True)
     window.sign_in(told.owner)
     found = {}
