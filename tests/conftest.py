@@ -12,12 +12,14 @@ from django.db import connection
 from django.test import Client
 
 from tests.factories import make_token
+from tests.flushing import flush_by_deleting
 from tests.outgoing.receiver import Receiver, receiving
 from tests.server import HubServer, running_hub
 
 
 def pytest_configure() -> None:
-    """Passwords of tests need not withstand anybody."""
+    """Passwords of tests need not withstand anybody; what tests commit is deleted quickly."""
+    flush_by_deleting()
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
