@@ -78,7 +78,7 @@ def test_a_killed_supervisor_leaves_nothing_and_blocks_nothing(make_hub):
     sys.stdout.write(f"up again after {seconds:.2f} s\n")
     os.kill(hub.process.pid, signal.SIGKILL)
     hub.process.wait()
-    until(lambda: hub.living() == [], 15)
+    until(lambda: hub.living() == [])
 
 
 def test_everything_killed_at_once_blocks_nothing(make_hub):
@@ -87,7 +87,7 @@ def test_everything_killed_at_once_blocks_nothing(make_hub):
     for process in [hub.process, *hub.living()]:
         os.kill(process.pid, signal.SIGKILL)
     hub.process.wait()
-    until(lambda: hub.living() == [], 10)
+    until(lambda: hub.living() == [])
     assert (hub.data_dir / "postgres" / "postmaster.pid").exists()
     # The number in it now names a process that lives and is no Postgres.
     pid_file = hub.data_dir / "postgres" / "postmaster.pid"
