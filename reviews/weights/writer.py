@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -20,7 +20,10 @@ from reviews.weights.tensors import Tensor
 INDEX = "model.safetensors.index.json"
 _COPY_BYTES = 1 << 20
 
-# What it is told: bytes of tensors written so far, and all of them.
+# How often it is told, while one tensor is long in the writing.
+_TOLD_EVERY_SECONDS = 1.0
+# What it is told: bytes of tensors written so far, and all of them. Whoever wants the writing to
+# end raises there: it is called in the caller's thread, which may have a database connection.
 Progress = Callable[[int, int], None]
 
 
@@ -39,7 +42,6 @@ def write_checkpoint(
     metadata: Mapping[str, str] | None = None,
     threads: int = 2,
     progress: Progress | None = None,
-    is_cancelled: Callable[[], bool] = lambda: False,
 ) -> dict[str, Path]:
     """Write each file of `layout`, by its path in the repository, below `folder`.
 
@@ -47,7 +49,7 @@ def write_checkpoint(
     what was begun is taken away when something fails. Of every tensor a piece a thread is held.
     `metadata` go into the header of every file.
 
-    Raises: WeightsError: cancelled, file_outside, dtype_not_stored, or a tensor's own.
+    Raises: WeightsError: file_outside, dtype_not_stored, or a tensor's own.
     """
     keep_heap()
     with ExitStack() as kept:
@@ -57,10 +59,9 @@ def write_checkpoint(
         # The longest first, so that no thread is left with one alone at the end.
         todo.sort(key=lambda each: -stored_bytes(each[0].tensors[each[1]]))
         total = sum(stored_bytes(file.tensors[at]) for file, at in todo)
-        work = _Work(total, progress, is_cancelled)
+        work = _Work(total, progress)
         with ThreadPoolExecutor(threads) as pool:
-            for done in [pool.submit(work.write, *each) for each in todo]:
-                done.result()
+            work.watch({pool.submit(work.write, *each) for each in todo})
         written = {file.name: file.finish() for file in files}
     if len(files) > 1:
         name, content = _index(files)
@@ -88,7 +89,6 @@ class _File:
 class _Work:
     total: int
     progress: Progress | None
-    is_cancelled: Callable[[], bool]
     done: int = 0
     failed: bool = False
     lock: Lock = field(default_factory=Lock)
@@ -102,18 +102,24 @@ class _Work:
                     return
                 write_all(file.descriptor, content, place)
                 place += len(content)
-                self._tell(len(content))
+                with self.lock:
+                    self.done += len(content)
         except BaseException:
             self.failed = True
             raise
 
-    def _tell(self, size: int) -> None:
-        with self.lock:
-            self.done += size
-            if self.progress is not None:
-                self.progress(self.done, self.total)
-            if self.is_cancelled():
-                raise WeightsError("cancelled")
+    def watch(self, writing: set[Future[None]]) -> None:
+        """Tell how far it is until all is written. Raises what a thread or the told one raises."""
+        try:
+            while writing:
+                ended, writing = wait(writing, _TOLD_EVERY_SECONDS, FIRST_COMPLETED)
+                for each in ended:
+                    each.result()
+                if self.progress is not None:
+                    self.progress(self.done, self.total)
+        except BaseException:
+            self.failed = True
+            raise
 
 
 def _begin(

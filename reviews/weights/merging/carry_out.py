@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -51,23 +51,20 @@ def merge(
     *,
     threads: int = 2,
     progress: Progress | None = None,
-    is_cancelled: Callable[[], bool] = lambda: False,
 ) -> MergedFiles:
     """Merge `models`, opened in the recipe's order, into files below `folder`.
 
     The files are laid out as the base's. Whether the checkpoints are those that the recipe names
     is for the caller to see to. The memory needed is a few pieces a thread.
 
-    Raises: WeightsError: not_in_every_model, shapes_differ, not_averaged, dtype_needed, cancelled,
-        or one of a tensor's own; nothing is left behind then.
+    Raises: WeightsError: not_in_every_model, shapes_differ, not_averaged, dtype_needed, or one of a
+        tensor's own, and what `progress` raises; nothing is left behind then.
     """
     tensors = merged_tensors(recipe, base, models)
     layout: dict[str, list[Tensor]] = defaultdict(list)
     for tensor, _ in tensors.values():
         layout[tensor.file].append(tensor)
-    files = write_checkpoint(
-        layout, folder, threads=threads, progress=progress, is_cancelled=is_cancelled
-    )
+    files = write_checkpoint(layout, folder, threads=threads, progress=progress)
     methods = {name: method for name, (_, method) in tensors.items()}
     return MergedFiles(files, methods, recipe.digest)
 
