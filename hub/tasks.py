@@ -8,7 +8,7 @@ import structlog
 from celery import shared_task
 
 from hub.errors import StorageUnavailableError
-from hub.jobs import garbage, history, refresh, webhooks
+from hub.jobs import garbage, history, refresh, scans, webhooks
 from hub.jobs import tidy as tidying
 
 log = structlog.get_logger(__name__)
@@ -26,6 +26,12 @@ def refresh_repository(repository_id: int) -> None:
 def index_history(repository_id: int, revision: str = "", folder: str | None = None) -> None:
     """Work out which commit last changed each file, before or instead of a reader's wait."""
     history.index(repository_id, revision, folder)
+
+
+@shared_task(acks_late=True, ignore_result=True, soft_time_limit=1800)
+def scan_files(repository_id: int, revision: str = "", folder: str | None = None) -> None:
+    """Look into the pickles and safetensors of a revision that nobody has looked into."""
+    scans.scan(repository_id, revision, folder)
 
 
 @shared_task(acks_late=True, ignore_result=True, soft_time_limit=6 * 3600)

@@ -30,7 +30,7 @@ from hub.gitstore.receive import REFS_LIMIT
 from hub.jobs.refresh import apply, derive
 from hub.models import Access, BranchProtection, Repository
 from hub.policies import Actor, may_write_ref
-from hub.tasks import index_history
+from hub.tasks import index_history, scan_files
 
 BRANCH, TAG, PROPOSAL = "refs/heads/", "refs/tags/", "refs/pr/"
 
@@ -124,8 +124,12 @@ def _record(repository: Repository, actor: Actor | None, change: RefChange) -> N
     old, new = change.old or "", change.new or ""
     subject = f"{repository.kind} {repository.repo_id} {change.ref}"
     audit.record(actor, "ref.move", subject, old=old, new=new)
-    if change.ref == f"{BRANCH}{repository.default_branch}" and new:
+    is_default = change.ref == f"{BRANCH}{repository.default_branch}"
+    if is_default and new:
         apply(repository, derive(repository, new))
+    # Files of other branches are looked into when somebody looks at them.
+    if new and (is_default or change.ref.startswith(PROPOSAL)):
+        scan_files.delay_on_commit(repository.pk, new)
     if not change.ref.startswith(PROPOSAL):
         kind, path = ("revision.pushed", f"/{repository.path}/commit/{new}")
         if not new:

@@ -22,18 +22,12 @@ from hub.api.views import RepositoryView
 from hub.errors import EntryNotFoundError, UnsatisfiableRangeError
 from hub.gitstore import Entry
 from hub.http import rates
+from hub.http.media import INERT
 from hub.models import RepoId, Repository, StoredObject
 from hub.policies import require_files
 
 CHUNK_BYTES = 1024**2
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
-IMAGES = {
-    ".png": "image/png",
-    ".jpg": "image/jpeg",
-    ".jpeg": "image/jpeg",
-    ".gif": "image/gif",
-    ".webp": "image/webp",
-}
 _TEXTS = (
     ".bat .c .cfg .conf .cpp .css .csv .gitattributes .gitignore .go .h .htm .html .ini .ipynb "
     ".java .jinja .js .json .jsonl .log .lua .md .py .r .rs .rst .sh .sql .svg .tex .toml .ts .tsv "
@@ -203,7 +197,7 @@ class Content:
     def headers(self) -> dict[str, str]:
         name = posixpath.basename(self.entry.path)
         suffix = posixpath.splitext(name)[1].lower() or (name if name.startswith(".") else "")
-        content_type = IMAGES.get(suffix, "application/octet-stream")
+        content_type = INERT.get(suffix, "application/octet-stream")
         if not self.is_large and (suffix in _TEXTS.split() or "." not in name):
             content_type = "text/plain; charset=utf-8"
         attached = content_type == "application/octet-stream"

@@ -10,6 +10,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from hub.api import (
     accounts,
+    archive,
     branches,
     cards,
     catalogue_urls,
@@ -120,6 +121,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *page(
         "/resolve/<revision:revision>/<entry:path>", resolve.ResolveView.as_view(), "file-resolve"
     ),
+    *page("/archive/<revision:revision>", archive.ArchiveView.as_view(), "archive"),
+    *page("/archive/<revision:revision>/<entry:path>", archive.ArchiveView.as_view(), "archive"),
     *page("/raw/<revision:revision>/<entry:path>", resolve.RawView.as_view(), "file-raw"),
 ]
 # After every app's routes of the API, before pages, which would take `api` for a namespace.

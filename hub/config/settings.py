@@ -255,7 +255,10 @@ RATE_LIMITS = {
     "api": env.int("RATE_LIMIT_API", default=30_000),
     "resolve": env.int("RATE_LIMIT_RESOLVE", default=50_000),
     "write": env.int("RATE_LIMIT_WRITE", default=6_000),
+    "archive": env.int("RATE_LIMIT_ARCHIVE", default=60),
 }
+# What one archive of a revision holds at most: it is written by a process that answers pages.
+ARCHIVE_LIMIT_BYTES = env.int("ARCHIVE_LIMIT_BYTES", default=4 * GIB)
 SIGNED_URL_LIFETIME = timedelta(minutes=15)
 XET_TOKEN_LIFETIME = timedelta(minutes=15)
 # What nobody links to goes away so long after the last link went; 0 days: at once.

@@ -13,8 +13,10 @@ import pygit2
 from hub.errors import BranchMovedError, RepositoryNotFoundError
 from hub.gitstore import (
     attribution,
+    blaming,
     copying,
     diffing,
+    folders,
     history,
     large,
     merging,
@@ -22,8 +24,10 @@ from hub.gitstore import (
     refs,
     writing,
 )
+from hub.gitstore.blaming import BlamedLines
 from hub.gitstore.creation import new_repository
 from hub.gitstore.derived import Derived
+from hub.gitstore.folders import FolderPage
 from hub.gitstore.large import PointerFile
 from hub.gitstore.libgit import open_repository
 from hub.gitstore.operations import AddFile, Operation
@@ -156,6 +160,10 @@ class GitStore:
             self.repository, oid, path, recursive=recursive, after=after, limit=limit
         )
 
+    def folder(self, oid: str, path: str = "", *, start: int = 0, limit: int) -> FolderPage:
+        """Children of a folder from place `start`, folders first. Raises: EntryNotFoundError."""
+        return folders.folder_page(self.repository, oid, path, start=start, limit=limit)
+
     def kept(self, key: str, make: Callable[[], bytes]) -> bytes:
         """What `make` says of the objects that `key` names by oid, from the last time if it can.
 
@@ -225,6 +233,11 @@ class GitStore:
         return attribution.last_commits(
             self.repository, oid, path, patience_seconds=patience_seconds
         )
+
+    def blame(self, oid: str, path: str, *, seconds: float) -> list[BlamedLines]:
+        """Which commit each line of a file comes from. Raises: TooLargeError when it takes longer
+        than `seconds`, EntryNotFoundError."""
+        return blaming.blame(self.repository, oid, path, seconds=seconds)
 
     def index_commits(self, oid: str) -> None:
         """Write git's commit-graph once the history of `oid` has grown enough to be worth it."""

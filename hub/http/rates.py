@@ -23,7 +23,7 @@ from hub.http.throttle import client_address
 from hub.policies import Actor
 
 log = structlog.get_logger(__name__)
-API, RESOLVE, WRITE = "api", "resolve", "write"
+API, RESOLVE, WRITE, ARCHIVE = "api", "resolve", "write", "archive"
 OWN_COUNTS_LIMIT = 10_000
 
 

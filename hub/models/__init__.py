@@ -29,6 +29,7 @@ from hub.models.repositories import (
     RepositoryRedirect,
     Visibility,
 )
+from hub.models.scans import FileScan, ScanFormat, ScanVerdict
 from hub.models.statuses import CommitStatus, StatusState
 from hub.models.tokens import AccessToken, TokenScope
 from hub.models.webhooks import DeliveryState, DisabledReason, Webhook, WebhookDelivery
@@ -50,6 +51,7 @@ __all__ = [
     "DeviceSession",
     "DisabledReason",
     "Event",
+    "FileScan",
     "Follow",
     "Kind",
     "Like",
@@ -66,6 +68,8 @@ __all__ = [
     "Repository",
     "RepositoryRedirect",
     "RequestStatus",
+    "ScanFormat",
+    "ScanVerdict",
     "StatusState",
     "StoredObject",
     "Theme",

@@ -62,6 +62,19 @@ def render_markdown(text: str, *, link: LinkMaker | None = None, folder: str = "
     html = _parser().render(body)
     if _depth(html) > NESTING_LIMIT:
         html = f"<pre>{escape(body)}</pre>"
+    return _sanitised(html, link, folder)
+
+
+def sanitised_html(html: str) -> SanitisedHtml:
+    """Somebody's HTML through the same list of what is allowed: no scripts, styles or addresses
+    of other servers' pictures. Nested too deep, it comes as text."""
+    html = html[:MARKDOWN_LIMIT_CHARACTERS]
+    if _depth(html) > NESTING_LIMIT:
+        html = f"<pre>{escape(html)}</pre>"
+    return _sanitised(html, None, "")
+
+
+def _sanitised(html: str, link: LinkMaker | None, folder: str) -> SanitisedHtml:
     clean = nh3.clean(
         html,
         tags=set(TAG_NAMES.split()),

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import posixpath
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote
 
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from hub.actions import large_files
-from hub.errors import HubError
+from hub.errors import EntryNotFoundError, HubError
 from hub.formats.card import parse_card
 from hub.formats.safetensors_header import read_header
 from hub.gitstore import Entry
 from hub.http.authentication import actor_of
+from hub.http.middleware import POLICY
 from hub.http.pages import frame, repository_page
 from hub.models import Repository
-from hub.policies import require_files
-from hub.rendering import code_lines, render_markdown
+from hub.policies import file_access, require_files
+from hub.rendering import render_markdown
+from hub.web import viewers
+from hub.web.contents import head_of
+from hub.web.places import file_url, place
+from hub.web.scan_badges import Badge, badges
+from hub.web.viewers import WITH_SOURCE
 
-SHOWN_LIMIT_BYTES = 1024 * 1024
+SHOWN_LIMIT_BYTES = README_LIMIT_BYTES = 1024 * 1024
+FILES_A_PAGE = 1000
 TENSORS_SHOWN = 500
 COMMITS_A_PAGE = 30
 
@@ -39,15 +46,26 @@ class FileRow:
     message: str
     message_url: str
     changed_at: datetime | None
+    badge: Badge | None = None
 
 
-def listing(repository: Repository, oid: str, path: str, revision: str = "") -> list[FileRow]:
-    """The children of a folder, folders first, each with its last commit."""
+def listing(
+    repository: Repository,
+    oid: str,
+    path: str,
+    revision: str = "",
+    *,
+    entries: list[Entry] | None = None,
+) -> list[FileRow]:
+    """The children of a folder, or those of `entries`, folders first, each with its last commit."""
     store = repository.store()
     last = store.last_commits(oid, path)
     revision = revision or repository.default_branch
+    if entries is None:
+        entries = store.folder(oid, path, limit=FILES_A_PAGE).entries
+    scanned = badges(repository, oid, path, entries)
     rows = []
-    for entry in store.tree(oid, path):
+    for entry in entries:
         commit = last.get(entry.path)
         view = "tree" if entry.kind == "directory" else "blob"
         rows.append(
@@ -60,40 +78,10 @@ def listing(repository: Repository, oid: str, path: str, revision: str = "") -> 
                 message=commit.subject if commit else "",
                 message_url=f"/{repository.path}/commit/{commit.oid}" if commit else "",
                 changed_at=commit.committed_at if commit else None,
+                badge=scanned.get(entry.path),
             )
         )
-    return sorted(rows, key=lambda row: (not row.is_folder, row.name.lower()))
-
-
-def file_url(repository: Repository, view: str, revision: str, path: str) -> str:
-    """The address of a file's page; a slash in the revision stays inside its segment."""
-    tail = f"/{quote(path)}" if path else ""
-    return f"/{repository.path}/{view}/{quote(revision, safe='')}{tail}"
-
-
-def crumbs(repository: Repository, revision: str, path: str) -> list[tuple[str, str]]:
-    """The folders above `path`, each (name, address)."""
-    parts = path.split("/") if path else []
-    found = [(repository.name, file_url(repository, "tree", revision, ""))]
-    for depth, name in enumerate(parts, start=1):
-        is_last = depth == len(parts)
-        url = "" if is_last else file_url(repository, "tree", revision, "/".join(parts[:depth]))
-        found.append((name, url))
-    return found
-
-
-def _place(repository: Repository, revision: str, path: str) -> dict[str, Any]:
-    """What every page below the Files tab knows."""
-    store = repository.store()
-    oid = store.resolve(revision)
-    names = [ref for ref in store.refs() if ref.name.startswith(("refs/heads/", "refs/tags/"))]
-    return frame(repository, "files") | {
-        "revision": revision,
-        "oid": oid,
-        "path": path,
-        "file_crumbs": crumbs(repository, revision, path),
-        "branches": [ref.short_name for ref in names],
-    }
+    return rows
 
 
 @repository_page()
@@ -102,54 +90,121 @@ def folder(
 ) -> HttpResponse:
     """The files of a folder at a revision."""
     path = path.strip("/")
-    context = _place(repository, revision, path)
-    if path and repository.store().entry(context["oid"], path).kind != "directory":
+    context = place(repository, revision, path, view="tree")
+    store, oid = repository.store(), context["oid"]
+    if path and store.entry(oid, path).kind != "directory":
         return redirect(file_url(repository, "blob", revision, path))
-    context["files"] = listing(repository, context["oid"], path, revision)
-    context["last"] = repository.store().commit_info(context["oid"])
+    start = (_page_number(request) - 1) * FILES_A_PAGE
+    found = store.folder(oid, path, start=start, limit=FILES_A_PAGE)
+    pages = Paginator(range(found.total), FILES_A_PAGE)
+    context |= {
+        "found": found,
+        "page": pages.get_page(_page_number(request)),
+        "files": listing(repository, oid, path, revision, entries=found.entries),
+        # Of all of them, or nothing is said.
+        "total_bytes": sum(each.size for each in found.entries),
+        "is_all": found.total <= FILES_A_PAGE,
+        "last": store.commit_info(oid),
+        "commits": store.count_commits(oid),
+        "history_url": file_url(repository, "commits", revision, path),
+        "archive_url": file_url(repository, "archive", revision, path),
+        "readme": _readme(request, repository, oid, revision, path, found.entries),
+    }
     return render(request, "hub/folder.html", context)
+
+
+def _page_number(request: HttpRequest) -> int:
+    text = request.GET.get("page", "")
+    return max(1, int(text)) if text.isdecimal() and len(text) < 8 else 1
+
+
+def _readme(
+    request: HttpRequest,
+    repository: Repository,
+    oid: str,
+    revision: str,
+    path: str,
+    entries: list[Entry],
+) -> dict[str, Any] | None:
+    """The folder's README as HTML, for those who may read files."""
+    found = next((each for each in entries if each.name.lower() == "readme.md"), None)
+    if found is None or found.lfs or found.kind != "file" or found.size > README_LIMIT_BYTES:
+        return None
+    if not file_access(actor_of(request), repository).allows:
+        return None
+    text = repository.store().read(oid, found.path, limit_bytes=README_LIMIT_BYTES)
+    card = parse_card(text.decode("utf-8", "replace"), repository.kind)
+    link = viewers.linker(repository, revision)
+    html = render_markdown(card.body, link=link, folder=path)
+    return {
+        "name": found.name,
+        "html": html,
+        "url": file_url(repository, "blob", revision, found.path),
+    }
 
 
 @repository_page()
 def file(request: HttpRequest, repository: Repository, revision: str, path: str) -> HttpResponse:
     """One file: rendered or highlighted text, tensors of a checkpoint, or its facts."""
     require_files(actor_of(request), repository)
-    context = _place(repository, revision, path)
-    entry = repository.store().entry(context["oid"], path)
+    path = path.strip("/")
+    context = place(repository, revision, path, view="blob")
+    store, oid = repository.store(), context["oid"]
+    entry = store.entry(oid, path)
     if entry.kind == "directory":
         return redirect(file_url(repository, "tree", revision, path))
-    commits = repository.store().commits(context["oid"], limit=1, path=path)
+    commits = store.commits(oid, limit=1, path=path)
+    is_plain = "plain" in request.GET
+    shown = (
+        viewers.plain(repository, entry, request.GET.get("page"))
+        if is_plain
+        else _shown(repository, oid, entry, revision, request.GET.get("page"))
+    )
     context |= {
         "entry": entry,
         "resolve_url": file_url(repository, "resolve", revision, path),
         "raw_url": file_url(repository, "raw", revision, path),
-        "permalink": file_url(repository, "blob", context["oid"], path),
         "history_url": file_url(repository, "commits", revision, path),
+        "blame_url": file_url(repository, "blame", revision, path),
         "last": commits[0] if commits else None,
-        **_shown(repository, context["oid"], entry),
+        "is_plain": is_plain,
+        "badge": badges(repository, oid, posixpath.dirname(path), [entry]).get(path),
+        **shown,
     }
-    return render(request, "hub/file.html", context)
+    context["has_source"] = is_plain or shown.get("has_source") or shown["view"] in WITH_SOURCE
+    context["has_blame"] = entry.lfs is None and shown["view"] in {"code", *WITH_SOURCE}
+    response = render(request, "hub/file.html", context)
+    if shown.get("needs_media"):
+        response["Content-Security-Policy"] = f"{POLICY}; media-src 'self'"
+    return response
 
 
-def _shown(repository: Repository, oid: str, entry: Entry) -> dict[str, Any]:
-    """How the file is shown: `view` is markdown, code, tensors, large, binary or long."""
+def _shown(
+    repository: Repository, oid: str, entry: Entry, revision: str, page: str | None = None
+) -> dict[str, Any]:
+    """How the file is shown: `view` names a template in `hub/viewers`, or is tensors."""
     if entry.name.endswith(".safetensors"):
         return _tensors(repository, oid, entry)
-    if entry.lfs is not None:
-        return {"view": "large"}
-    if entry.size > SHOWN_LIMIT_BYTES:
-        return {"view": "long"}
-    content = repository.store().read(oid, entry.path, limit_bytes=SHOWN_LIMIT_BYTES)
+    link = viewers.linker(repository, revision)
+    if (found := viewers.special(repository, entry, link)) is not None:
+        return found
+    if entry.name.lower().endswith((".md", ".markdown")) and entry.size <= SHOWN_LIMIT_BYTES:
+        return _markdown(repository, entry, link)
+    return viewers.plain(repository, entry, page)
+
+
+def _markdown(repository: Repository, entry: Entry, link: Any) -> dict[str, Any]:
     try:
-        text = content.decode()
-    except UnicodeDecodeError:
-        return {"view": "binary"}
-    if "\x00" in text:
-        return {"view": "binary"}
-    if entry.name.lower().endswith((".md", ".markdown")):
-        card = parse_card(text, repository.kind)
-        return {"view": "markdown", "html": render_markdown(card.body), "broken": card.broken}
-    return {"view": "code", "lines": code_lines(text, entry.name)}
+        head = head_of(repository, entry, SHOWN_LIMIT_BYTES)
+    except EntryNotFoundError:
+        return {"view": "missing"}
+    if head.text is None:
+        return viewers.plain(repository, entry, None)
+    if not head.text.strip():
+        return {"view": "nothing"}
+    card = parse_card(head.text, repository.kind)
+    html = render_markdown(card.body, link=link, folder=posixpath.dirname(entry.path))
+    return {"view": "markdown", "html": html, "broken": card.broken}
 
 
 def _tensors(repository: Repository, oid: str, entry: Entry) -> dict[str, Any]:
@@ -177,8 +232,9 @@ def history(
     request: HttpRequest, repository: Repository, revision: str, path: str = ""
 ) -> HttpResponse:
     """The commits that lead to a revision, newest first."""
-    context = _place(repository, revision, path)
+    context = place(repository, revision, path.strip("/"), view="commits")
     store, oid = repository.store(), context["oid"]
+    path = context["path"]
     total = store.count_commits(oid, path=path)
     page = Paginator(range(total), COMMITS_A_PAGE).get_page(request.GET.get("page"))
     skip = page.start_index() - 1 if total else 0

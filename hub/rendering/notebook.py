@@ -1,0 +1,173 @@
+"""A Jupyter notebook as cells that are safe to show; nothing of it runs."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any
+
+from hub.errors import BadInputError
+from hub.rendering.code import fence_html
+from hub.rendering.markdown import LinkMaker, render_markdown, sanitised_html
+from hub.rendering.safe import SanitisedHtml
+from hub.rendering.terminal import terminal_html
+
+CELLS_SHOWN, OUTPUTS_SHOWN = 500, 40
+PICTURE_LIMIT_BYTES, PICTURES_LIMIT_BYTES = 2 * 1024**2, 6 * 1024**2
+TIME_LIMIT_SECONDS = 2.0  # for colours: what comes later is plain
+_PICTURES = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff", "image/gif": b"GIF8"}
+
+
+@dataclass(frozen=True)
+class Output:
+    """`kind` is text, error, html or picture; or left, for what is not shown, named in `note`."""
+
+    kind: str
+    html: SanitisedHtml = field(default_factory=SanitisedHtml)
+    source: str = ""  # of a picture: a data: address
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """`kind` is markdown, code or raw; `count` the number a code cell was run as, "" if never."""
+
+    kind: str
+    html: SanitisedHtml
+    count: str = ""
+    outputs: list[Output] = field(default_factory=list)
+    more_outputs: int = 0
+
+
+@dataclass(frozen=True)
+class Notebook:
+    language: str
+    cells: list[Cell]
+    more_cells: int
+
+
+def render_notebook(value: Any, *, link: LinkMaker | None = None, folder: str = "") -> Notebook:
+    """The notebook that the JSON `value` is. Raises: BadInputError when it is none."""
+    if not isinstance(value, dict) or not isinstance(value.get("cells"), list):
+        raise BadInputError("This is no notebook of format 4: it holds no list of cells.")
+    if value.get("nbformat") != 4:
+        raise BadInputError(
+            f"Only notebooks of format 4 are shown, and this says {_format(value)}."
+        )
+    maker = _Maker(_language(value), link, folder)
+    cells = value["cells"]
+    return Notebook(
+        maker.language,
+        [maker.cell(cell) for cell in cells[:CELLS_SHOWN] if isinstance(cell, dict)],
+        max(0, len(cells) - CELLS_SHOWN),
+    )
+
+
+def _format(value: dict[str, Any]) -> str:
+    return str(value.get("nbformat"))[:20]
+
+
+def _language(value: dict[str, Any]) -> str:
+    metadata = _dict(value.get("metadata"))
+    names = (_dict(metadata.get(key)) for key in ("language_info", "kernelspec"))
+    found = [each.get("name") or each.get("language") for each in names]
+    return next((name[:40] for name in found if isinstance(name, str)), "python")
+
+
+class _Maker:
+    """Makes cells one after the other, from one purse of time and of pictures."""
+
+    def __init__(self, language: str, link: LinkMaker | None, folder: str) -> None:
+        self.language, self._link, self._folder = language, link, folder
+        self._ends_at = time.monotonic() + TIME_LIMIT_SECONDS
+        self._pictures_left = PICTURES_LIMIT_BYTES
+
+    def cell(self, cell: dict[str, Any]) -> Cell:
+        source = _text(cell.get("source"))
+        kind = cell.get("cell_type")
+        if kind == "markdown":
+            return Cell("markdown", self._markdown(source))
+        if kind != "code":
+            return Cell("raw", SanitisedHtml(escape(source)))
+        outputs = [one for one in _list(cell.get("outputs")) if isinstance(one, dict)]
+        count = cell.get("execution_count")
+        return Cell(
+            "code",
+            self._code(source),
+            str(count)[:10] if isinstance(count, int) else "",
+            [self._output(one) for one in outputs[:OUTPUTS_SHOWN]],
+            max(0, len(outputs) - OUTPUTS_SHOWN),
+        )
+
+    def _is_late(self) -> bool:
+        return time.monotonic() > self._ends_at
+
+    def _markdown(self, source: str) -> SanitisedHtml:
+        if self._is_late():
+            return SanitisedHtml(f"<pre>{escape(source)}</pre>")
+        # Front matter is a card's; a cell that begins with a rule keeps it.
+        return render_markdown("\n" + source, link=self._link, folder=self._folder)
+
+    def _code(self, source: str) -> SanitisedHtml:
+        if self._is_late():
+            return SanitisedHtml(escape(source))
+        return SanitisedHtml(fence_html(source, self.language))
+
+    def _output(self, output: dict[str, Any]) -> Output:
+        kind = output.get("output_type")
+        if kind == "stream":
+            return Output("text", terminal_html(_text(output.get("text"))))
+        if kind == "error":
+            lines = "\n".join(_texts(output.get("traceback")))
+            named = f"{_text(output.get('ename'))}: {_text(output.get('evalue'))}"
+            return Output("error", terminal_html(lines or named))
+        return self._bundle(_dict(output.get("data")))
+
+    def _bundle(self, data: dict[str, Any]) -> Output:
+        """The best of what a result offers that is safe: picture, table, Markdown, text."""
+        for name, magic in _PICTURES.items():
+            if name in data:
+                return self._picture(name, magic, _text(data[name]))
+        if "text/html" in data and not self._is_late():
+            html = sanitised_html(_text(data["text/html"]))
+            if html.strip():
+                return Output("html", html)
+        if "text/markdown" in data:
+            return Output("html", self._markdown(_text(data["text/markdown"])))
+        if "text/plain" in data:
+            return Output("text", terminal_html(_text(data["text/plain"])))
+        return Output("left", note=", ".join(sorted(data))[:200])
+
+    def _picture(self, name: str, magic: bytes, text: str) -> Output:
+        if len(text) > PICTURE_LIMIT_BYTES * 3 // 2:
+            return Output("left", note=name)
+        try:
+            content = base64.b64decode("".join(text.split()), validate=True)
+        except (binascii.Error, ValueError):
+            return Output("left", note=name)
+        if not content.startswith(magic) or len(content) > self._pictures_left:
+            return Output("left", note=name)
+        self._pictures_left -= len(content)
+        encoded = base64.b64encode(content).decode()
+        return Output("picture", source=f"data:{name};base64,{encoded}")
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _texts(value: Any) -> Iterable[str]:
+    return (one for one in _list(value) if isinstance(one, str))
+
+
+def _text(value: Any) -> str:
+    """A text as notebooks hold it: one string, or its lines."""
+    return value if isinstance(value, str) else "".join(_texts(value))
