@@ -83,7 +83,7 @@ export async function sendLarge(file, sha256, batchUrl, partBytes, context, prog
   if (!answer.actions) return false; // this repository has it
   const { upload, verify } = answer.actions;
   if (inParts) await sendParts(file, sha256, upload, context, progress);
-  else await patiently(() => put(upload.href, file, context, progress), context);
+  else await patiently(() => put(upload.href, file.slice(), context, progress), context);
   await ask(here(verify.href), objects[0], context, LFS_JSON);
   return true;
 }

@@ -218,3 +218,9 @@ def test_only_branches_change_and_buttons_show_where_one_may(client, client_for,
     assert f"/{repository.path}/upload/main/docs" in client.get(folder).text
     assert "/upload/" not in client.get(f"/{repository.path}/tree/{oid}/docs").text
     assert "/upload/" not in client_for(None).get(folder).text
+
+
+@pytest.mark.parametrize("what", ["edit", "move", "delete"])
+def test_pages_ask_few_questions(client, repository, what, django_assert_max_num_queries):
+    with django_assert_max_num_queries(14):
+        assert client.get(f"/{repository.path}/{what}/main/docs/notes.txt").status_code == 200
