@@ -223,7 +223,7 @@ def delete(request: HttpRequest, repository: Repository, revision: str, path: st
     if request.method == "POST" and form.is_valid():
         try:
             made = editing.remove(repository, actor_of(request), form.aim(), path=path)
-            return done(request, ground, made, ground.url("tree", path.rpartition("/")[0]))
+            return done(request, ground, made, ground.url("tree", _left(store, made.oid, path)))
         except UnauthenticatedError:
             raise
         except HubError as error:
@@ -237,6 +237,19 @@ def delete(request: HttpRequest, repository: Repository, revision: str, path: st
         "more": max(0, len(files) - FILES_NAMED),
     }
     return _page(request, "hub/delete.html", ground, path, context)
+
+
+def _left(store: GitStore, oid: str, path: str) -> str:
+    """The innermost folder above `path` that is still there; an emptied one is gone."""
+    folder = path.rpartition("/")[0]
+    while folder:
+        try:
+            store.entry(oid, folder)
+        except EntryNotFoundError:
+            folder = folder.rpartition("/")[0]
+        else:
+            break
+    return folder
 
 
 def _page(

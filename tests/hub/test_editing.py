@@ -175,7 +175,8 @@ def test_folders_are_moved_and_deleted_whole(client, repository):
     assert {"text/en/notes.txt", "text/en/more.txt"} <= paths(repository)
     assert read(repository, "text/en/notes.txt") == TEXT
     assert "2 files go from main" in client.get(f"/{repository.path}/delete/main/text").text
-    assert send(client, repository, "delete", "text").status_code == 302
+    gone = send(client, repository, "delete", "text/en")
+    assert gone.url == f"/{repository.path}/tree/main"  # an emptied folder is gone too
     assert paths(repository) == {"README.md", ".gitattributes"}
 
 

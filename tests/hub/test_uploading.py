@@ -88,6 +88,19 @@ def test_a_session_asks_with_the_token_of_its_page_only(writer, repository):
     token = re.search(r'name="csrf-token" content="(\w+)"', page)[1]
     assert batch(strict, repository).status_code == 403
     assert batch(strict, repository, token).status_code == 200
+    lines = [
+        {"key": "header", "value": {"summary": "By session"}},
+        {"key": "file", "value": {"path": "a.txt", "content": "aGk=", "encoding": "base64"}},
+    ]
+    body = "\n".join(map(json.dumps, lines))
+
+    def commit(**headers):
+        path = f"/api/models/{repository.repo_id}/commit/main"
+        return strict.post(path, body, content_type="application/x-ndjson", headers=headers)
+
+    assert commit().status_code == 403
+    assert commit(**{"X-CSRFToken": token}).json()["success"]
+    assert entry(repository, "a.txt").size == 2
 
 
 def test_an_upload_goes_on_where_it_broke_off(client, repository, settings):
