@@ -320,6 +320,7 @@ PAGES: dict[tuple[str, str], Route] = {
 from tests.hub.large_routes import LARGE  # noqa: E402 - their rows are made of Route
 from tests.hub.people_routes import PEOPLE  # noqa: E402
 from tests.hub.webhook_routes import WEBHOOKS  # noqa: E402
+from tests.hub.writing_routes import WRITING  # noqa: E402
 from tests.reviews.routes import REVIEWS  # noqa: E402
 from tests.training.routes import TRAINING  # noqa: E402
 
@@ -331,6 +332,7 @@ TABLE: dict[tuple[str, str], Route] = {
     **PAGES,
     **PEOPLE,
     **WEBHOOKS,
+    **WRITING,
     **REVIEWS,
     **TRAINING,
 }

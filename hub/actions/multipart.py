@@ -24,8 +24,15 @@ from hub.policies import Actor
 PARTS_LIMIT = 1000
 
 
-def begin(repository: Repository, actor: Actor, *, sha256: str, size_bytes: int) -> MultipartUpload:
-    """The upload of this file by this person; one that was begun before goes on.
+def begin(
+    repository: Repository,
+    actor: Actor,
+    *,
+    sha256: str,
+    size_bytes: int,
+    part_bytes: int | None = None,
+) -> MultipartUpload:
+    """The upload of this file by this person; one that was begun before goes on as it began.
 
     Raises: ThrottledError when they have too many unfinished ones.
     """
@@ -41,14 +48,14 @@ def begin(repository: Repository, actor: Actor, *, sha256: str, size_bytes: int)
         repository=repository,
         user=actor.user,
         **named,
-        defaults={"part_bytes": part_bytes_for(size_bytes)},
+        defaults={"part_bytes": part_bytes_for(size_bytes, part_bytes)},
     )
     return upload
 
 
-def part_bytes_for(size_bytes: int) -> int:
+def part_bytes_for(size_bytes: int, wanted: int | None = None) -> int:
     """The length of each part but the last: at most a thousand parts, in whole MiB if possible."""
-    part_bytes: int = settings.MULTIPART_PART_BYTES
+    part_bytes: int = wanted or settings.MULTIPART_PART_BYTES
     if part_bytes * PARTS_LIMIT >= size_bytes:
         return part_bytes
     return -(-size_bytes // (PARTS_LIMIT * MIB)) * MIB
@@ -85,6 +92,18 @@ def store_part(upload: MultipartUpload, number: int, source: ByteStream | Path) 
         UploadedPart.objects.update_or_create(upload=upload, number=number, defaults={"etag": etag})
         upload.save(update_fields=["touched_at"])
     return etag
+
+
+def landed(upload: MultipartUpload) -> list[tuple[int, str]]:
+    """The parts that are here, each with its ETag, so that none of them is sent again."""
+    return list(upload.parts.order_by("number").values_list("number", "etag"))
+
+
+def give_up(upload: MultipartUpload) -> None:
+    """Forget an upload and what came of it. A part that is on its way finds no upload."""
+    name = str(upload.pk)
+    upload.delete()
+    partial_files(upload.repository).drop(name)
 
 
 def finish(upload: MultipartUpload, etags: Mapping[int, str]) -> StoredObject:

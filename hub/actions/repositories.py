@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from django.db.models import ProtectedError
 
 from hub import events
 from hub.actions import audit, large_files, outbox
-from hub.actions.commits import author_of
+from hub.actions.commits import CARD, author_of, check_card
 from hub.actions.room import require_room
 from hub.actions.tokens import end_tokens_limited_to
 from hub.errors import BadInputError, ConflictError, ForbiddenError
@@ -60,8 +60,9 @@ def create_repository(
     visibility: str | None = None,
     like: Repository | None = None,
     fill: Fill | None = None,
+    files: Mapping[str, bytes] | None = None,
 ) -> Repository:
-    """Create a repository whose first commit holds `.gitattributes`, and a Space's a card too.
+    """Create a repository whose first commit holds `.gitattributes`, `files`, a Space's card.
 
     The row and the folder stand together: the folder is made before the row is committed, and
     one without a row is tidied away. `visibility` None takes the namespace's default. `like`: a
@@ -84,10 +85,11 @@ def create_repository(
         gated=like.gated if like else "",
     )
     _require_free(repo)
+    _check_card(repository, files)
     require_room()
     try:
         with transaction.atomic():
-            _save_with_folder(repository, actor, fill or _first_commit)
+            _save_with_folder(repository, actor, fill or partial(_first_commit, files or {}))
     except IntegrityError:
         _require_free(repo)
         raise
@@ -98,6 +100,12 @@ def _known_visibility(visibility: str) -> str:
     if visibility not in Visibility.values:
         raise BadInputError(f"Visibility is one of {', '.join(Visibility.values)}.")
     return visibility
+
+
+def require_free_name(repo: RepoId) -> None:
+    """Refuse a name that cannot be one, or is taken. Raises: BadInputError, ConflictError."""
+    check_name(repo.name)
+    _require_free(repo)
 
 
 def _require_free(repo: RepoId) -> None:
@@ -130,13 +138,18 @@ def _save_with_folder(repository: Repository, actor: Actor, fill: Fill) -> None:
     transaction.on_commit(partial(events.repository_created.send_robust, Repository, **told))
 
 
-def _first_commit(repository: Repository, actor: Actor) -> GitStore:
+def _first_commit(files: Mapping[str, bytes], repository: Repository, actor: Actor) -> GitStore:
     return GitStore.create(
         repository.store().path,
         default_branch=repository.default_branch,
-        files={".gitattributes": GITATTRIBUTES} | _first_files(repository),
+        files={".gitattributes": GITATTRIBUTES} | _first_files(repository) | dict(files),
         author=author_of(actor),
     )
+
+
+def _check_card(repository: Repository, files: Mapping[str, bytes] | None) -> None:
+    if files and CARD in files:
+        check_card(repository, files[CARD])
 
 
 def _first_files(repository: Repository) -> dict[str, bytes]:

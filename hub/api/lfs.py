@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -134,11 +135,14 @@ class BatchView(LfsErrors, RepositoryView):
         missing = [one for one in wanted if not one.is_held(held.get(one.oid))]
         largest = max((one.size_bytes for one in missing), default=0)
         can_split = isinstance(offered, list) and "multipart" in offered
-        if can_split and largest > settings.MULTIPART_ABOVE_BYTES:
-            grant, way = self._grant(settings.MULTIPART_LIFETIME), self._in_parts
-            transfer = "multipart"
+        if can_split and (largest > settings.MULTIPART_ABOVE_BYTES or offered == ["multipart"]):
+            # Who can do nothing else asks for small parts: a browser that may be closed.
+            part_bytes = settings.SMALL_PART_BYTES if offered == ["multipart"] else None
+            grant, transfer = self._grant(settings.MULTIPART_LIFETIME), "multipart"
+            way = partial(self._in_parts, part_bytes=part_bytes)
         else:
-            grant, way, transfer = self._grant(), self._whole, "basic"
+            grant, transfer = self._grant(), "basic"
+            way = self._whole
         return transfer, [self._upload(one, grant, held.get(one.oid), way) for one in wanted]
 
     def _upload(
@@ -160,9 +164,15 @@ class BatchView(LfsErrors, RepositoryView):
     def _whole(self, one: Wanted, grant: Grant) -> dict[str, Any]:
         return one.signed(Act.LFS_PUT, grant, "hub:lfs-object")
 
-    def _in_parts(self, one: Wanted, grant: Grant) -> dict[str, Any]:
+    def _in_parts(
+        self, one: Wanted, grant: Grant, *, part_bytes: int | None = None
+    ) -> dict[str, Any]:
         upload = multipart.begin(
-            self.repository, self.actor, sha256=one.oid, size_bytes=one.size_bytes
+            self.repository,
+            self.actor,
+            sha256=one.oid,
+            size_bytes=one.size_bytes,
+            part_bytes=part_bytes,
         )
         return upload_action(upload, grant)
 

@@ -6,6 +6,7 @@ requests carries credentials or headers of ours. Source: `hf lfs-multipart-uploa
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from django.http import HttpResponse
@@ -85,11 +86,25 @@ class FinishShape(serializers.Serializer[Any]):
     parts = FinishedPartShape(many=True)
 
 
+class LandedShape(serializers.Serializer[Any]):
+    parts = FinishedPartShape(many=True)
+
+
 class FinishView(SignedPartView):
-    """POST /-/lfs/{oid}/finish"""
+    """GET, POST and DELETE /-/lfs/{oid}/finish"""
 
     parser_classes = [LfsJSONParser, AnyJSONParser]
     renderer_classes = [LfsRenderer]
+
+    @extend_schema(
+        summary=_("Which parts of a large file have arrived"),
+        parameters=SIGNED_PART,
+        responses={200: LandedShape},
+    )
+    def get(self, request: Request, oid: str) -> Response:
+        self.open(request, Act.LFS_FINISH, oid)
+        came = multipart.landed(self.found())
+        return Response({"parts": [{"partNumber": n, "etag": etag} for n, etag in came]})
 
     @extend_schema(
         summary=_("Make the parts that were sent one large file"),
@@ -109,6 +124,15 @@ class FinishView(SignedPartView):
             raise
         multipart.finish(upload, etags)
         return Response({})
+
+    @extend_schema(
+        summary=_("Give up an upload in parts"), parameters=SIGNED_PART, responses={204: None}
+    )
+    def delete(self, request: Request, oid: str) -> Response:
+        self.open(request, Act.LFS_FINISH, oid)
+        with suppress(EntryNotFoundError):
+            multipart.give_up(self.found())
+        return Response(status=204)
 
 
 def _etags(body: dict[str, Any], oid: str) -> dict[int, str]:

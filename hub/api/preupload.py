@@ -7,13 +7,12 @@ import binascii
 from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from hub.actions import commits, refs
+from hub.actions import commits, refs, ways
 from hub.api import shapes
 from hub.api.parameters import CREATE_PR
 from hub.api.views import RepositoryView, body_of, text_of
@@ -50,21 +49,7 @@ class Announced:
         return cls(path, size, sample)
 
     def is_large(self, rules: LargeFileRules) -> bool:
-        if self.size_bytes == 0:
-            return False
-        too_big = self.size_bytes > settings.REGULAR_FILE_LIMIT_BYTES
-        return too_big or rules.is_large(self.path) or is_binary(self.sample)
-
-
-def is_binary(sample: bytes) -> bool:
-    """Whether the first bytes of a file are no text; the last character may be cut."""
-    if b"\0" in sample:
-        return True
-    try:
-        sample.decode()
-    except UnicodeDecodeError as error:
-        return error.start < len(sample) - 3
-    return False
+        return ways.is_large(rules, self.path, size_bytes=self.size_bytes, sample=self.sample)
 
 
 class PreuploadView(RepositoryView):
@@ -92,7 +77,7 @@ class PreuploadView(RepositoryView):
             raise BadInputError("“files” must be a list of objects.")
         if len(files) > FILES_LIMIT:
             raise TooLargeError(f"Ask about at most {FILES_LIMIT} files at once.")
-        rules = LargeFileRules.parse(_text_file(store, oid, ".gitattributes"))
+        rules = ways.large_file_rules(store, oid)
         ignored = IgnoreRules.parse(_gitignore(body, store, oid))
         answers = [_answer(Announced.read(one), store, oid, rules, ignored) for one in files]
         return Response({"files": answers})
@@ -100,14 +85,7 @@ class PreuploadView(RepositoryView):
 
 def _gitignore(body: dict[str, Any], store: GitStore, oid: str) -> bytes:
     sent = text_of(body, "gitIgnore", default="", most=MAX_BYTES)
-    return sent.encode() or _text_file(store, oid, ".gitignore")
-
-
-def _text_file(store: GitStore, oid: str, path: str) -> bytes:
-    try:
-        return store.read(oid, path, limit_bytes=MAX_BYTES)
-    except (EntryNotFoundError, TooLargeError):
-        return b""
+    return sent.encode() or ways.text_file(store, oid, ".gitignore")
 
 
 def _answer(

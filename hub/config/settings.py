@@ -240,6 +240,7 @@ CARD_LIMIT_BYTES = MIB
 # Files above this come in parts, from clients that can.
 MULTIPART_ABOVE_BYTES = env.int("MULTIPART_ABOVE_BYTES", default=5 * GIB)
 MULTIPART_PART_BYTES = env.int("MULTIPART_PART_BYTES", default=512 * MIB)
+SMALL_PART_BYTES = 8 * MIB  # what a browser sends again at most
 # Comparisons of weights that one person asked for and no worker has finished.
 WEIGHTS_COMPARISONS_LIMIT = env.int("WEIGHTS_COMPARISONS_LIMIT", default=5)
 # Merges of models, trials and full weights, all together, likewise.

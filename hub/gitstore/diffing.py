@@ -58,6 +58,13 @@ def changed_paths(repository: pygit2.Repository, base: str | None, head: str) ->
     return sorted(paths)
 
 
+def diff_texts(path: str, old: bytes | None, new: bytes) -> FileDiff:
+    """What `new` changes of `old`, line by line; None where there is no file yet."""
+    patch = pygit2.Patch.create_from(old or b"", new, old_as_path=path, new_as_path=path)
+    shown = FileDiff(path, None, "added" if old is None else "modified", None, None)
+    return _with_lines(shown, patch)
+
+
 def patch_text(git_dir: Path, base: str | None, head: str, *, limit_bytes: int) -> str:
     """A unified diff, cut at a line's end with a closing remark when it passes `limit_bytes`."""
     arguments = ["diff", "--no-ext-diff", "--no-textconv", "--no-color", "--find-renames"]

@@ -62,6 +62,10 @@ class BearerAuthentication(BaseAuthentication):
 class PageAuthentication(SessionAuthentication):
     """The browser's session; Django's CSRF check applies to every change."""
 
+    def enforce_csrf(self, request: Request) -> None:
+        """Look for the token where no parser of the API is asked: bodies may be streams."""
+        super().enforce_csrf(request._request)
+
 
 def actor_of(request: HttpRequest | Request) -> Actor:
     """Who sends `request`, as policies want it."""

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 from django import forms
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy as _
 
 from hub.actions import duplicating, repositories
+from hub.actions.commits import CARD
 from hub.errors import HubError
+from hub.formats import card_choices
+from hub.formats.card_choices import LICENCES_OFFERED
 from hub.http.authentication import actor_of
 from hub.http.pages import frame, repository_page
-from hub.models import Kind, RepoId, Repository, Visibility
+from hub.models import Access, Kind, RepoId, Repository, Visibility
 from hub.policies import Actor, require_files, require_person
+from hub.web.card_template import LICENCE_WORDS, new_card
 
 # Spaces and kernels come from clients: a page that offered them would promise to run them.
 KINDS = [(kind.value, kind.label) for kind in (Kind.MODEL, Kind.DATASET)]
@@ -71,19 +77,106 @@ def duplicate(request: HttpRequest, repository: Repository) -> HttpResponse:
     return render(request, "hub/repository_duplicate.html", context, status=status)
 
 
+class WizardForm(RepositoryForm):
+    """A new repository and what its card begins with."""
+
+    license = forms.ChoiceField(
+        label=_("Licence"),
+        required=False,
+        choices=[("", _("Decide later")), *((one, one) for one in LICENCES_OFFERED)],
+    )
+    task = forms.CharField(
+        label=_("Task"),
+        max_length=64,
+        required=False,
+        widget=forms.TextInput(attrs={"list": "offered-task", "autocomplete": "off"}),
+        help_text=_("What it is for, in the word that others search by."),
+    )
+    language = forms.CharField(
+        label=_("Languages"),
+        max_length=200,
+        required=False,
+        widget=forms.TextInput(attrs={"list": "offered-language", "autocomplete": "off"}),
+        help_text=_("Codes such as en or zh, separated by commas."),
+    )
+    library = forms.CharField(
+        label=_("Library"),
+        max_length=64,
+        required=False,
+        widget=forms.TextInput(attrs={"list": "offered-library", "autocomplete": "off"}),
+        help_text=_("What loads it. Models only."),
+    )
+
+    def __init__(self, actor: Actor, *args: Any, **kwargs: Any) -> None:
+        super().__init__(actor, *args, **kwargs)
+        asked = {
+            "hx-get": "/-/new",
+            "hx-trigger": "input changed delay:300ms, change from:#id_owner",
+        }
+        about = {"hx-include": "#id_kind, #id_owner", "hx-target": "#name-state"}
+        self.fields["name"].widget.attrs |= asked | about | {"autocomplete": "off"}
+
+
 def repository_new(request: HttpRequest) -> HttpResponse:
-    """An empty repository; its page then shows how to fill it."""
+    """A repository with the card that was asked for; the next page shows how to fill it."""
     actor = actor_of(request)
     require_person(actor)
     initial = {"kind": request.GET.get("kind", Kind.MODEL), "owner": request.GET.get("owner", "")}
-    form = RepositoryForm(actor, request.POST or None, initial=initial)
+    form = WizardForm(actor, request.POST or None, initial=initial)
+    if request.htmx and "name" in request.GET:  # type: ignore[attr-defined]
+        return _name_state(request, actor, form)
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
         repo = RepoId(Kind(data["kind"]), data["owner"], data["name"])
         try:
-            made = repositories.create_repository(actor, repo, visibility=data["visibility"])
-            return redirect(made.get_absolute_url())
+            files = {CARD: new_card(repo, data)}
+            made = repositories.create_repository(
+                actor, repo, visibility=data["visibility"], files=files
+            )
+            return redirect(f"{made.get_absolute_url()}/start")
         except HubError as error:
             form.add_error("name", str(error))
+    context = {
+        "form": form,
+        "licences": LICENCE_WORDS.items(),
+        "tasks": card_choices.TASKS,
+        "languages": card_choices.LANGUAGES.items(),
+        "libraries": card_choices.LIBRARIES,
+    }
     status = 422 if form.errors else 200
-    return render(request, "hub/repository_new.html", {"form": form}, status=status)
+    return render(request, "hub/repository_new.html", context, status=status)
+
+
+def _name_state(request: HttpRequest, actor: Actor, form: WizardForm) -> HttpResponse:
+    """Whether the name that is being typed is free, where its writer may create."""
+    owner, name = request.GET.get("owner", ""), request.GET["name"].strip()
+    offered = dict(form.fields["owner"].choices)  # type: ignore[attr-defined]
+    problem = ""
+    if name and owner in offered and request.GET.get("kind") in dict(KINDS):
+        repo = RepoId(Kind(request.GET["kind"]), owner, name)
+        try:
+            repositories.require_free_name(repo)
+        except HubError as error:
+            problem = str(error)
+    context = {"name": name, "owner": owner, "problem": problem}
+    return render(request, "hub/name_state.html", context)
+
+
+@repository_page(need=Access.WRITE)
+def start(request: HttpRequest, repository: Repository) -> HttpResponse:
+    """How to fill a repository: by the browser, by hf, by git."""
+    revision = quote(repository.default_branch, safe="")
+    kind = "" if repository.kind == Kind.MODEL else f"--repo-type {repository.kind} "
+    endpoint = f"export HF_ENDPOINT={settings.PUBLIC_URL}"
+    upload = f"hf upload {kind}{repository.repo_id} ./folder ."
+    clone = f"git lfs install\ngit clone {repository.public_url()}\ncd {repository.name}"
+    push = f"{clone}\ngit add .\ngit commit -m 'First files'\ngit push"
+    context = frame(repository, "files") | {
+        "upload_url": f"/{repository.path}/upload/{revision}",
+        "card_url": f"/{repository.path}/edit/{revision}/{CARD}",
+        "snippets": [
+            {"key": "hf", "label": "hf", "text": f"{endpoint}\nhf auth login\n{upload}"},
+            {"key": "git", "label": "git", "text": push},
+        ],
+    }
+    return render(request, "hub/start.html", context)

@@ -18,6 +18,8 @@ _OID = {"oid": "ab" * 32}
 
 LARGE: dict[tuple[str, str], Route] = {
     ("hub:lfs-part", "PUT"): Route(Need.SEALED, {**_OID, "part": 1}, of_repository=False),
+    ("hub:lfs-finish", "GET"): Route(Need.SEALED, _OID, of_repository=False),
+    ("hub:lfs-finish", "DELETE"): Route(Need.SEALED, _OID, of_repository=False),
     ("hub:lfs-finish", "POST"): Route(Need.SEALED, _OID, of_repository=False),
     ("hub:safetensors-metadata", "GET"): Route(Need.READ, {"path": "model.safetensors"}),
     ("hub:lfs-files", "GET"): Route(Need.WRITE),

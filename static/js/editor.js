@@ -1,0 +1,69 @@
+// A textarea becomes a code editor; without this script it stays one. Leaving with changes warns.
+const area = document.querySelector("textarea[data-editor]");
+const form = area.form;
+const begun = area.value;
+let leaving = false;
+
+form.addEventListener("submit", () => (leaving = true));
+addEventListener("beforeunload", (event) => {
+  if (!leaving && area.value !== begun) event.preventDefault();
+});
+// A shadow root takes style sheets made by scripts, which the policy of the page forbids elsewhere.
+function place() {
+  const host = document.createElement("div");
+  host.className = "editor";
+  area.after(host);
+  return [host, host.attachShadow({ mode: "open" })];
+}
+
+const color = (name) => `var(--${name})`;
+
+async function begin() {
+  const cm = await import(area.dataset.editor);
+  const { EditorView, tags } = cm;
+  const [host, root] = place();
+  const marks = cm.HighlightStyle.define([
+    { tag: [tags.keyword, tags.operatorKeyword, tags.modifier], color: color("code-keyword") },
+    { tag: [tags.string, tags.special(tags.string)], color: color("code-string") },
+    { tag: [tags.number, tags.bool, tags.null, tags.atom], color: color("code-number") },
+    { tag: [tags.comment, tags.meta], color: color("code-comment") },
+    { tag: [tags.function(tags.variableName), tags.className, tags.propertyName], color: color("code-name") },
+    { tag: [tags.tagName, tags.link, tags.url], color: color("code-tag") },
+    { tag: tags.heading, fontWeight: "650" },
+    { tag: tags.strong, fontWeight: "650" },
+    { tag: tags.emphasis, fontStyle: "italic" },
+  ]);
+  const look = EditorView.theme({
+    "&": { color: color("ink"), backgroundColor: color("surface"), fontSize: "13px", maxHeight: "70vh" },
+    "&.cm-focused": { outline: `2px solid ${color("focus")}`, outlineOffset: "-2px" },
+    ".cm-scroller": { fontFamily: color("mono"), lineHeight: "1.6", minHeight: "360px" },
+    ".cm-content": { caretColor: color("ink") },
+    ".cm-gutters": { backgroundColor: color("raised"), color: color("muted"), borderRight: `1px solid ${color("line")}` },
+    ".cm-activeLine, .cm-activeLineGutter": { backgroundColor: "color-mix(in oklab, var(--hover) 60%, transparent)" },
+    ".cm-cursor": { borderLeftColor: color("ink") },
+    "&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground": { backgroundColor: color("accent-soft") },
+  });
+  const language = cm.languages[area.dataset.language];
+  const label = area.labels[0].textContent;
+  const view = new EditorView({
+    root,
+    parent: root,
+    doc: area.value,
+    extensions: [
+      cm.lineNumbers(), cm.history(), cm.drawSelection(), cm.highlightSpecialChars(), cm.highlightActiveLine(),
+      cm.highlightActiveLineGutter(), cm.indentOnInput(), cm.bracketMatching(), cm.syntaxHighlighting(marks),
+      // Tab leaves the editor, as it leaves any field.
+      cm.keymap.of([...cm.defaultKeymap, ...cm.historyKeymap]),
+      EditorView.lineWrapping,
+      EditorView.contentAttributes.of({ "aria-label": label }),
+      EditorView.updateListener.of((update) => {
+        if (update.docChanged) area.value = update.state.doc.toString();
+      }),
+      look,
+      ...(language ? [language()] : []),
+    ],
+  });
+  area.hidden = true;
+  host.addEventListener("focus", () => view.focus());
+}
+begin();

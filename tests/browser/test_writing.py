@@ -1,0 +1,81 @@
+"""A folder with a large file goes up through a reload, and a text is edited in the editor."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from pathlib import Path
+
+from demo.server import Person
+from tests.browser.conftest import Window
+
+NAME = "wren"
+LARGE_BYTES = 24 * 1024 * 1024
+
+
+def make_folder(folder: Path) -> str:
+    """A model as it lies on somebody's disk; the sha256 of its large file."""
+    weights = random.Random(7).randbytes(LARGE_BYTES)
+    (folder / "nested").mkdir(parents=True)
+    (folder / "model.safetensors").write_bytes(weights)
+    (folder / "nested" / "config.json").write_text('{"layers": 2}')
+    return hashlib.sha256(weights).hexdigest()
+
+
+def test_a_folder_goes_up_through_a_reload_and_a_text_is_edited(open_window, hub_server, tmp_path):
+    hub_server.person(NAME, password="wren-of-the-hedge")
+    digest = make_folder(tmp_path / "tiny")
+    window: Window = open_window()
+    window.sign_in(Person(NAME, "wren-of-the-hedge", ""))
+    make_repository(window)
+    upload(window, tmp_path / "tiny", digest)
+    edit(window)
+    assert not window.said
+
+
+def make_repository(window: Window) -> None:
+    page = window.goto("/-/new")
+    page.get_by_label("Name").fill("tiny")
+    page.get_by_text("wren/tiny is free.").wait_for()
+    page.get_by_label("Licence").select_option("mit")
+    page.get_by_role("button", name="Create").click()
+    page.get_by_role("link", name="Upload in the browser").click()
+    page.get_by_role("heading", name="Upload files").wait_for()
+
+
+def upload(window: Window, folder: Path, digest: str) -> None:
+    page = window.page
+    asked: list[str] = []
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.on("request", lambda request: asked.append(request.url.partition("?")[0]))
+    sent = f"**/-/lfs/{digest}/parts/3?*"
+    page.route(sent, lambda route: None)  # the last part never arrives
+    page.locator("#upload-folder").set_input_files(folder)
+    with page.expect_request(sent), page.expect_response(f"**/-/lfs/{digest}/parts/1?*"):
+        page.get_by_role("button", name="Upload and commit").click()
+    page.unroute(sent)
+    page.reload()
+    page.get_by_text("An upload was under way").wait_for()
+    asked.clear()
+    page.locator("#upload-folder").set_input_files(folder)
+    page.get_by_role("button", name="Upload and commit").click()
+    page.wait_for_url("**/wren/tiny/tree/main")
+    assert f"{window.url}/-/lfs/{digest}/parts/1" not in asked
+    assert f"{window.url}/-/lfs/{digest}/parts/3" in asked
+    page = window.goto("/wren/tiny/blob/main/tiny/model.safetensors")
+    page.get_by_text(digest[:7]).first.wait_for()
+    page = window.goto("/wren/tiny/blob/main/tiny/nested/config.json")
+    page.get_by_text("layers").wait_for()
+
+
+def edit(window: Window) -> None:
+    page = window.page
+    page.get_by_role("link", name="Edit").click()
+    text = page.get_by_role("textbox", name="Text")
+    text.click()
+    page.keyboard.press("ControlOrMeta+a")
+    page.keyboard.type('{"layers": 3}')
+    page.get_by_role("button", name="Show changes").last.click()
+    page.locator("#look .is-added").wait_for()
+    page.get_by_role("button", name="Commit").click()
+    page.get_by_text("Committed to main").wait_for()
