@@ -9,7 +9,6 @@ from django.conf import settings
 from django.contrib.auth.tokens import default_token_generator
 from django.core.mail import EmailMessage
 from django.db import transaction
-from django.template.loader import render_to_string
 from django.utils import timezone, translation
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
@@ -55,5 +54,11 @@ def _answer(pk: int) -> int:
 def _send(user: User) -> None:
     with translation.override(user.language or settings.LANGUAGE_CODE):
         subject = _("A new password for %(name)s") % {"name": user.username}
-        text = render_to_string("hub/mail_password.txt", {"user": user, "link": reset_link(user)})
+        said = _(
+            "Somebody asked for a new password for %(name)s on this Weighbridge server. "
+            "Choose it here, once, within a day:"
+        )
+        words = said % {"name": user.username}
+        ending = _("If it was not you, do nothing: the old password stays.")
+    text = f"{words}\n\n{reset_link(user)}\n\n{ending}\n"
     EmailMessage(subject, text, to=[user.email]).send()

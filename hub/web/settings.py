@@ -26,8 +26,11 @@ SCOPES = [
     (TokenScope.WRITE, gettext_lazy("write: also everything with repositories, deletion too")),
     (TokenScope.ADMIN, gettext_lazy("admin: also organisations, people, branch protection")),
 ]
-DAYS = [(days, gettext_lazy("after %(days)d days") % {"days": days}) for days in (7, 30, 90, 365)]
 DEFAULT_DAYS, REPOSITORIES_LIMIT = 90, 50
+
+
+def _lifetimes() -> list[tuple[int, str]]:
+    return [(days, _("after %(days)d days") % {"days": days}) for days in (7, 30, 90, 365)]
 
 
 class TokenForm(forms.Form):
@@ -41,7 +44,7 @@ class TokenForm(forms.Form):
     )
     days = forms.TypedChoiceField(
         label=gettext_lazy("It ends"),
-        choices=DAYS,
+        choices=_lifetimes,
         coerce=int,
         initial=DEFAULT_DAYS,
         required=False,
