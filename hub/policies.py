@@ -25,6 +25,7 @@ from hub.models import (
     Access,
     AccessRequest,
     AccessToken,
+    Collaborator,
     Collection,
     CollectionItem,
     Kind,
@@ -202,9 +203,18 @@ def file_access(actor: Actor, repository: Repository) -> FileAccess:
 
 
 def is_member(user: Person, repository: Repository) -> bool:
-    """Whether a person belongs to the repository's namespace, whose gates are open to them."""
-    members = Membership.objects.filter(namespace=repository.namespace_id, user=user.pk)
-    return members.filter(access__gte=Access.READ).exists()
+    """Whether a person belongs to the repository or its namespace: its gate is open to them."""
+    held = {"user": user.pk, "access__gte": Access.READ}
+    members = Membership.objects.filter(namespace=repository.namespace_id, **held)
+    return members.exists() or Collaborator.objects.filter(repository=repository, **held).exists()
+
+
+def maintainers_of(repository: Repository) -> QuerySet[User]:
+    """The people who hold at least write access now: their approvals count."""
+    held = {"access__gte": Access.WRITE}
+    members = Membership.objects.filter(namespace=repository.namespace_id, **held)
+    invited = Collaborator.objects.filter(repository=repository, **held)
+    return User.objects.filter(Q(pk__in=members.values("user")) | Q(pk__in=invited.values("user")))
 
 
 # The sentences of the public Hub: clients show them, and some look for a part of them.

@@ -8,7 +8,7 @@ import structlog
 from celery import shared_task
 
 from hub.errors import StorageUnavailableError
-from hub.jobs import garbage, history, refresh, scans, webhooks
+from hub.jobs import garbage, history, passwords, refresh, scans, webhooks
 from hub.jobs import tidy as tidying
 
 log = structlog.get_logger(__name__)
@@ -54,6 +54,12 @@ def sweep_webhooks() -> None:
         deliver_webhook.apply_async((webhook_id,), expires=RING_LIFETIME_SECONDS)
 
 
+@shared_task(acks_late=True, ignore_result=True, soft_time_limit=600)
+def send_password_resets() -> None:
+    """Send the links to new passwords that people asked for."""
+    passwords.send_all()
+
+
 @shared_task(acks_late=True, ignore_result=True, soft_time_limit=1800)
 def tidy() -> None:
     """Remove what killed requests left, and refresh rows that fell behind git."""
@@ -62,6 +68,7 @@ def tidy() -> None:
         uploads=tidying.remove_stray_uploads(),
         abandoned=tidying.end_abandoned_uploads(),
         device_logins=tidying.remove_ended_device_logins(),
+        sessions=tidying.remove_ended_sessions(),
         folders=tidying.remove_stray_folders(),
         refreshed=refresh.refresh_stale(),
         deliveries=webhooks.forget_old(),

@@ -77,7 +77,9 @@ def api_for() -> Callable[..., Client]:
 def hub_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubServer]:
     """A whole hub of this session's own, as `make up` starts it."""
     # Webhooks of tests are heard on loopback, which no hub sends to unless it is told to.
-    with running_hub(tmp_path_factory.mktemp("hub"), OUTGOING_ALLOWED="127.0.0.1") as server:
+    # People of tests make their own accounts with an invitation.
+    variables = {"OUTGOING_ALLOWED": "127.0.0.1", "SIGN_UP": "invite"}
+    with running_hub(tmp_path_factory.mktemp("hub"), **variables) as server:
         yield server
 
 

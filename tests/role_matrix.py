@@ -317,7 +317,8 @@ PAGES: dict[tuple[str, str], Route] = {
     **_both("hub:repository-settings", _repository_page(Need.ADMIN)),
 }
 
-from tests.hub.large_routes import LARGE  # noqa: E402 - their rows are made of Route
+from tests.hub.account_routes import ACCOUNTS  # noqa: E402 - their rows are made of Route
+from tests.hub.large_routes import LARGE  # noqa: E402
 from tests.hub.people_routes import PEOPLE  # noqa: E402
 from tests.hub.webhook_routes import WEBHOOKS  # noqa: E402
 from tests.hub.writing_routes import WRITING  # noqa: E402
@@ -333,6 +334,7 @@ TABLE: dict[tuple[str, str], Route] = {
     **PEOPLE,
     **WEBHOOKS,
     **WRITING,
+    **ACCOUNTS,
     **REVIEWS,
     **TRAINING,
 }

@@ -169,4 +169,10 @@ def _person(username: str) -> User:
 
 
 def _record(actor: Actor, act: str, repository: Repository, user: User, **change: str) -> None:
-    audit.record(actor, act, f"{repository.kind} {repository.repo_id}: {user.username}", **change)
+    audit.record(
+        actor,
+        act,
+        f"{repository.kind} {repository.repo_id}: {user.username}",
+        **change,
+        about=repository,
+    )

@@ -4,17 +4,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hub.models import AuditEntry, Event
+from hub.models import AuditEntry, Event, Repository
 
 if TYPE_CHECKING:
-    from hub.models import Repository
+    from hub.models import Namespace
     from hub.policies import Actor
 
 OPERATOR = "(operator)"
 
 
-def record(actor: Actor | None, action: str, subject: str, *, old: str = "", new: str = "") -> None:
-    """Add a line that nobody can change afterwards. `actor` None is the operator's command line."""
+def record(
+    actor: Actor | None,
+    action: str,
+    subject: str,
+    *,
+    old: str = "",
+    new: str = "",
+    about: Repository | Namespace | None = None,
+) -> None:
+    """Add a line that nobody can change afterwards. `actor` None is the operator's command line.
+
+    `about`: whose administrators read it on their page.
+    """
+    namespace_number = repository_number = None
+    if isinstance(about, Repository):
+        namespace_number, repository_number = about.namespace_id, about.pk
+    elif about is not None:
+        namespace_number = about.pk
     AuditEntry.objects.create(
         actor_name=actor.user.get_username() if actor and actor.is_signed_in else OPERATOR,
         token_hint=actor.token.hint if actor and actor.token else "",
@@ -22,6 +38,8 @@ def record(actor: Actor | None, action: str, subject: str, *, old: str = "", new
         subject=subject[:300],
         old=old,
         new=new,
+        namespace_number=namespace_number,
+        repository_number=repository_number,
     )
 
 

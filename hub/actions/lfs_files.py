@@ -55,25 +55,36 @@ def _sha256(link: ObjectLink) -> str:
 def _names(
     store: GitStore, default_branch: str, wanted: Collection[str]
 ) -> dict[str, tuple[str, str | None]]:
+    """As `names_at_heads`; what only older commits have comes with a path and no ref."""
+    found: dict[str, tuple[str, str | None]] = {}
+    found.update(names_at_heads(store, default_branch, wanted))
+    if set(wanted) - set(found):
+        for one in store.pointer_files():
+            if one.pointer.sha256 in wanted:
+                found.setdefault(one.pointer.sha256, (one.path, None))
+    return found
+
+
+def names_at_heads(
+    store: GitStore, default_branch: str, wanted: Collection[str], *, most: int | None = None
+) -> dict[str, tuple[str, str]]:
     """A path of each file, and a ref that has it at its head: the default branch's by preference.
 
-    What only older commits have comes with a path and no ref.
+    `most`: how many different heads are looked at.
     """
-    found: dict[str, tuple[str, str | None]] = {}
+    found: dict[str, tuple[str, str]] = {}
     heads = sorted(store.refs(), key=lambda ref: ref.name != f"{refs.BRANCH}{default_branch}")
     seen: set[str] = set()
     for ref in heads:
         if (tree := store.tree_oid(ref.oid)) in seen:
             continue
+        if len(seen) == most:
+            break
         seen.add(tree)
         with suppress(TooLargeError):
             for entry in store.tree(tree, recursive=True):
                 if entry.lfs and entry.lfs.sha256 in wanted:
                     found.setdefault(entry.lfs.sha256, (entry.path, ref.name))
-    if set(wanted) - set(found):
-        for one in store.pointer_files():
-            if one.pointer.sha256 in wanted:
-                found.setdefault(one.pointer.sha256, (one.path, None))
     return found
 
 
@@ -100,7 +111,9 @@ def remove_for_good(
         )
         subject = f"{repository.kind} {repository.repo_id}"
         for sha256 in sha256s:
-            audit.record(actor, "large_file.remove", f"{subject} {sha256}", old=sha256)
+            audit.record(
+                actor, "large_file.remove", f"{subject} {sha256}", old=sha256, about=repository
+            )
         if not settings.GARBAGE_QUARANTINE:
             collect_garbage.delay_on_commit()
     refresh(repository.pk)

@@ -60,7 +60,7 @@ def _carry_over(repository: Repository, row: Repository, actor: Actor) -> None:
             kind=row.kind, namespace=row.namespace, name=row.name, repository=repository
         )
     lineage.resolve({(old.kind, row.repo_id), (old.kind, repository.repo_id)})
-    audit.record(actor, "repository.move", f"{old} → {repository.repo_id}")
+    audit.record(actor, "repository.move", f"{old} → {repository.repo_id}", about=repository)
     audit.announce(
         repository, actor, "repository.moved", path=f"/{repository.path}", old=row.repo_id
     )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from django.core.exceptions import ValidationError
+from django.core.validators import URLValidator
+
 from hub.errors import BadInputError, ConflictError
 from hub.models import Namespace
 from hub.models.repositories import check_name
@@ -18,6 +21,16 @@ _RESERVED = """
     uploads user users v1 v2 webhooks well-known xet
     """
 RESERVED = frozenset(_RESERVED.split())
+
+
+def checked_link(link: str) -> str:
+    """A web address for a profile, or nothing. Raises: BadInputError."""
+    try:
+        if link:
+            URLValidator(schemes=["http", "https"])(link)
+    except ValidationError:
+        raise BadInputError("The link is no web address: write https://example.org.") from None
+    return link
 
 
 def require_free_name(slug: str) -> None:

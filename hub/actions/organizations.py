@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.db import IntegrityError, transaction
 
-from hub.actions import audit
+from hub.actions import audit, names
 from hub.actions.names import require_free_name
 from hub.errors import BadInputError, ConflictError
 from hub.models import Access, Membership, Namespace, NamespaceKind, User
@@ -29,6 +29,11 @@ def role(name: str) -> Access:
     return ROLES[name]
 
 
+def role_name(access: int | None) -> str:
+    """The name of the role that gives `access`; empty for none."""
+    return next((name for name, held in ROLES.items() if held == access), "")
+
+
 def create_organization(
     slug: str, *, full_name: str = "", private_by_default: bool = False, by: Actor | None = None
 ) -> Namespace:
@@ -47,7 +52,7 @@ def create_organization(
             )
             if by is not None and by.person is not None:
                 Membership.objects.create(namespace=namespace, user=by.person, access=Access.ADMIN)
-            audit.record(by, "organization.create", slug)
+            audit.record(by, "organization.create", slug, about=namespace)
     except IntegrityError:
         raise ConflictError(f"The name “{slug}” is taken: choose another.") from None
     return namespace
@@ -59,15 +64,21 @@ def update_organization(
     *,
     full_name: str | None = None,
     private_by_default: bool | None = None,
+    bio: str | None = None,
+    link: str | None = None,
     by: Actor | None = None,
 ) -> Namespace:
-    """Change what is given and leave the rest."""
+    """Change what is given and leave the rest. Raises: BadInputError (the link)."""
     if full_name is not None:
         namespace.full_name = full_name
     if private_by_default is not None:
         namespace.private_by_default = private_by_default
-    namespace.save(update_fields=["full_name", "private_by_default"])
-    audit.record(by, "organization.update", namespace.slug)
+    if bio is not None:
+        namespace.bio = bio
+    if link is not None:
+        namespace.link = names.checked_link(link)
+    namespace.save(update_fields=["full_name", "private_by_default", "bio", "link"])
+    audit.record(by, "organization.update", namespace.slug, about=namespace)
     return namespace
 
 
@@ -79,15 +90,16 @@ def set_member(
 
     Raises: BadInputError for a person's own namespace, ConflictError when no admin would stay.
     """
-    _require_organization(namespace)
+    require_organization(namespace)
     held = _locked_members(namespace).get(user.pk)
     if held == Access.ADMIN and access < Access.ADMIN:
         _require_another_admin(namespace, user)
     membership, _created = Membership.objects.update_or_create(
         namespace=namespace, user=user, defaults={"access": access}
     )
+    subject = f"{namespace.slug}: {user.username}"
     audit.record(
-        by, "member.set", f"{namespace.slug}: {user.username}", old=str(held or ""), new=str(access)
+        by, "member.set", subject, old=role_name(held), new=role_name(access), about=namespace
     )
     return membership
 
@@ -95,14 +107,15 @@ def set_member(
 @transaction.atomic
 def remove_member(namespace: Namespace, user: User, *, by: Actor | None = None) -> None:
     """End a membership; one that is not there is no fault. Raises: see `set_member`."""
-    _require_organization(namespace)
+    require_organization(namespace)
     held = _locked_members(namespace).get(user.pk)
     if held is None:
         return
     if held == Access.ADMIN:
         _require_another_admin(namespace, user)
     namespace.memberships.filter(user=user).delete()
-    audit.record(by, "member.remove", f"{namespace.slug}: {user.username}", old=str(held))
+    subject = f"{namespace.slug}: {user.username}"
+    audit.record(by, "member.remove", subject, old=role_name(held), about=namespace)
 
 
 def _locked_members(namespace: Namespace) -> dict[int, int]:
@@ -110,7 +123,7 @@ def _locked_members(namespace: Namespace) -> dict[int, int]:
     return dict(namespace.memberships.values_list("user_id", "access"))
 
 
-def _require_organization(namespace: Namespace) -> None:
+def require_organization(namespace: Namespace) -> None:
     if namespace.kind != NamespaceKind.ORGANIZATION:
         raise BadInputError(f"“{namespace.slug}” is a person: only organisations have members.")
 

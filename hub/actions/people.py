@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 
-from hub.actions import audit
+from hub.actions import audit, names
 from hub.actions.names import require_free_name
 from hub.errors import BadInputError, ConflictError
-from hub.models import Access, Membership, Namespace, NamespaceKind, User
+from hub.models import Access, BrowserSession, Membership, Namespace, NamespaceKind, User
 
 if TYPE_CHECKING:
     from hub.policies import Actor
@@ -59,27 +60,43 @@ def update_user(
     *,
     email: str | None = None,
     full_name: str | None = None,
+    bio: str | None = None,
+    link: str | None = None,
+    language: str | None = None,
     password: str | None = None,
     is_admin: bool | None = None,
     by: Actor | None = None,
 ) -> User:
-    """Change what is given and leave the rest.
+    """Change what is given and leave the rest. A new password ends every session.
 
-    Raises: BadInputError (mail address, weak password).
+    Raises: BadInputError (mail address, link, language, weak password).
     """
-    if email is not None:
+    if email is not None and email != user.email:
         _require_email(email)
+        audit.record(by, "person.email", user.username)
         user.email = email
+    if language is not None:
+        user.language = _known_language(language)
     if full_name is not None:
         user.full_name = full_name
-        Namespace.objects.filter(owner=user).update(full_name=full_name)
+    profile = {"full_name": full_name, "bio": bio, "link": link and names.checked_link(link)}
+    given = {name: value for name, value in profile.items() if value is not None}
+    if given:
+        Namespace.objects.filter(owner=user).update(**given)
     if is_admin is not None:
         user.is_staff = user.is_superuser = is_admin
     if password is not None:
         _set_password(user, password)
+        BrowserSession.objects.filter(user=user).delete()
         audit.record(by, "person.password", user.username)
     user.save()
     return user
+
+
+def _known_language(language: str) -> str:
+    if language and language not in dict(settings.LANGUAGES):
+        raise BadInputError("These pages do not speak that language.")
+    return language
 
 
 def _require_email(email: str) -> None:

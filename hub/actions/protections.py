@@ -22,9 +22,12 @@ def protect_branch(
     required_approvals: int = 1,
     require_gate: bool = True,
 ) -> BranchProtection:
-    """Protect `branch`, or change how. Raises: BadInputError, ForbiddenError (token's scope)."""
+    """Protect `branch`, a name or a pattern with *, or change how.
+
+    Raises: BadInputError, ForbiddenError (token's scope).
+    """
     _require_scope(actor)
-    check_ref_name(f"refs/heads/{branch}")
+    check_ref_name(f"refs/heads/{branch.replace('*', 'x')}")
     if not 0 <= required_approvals <= APPROVALS_LIMIT:
         raise BadInputError(f"Ask for 0 to {APPROVALS_LIMIT} approvals.")
     protection, _created = BranchProtection.objects.update_or_create(
@@ -33,7 +36,9 @@ def protect_branch(
         defaults={"required_approvals": required_approvals, "require_gate": require_gate},
     )
     rule = f"{required_approvals} approvals, gate {'on' if require_gate else 'off'}"
-    audit.record(actor, "branch.protect", f"{repository.repo_id} {branch}", new=rule)
+    audit.record(
+        actor, "branch.protect", f"{repository.repo_id} {branch}", new=rule, about=repository
+    )
     return protection
 
 
@@ -43,7 +48,7 @@ def unprotect_branch(repository: Repository, actor: Actor | None, branch: str) -
     _require_scope(actor)
     removed, _by_model = repository.protections.filter(branch=branch).delete()
     if removed:
-        audit.record(actor, "branch.unprotect", f"{repository.repo_id} {branch}")
+        audit.record(actor, "branch.unprotect", f"{repository.repo_id} {branch}", about=repository)
 
 
 def _require_scope(actor: Actor | None) -> None:

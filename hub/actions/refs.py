@@ -61,7 +61,7 @@ def target_ref(store: GitStore, revision: str) -> str:
 
 def is_protected(repository: Repository, ref: str) -> bool:
     branch = ref.removeprefix(BRANCH)
-    return BranchProtection.objects.filter(repository=repository, branch=branch).exists()
+    return BranchProtection.objects.of_branch(repository, branch) is not None
 
 
 def require_writable(repository: Repository, actor: Actor, ref: str) -> None:
@@ -123,7 +123,7 @@ def pushed(repository: Repository, actor: Actor, changes: Iterable[RefChange]) -
 def _record(repository: Repository, actor: Actor | None, change: RefChange) -> None:
     old, new = change.old or "", change.new or ""
     subject = f"{repository.kind} {repository.repo_id} {change.ref}"
-    audit.record(actor, "ref.move", subject, old=old, new=new)
+    audit.record(actor, "ref.move", subject, old=old, new=new, about=repository)
     is_default = change.ref == f"{BRANCH}{repository.default_branch}"
     if is_default and new:
         apply(repository, derive(repository, new))

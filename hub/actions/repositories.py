@@ -124,7 +124,9 @@ def end_redirects(repo: RepoId) -> None:
 def _save_with_folder(repository: Repository, actor: Actor, fill: Fill) -> None:
     repository.save()
     end_redirects(repository.named_by)
-    audit.record(actor, "repository.create", f"{repository.kind} {repository.repo_id}")
+    audit.record(
+        actor, "repository.create", f"{repository.kind} {repository.repo_id}", about=repository
+    )
     audit.announce(repository, actor, "repository.created", path=f"/{repository.path}")
     head = fill(repository, actor).branch_head(repository.default_branch)
     columns = derive(repository, head) if head else {}
@@ -167,7 +169,9 @@ def delete_repository(repository: Repository, actor: Actor) -> None:
     """
     gone = copy.copy(repository)
     end_tokens_limited_to(repository, actor)
-    audit.record(actor, "repository.delete", f"{gone.kind} {gone.repo_id}", old=gone.head_oid)
+    audit.record(
+        actor, "repository.delete", f"{gone.kind} {gone.repo_id}", old=gone.head_oid, about=gone
+    )
     outbox.removed(repository)
     lineage.hold(lineage.names_of(repository))
     try:
@@ -216,13 +220,21 @@ def update_settings(
             f"{repository.kind} {repository.repo_id}",
             old=row.visibility,
             new=visibility,
+            about=repository,
         )
     if gated is not None:
         if gated not in GATES:
             raise BadInputError("“gated” is “auto”, “manual” or false.")
         repository.gated = GATES[gated]
         subject = f"{repository.kind} {repository.repo_id}"
-        audit.record(actor, "repository.gated", subject, old=row.gated, new=repository.gated)
+        audit.record(
+            actor,
+            "repository.gated",
+            subject,
+            old=row.gated,
+            new=repository.gated,
+            about=repository,
+        )
     repository.save(update_fields=["visibility", "gated"])
     changes = {
         name: getattr(repository, name)

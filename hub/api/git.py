@@ -31,6 +31,7 @@ from hub.http import rates
 from hub.http.authentication import actor_from_header
 from hub.http.bodies import Body, read_away
 from hub.http.refusals import header_text, moved, refusal_status
+from hub.http.throttle import client_address
 from hub.models import Kind, RepoId, Repository
 from hub.policies import (
     ANONYMOUS,
@@ -53,7 +54,8 @@ def git_view(view: GitView) -> Callable[..., HttpResponseBase]:
     def answered(request: HttpRequest, kind: Kind, namespace: str, name: str) -> HttpResponseBase:
         actor, spent = ANONYMOUS, None
         try:
-            actor = actor_from_header(request.headers.get("Authorization", "")) or ANONYMOUS
+            header, address = request.headers.get("Authorization", ""), client_address(request)
+            actor = actor_from_header(header, address) or ANONYMOUS
             rate = rates.WRITE if request.path.endswith(RECEIVE_PACK) else rates.API
             if spent := rates.spend(rate, actor, request):
                 spent.require()

@@ -112,6 +112,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "hub.http.sessions.SeenMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "hub.http.middleware.RefusalMiddleware",
 ]
@@ -182,6 +183,11 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
 SESSION_COOKIE_HTTPONLY = True
 CSRF_FAILURE_VIEW = "hub.http.error_pages.csrf_failure"
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+# Who may make an account: the operator alone, whoever holds an invitation, or everybody.
+SIGN_UP = env.str("SIGN_UP", default="closed")
+if SIGN_UP not in {"closed", "invite", "open"}:
+    raise ImproperlyConfigured("SIGN_UP is closed, invite or open.")
+PASSWORD_RESET_TIMEOUT = 24 * 3600  # seconds that a link to a new password lasts
 TOKEN_LIFETIME = timedelta(days=env.int("TOKEN_LIFETIME_DAYS", default=90))
 # Tokens of programs that were let in through the browser; clients renew them a day before.
 DEVICE_TOKEN_LIFETIME = timedelta(days=env.int("DEVICE_TOKEN_LIFETIME_DAYS", default=7))
@@ -195,6 +201,13 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE
 SECURE_SSL_REDIRECT = False  # the proxy that holds the certificate redirects
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 X_FRAME_OPTIONS = "DENY"
+
+# Mail: smtp+tls://user:password@host:587, or filemail:///folder; empty sends none.
+EMAIL_URL = env.str("EMAIL_URL", default="")
+if EMAIL_URL:
+    locals().update(env.email_url("EMAIL_URL"))
+EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL = env.str("MAIL_FROM", default=f"Weighbridge <weighbridge@{PUBLIC_HOST}>")
 
 # Languages -------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
@@ -319,6 +332,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-comparisons": {"task": "reviews.tasks.sweep_comparisons", "schedule": 30.0},
     "sweep-queues": {"task": "reviews.tasks.sweep_queues", "schedule": 30.0},
     "sweep-full-weights": {"task": "reviews.tasks.sweep_full_weights", "schedule": 30.0},
+    "send-password-resets": {"task": "hub.tasks.send_password_resets", "schedule": 60.0},
     "sweep-webhooks": {"task": "hub.tasks.sweep_webhooks", "schedule": 15.0},
 }
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

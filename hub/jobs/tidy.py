@@ -13,7 +13,13 @@ from django.utils import timezone
 
 from hub.blobstore import BlobStore
 from hub.blobstore.parts import PartialFiles
-from hub.models import DeviceLogin, MultipartUpload, Repository
+from hub.models import (
+    BrowserSession,
+    DeviceLogin,
+    MultipartUpload,
+    Repository,
+    SignUpInvitation,
+)
 
 KEEP = timedelta(hours=24)
 
@@ -60,6 +66,14 @@ def remove_stray_uploads() -> int:
         return 0
     stores = [BlobStore(root) for root in settings.OBJECTS_DIR.iterdir() if root.is_dir()]
     return sum(store.remove_stray_files(KEEP) for store in stores)
+
+
+def remove_ended_sessions() -> int:
+    """The number of rows removed of browsers whose cookie is too old, and of old invitations."""
+    now = timezone.now()
+    age = timedelta(seconds=settings.SESSION_COOKIE_AGE)
+    ended = BrowserSession.objects.filter(last_seen_at__lt=now - age).delete()[0]
+    return ended + SignUpInvitation.objects.filter(expires_at__lt=now - KEEP).delete()[0]
 
 
 def remove_ended_device_logins() -> int:

@@ -1,7 +1,9 @@
 """Tables of the platform."""
 
 from hub.models.access_requests import AccessRequest, RequestStatus
+from hub.models.accounts import BrowserSession, PasswordReset, SignUpInvitation
 from hub.models.activity import AuditEntry, Event
+from hub.models.collaborators import Collaborator, RepositoryTransfer
 from hub.models.collections import (
     Collection,
     CollectionItem,
@@ -11,7 +13,7 @@ from hub.models.collections import (
 from hub.models.devices import DeviceLogin, DeviceLoginState, DeviceSession, RefreshToken
 from hub.models.likes import Follow, Like
 from hub.models.lineage import ModelLink, Relation
-from hub.models.namespaces import Access, Membership, Namespace, NamespaceKind
+from hub.models.namespaces import Access, Invitation, Membership, Namespace, NamespaceKind
 from hub.models.objects import (
     DerivedObject,
     MultipartUpload,
@@ -40,6 +42,8 @@ __all__ = [
     "AccessToken",
     "AuditEntry",
     "BranchProtection",
+    "BrowserSession",
+    "Collaborator",
     "Collection",
     "CollectionItem",
     "CollectionUpvote",
@@ -53,6 +57,7 @@ __all__ = [
     "Event",
     "FileScan",
     "Follow",
+    "Invitation",
     "Kind",
     "Like",
     "Membership",
@@ -61,15 +66,18 @@ __all__ = [
     "Namespace",
     "NamespaceKind",
     "ObjectLink",
+    "PasswordReset",
     "RefreshToken",
     "Relation",
     "RemovedObject",
     "RepoId",
     "Repository",
     "RepositoryRedirect",
+    "RepositoryTransfer",
     "RequestStatus",
     "ScanFormat",
     "ScanVerdict",
+    "SignUpInvitation",
     "StatusState",
     "StoredObject",
     "Theme",

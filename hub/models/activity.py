@@ -33,4 +33,13 @@ class AuditEntry(models.Model):
     subject = models.CharField(max_length=300)
     old = models.CharField(max_length=64, blank=True)
     new = models.CharField(max_length=64, blank=True)
+    # Numbers, not keys: the trail outlives what it tells of.
+    namespace_number = models.BigIntegerField(null=True, blank=True)
+    repository_number = models.BigIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["namespace_number", "-id"], name="audit_of_namespace"),
+            models.Index(fields=["repository_number", "-id"], name="audit_of_repository"),
+        ]

@@ -38,6 +38,8 @@ class Namespace(models.Model):
         related_name="namespace",
         help_text="The person whose namespace this is; empty for an organisation.",
     )
+    bio = models.CharField(max_length=500, blank=True)
+    link = models.URLField(max_length=200, blank=True)
     private_by_default = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
     members = models.ManyToManyField(
@@ -77,5 +79,28 @@ class Membership(models.Model):
             models.UniqueConstraint(fields=["namespace", "user"], name="membership_unique"),
             models.CheckConstraint(
                 condition=Q(access__in=Access.values), name="membership_access_known"
+            ),
+        ]
+
+
+class Invitation(models.Model):
+    """An organisation asks a person in; it ends when they answer."""
+
+    namespace = models.ForeignKey(Namespace, on_delete=models.CASCADE, related_name="invitations")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="invitations"
+    )
+    access = models.IntegerField(choices=Access)
+    invited_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["namespace", "user"], name="invitation_unique"),
+            models.CheckConstraint(
+                condition=Q(access__in=Access.values, access__gt=Access.NONE),
+                name="invitation_access_known",
             ),
         ]

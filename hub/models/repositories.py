@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from hub.blobstore import BlobStore
 from hub.errors import BadInputError, RepositoryNotFoundError
 from hub.gitstore import GitStore
+from hub.models.collaborators import Collaborator
 from hub.models.namespaces import Access, Membership, Namespace
 from hub.models.objects import ObjectLink
 
@@ -99,16 +100,26 @@ def check_name(name: str) -> None:
 class RepositoryQuerySet(models.QuerySet["Repository"]):
     def with_access(self, user: Person) -> Self:
         """Annotate each row with `access`, the level `user`, signed in or not, holds on it."""
-        granted = Membership.objects.filter(namespace=OuterRef("namespace"), user=user.pk)
-        held = Subquery(granted.values("access")[:1], output_field=models.IntegerField())
+        member = Membership.objects.filter(namespace=OuterRef("namespace"), user=user.pk)
+        invited = Collaborator.objects.filter(repository=OuterRef("pk"), user=user.pk)
+        held = [
+            Coalesce(
+                Subquery(rows.values("access")[:1], output_field=models.IntegerField()),
+                Value(Access.NONE),
+            )
+            for rows in (member, invited)
+        ]
         public = When(visibility=Visibility.PUBLIC, then=Value(Access.READ))
         everyone = Case(public, default=Value(Access.NONE))
-        return self.annotate(access=Greatest(everyone, Coalesce(held, Value(Access.NONE))))
+        return self.annotate(access=Greatest(everyone, *held))
 
     def visible_to(self, user: Person) -> Self:
         # Says what `access >= READ` says, in words that an index can follow.
         member = Membership.objects.filter(user=user.pk, access__gte=Access.READ)
         shown = Q(visibility=Visibility.PUBLIC) | Q(namespace__in=member.values("namespace"))
+        if user.pk is not None:
+            invited = Collaborator.objects.filter(user=user.pk)
+            shown |= Q(pk__in=invited.values("repository"))
         return self.with_access(user).filter(shown)
 
     def matching(self, word: str) -> Self:

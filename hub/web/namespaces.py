@@ -110,9 +110,11 @@ def _frame(
     organizations = Membership.objects.filter(
         user=found.owner, namespace__kind=NamespaceKind.ORGANIZATION, access__gt=Access.NONE
     )
+    held = access.values_list("access", flat=True).first() if access is not None else None
     return {
         "namespace": found,
-        "may_create": access is not None and access.filter(access__gte=Access.WRITE).exists(),
+        "may_create": (held or Access.NONE) >= Access.WRITE,
+        "may_govern": (held or Access.NONE) >= Access.ADMIN,
         "may_follow": found.owner_id is None or person is None or found.owner_id != person.pk,
         "follow": _follow_facts(actor, found),
         "members": lists["members"][2][:FACES] if "members" in lists else [],

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from django import forms
+from django.conf import settings
 from django.contrib.auth import authenticate, login, logout
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -13,6 +15,8 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
 from hub.http.throttle import TRIES, client_address, count_try, forgive_try
+
+LANGUAGE_SECONDS = 365 * 24 * 3600
 
 
 class SignInForm(forms.Form):
@@ -55,6 +59,15 @@ def _forget_try(request: HttpRequest, username: str) -> None:
     forgive_try(address)
 
 
+def with_language(response: HttpResponse, user: AbstractBaseUser) -> HttpResponse:
+    """`response`, which tells the browser the language that its person has chosen."""
+    if language := getattr(user, "language", ""):
+        response.set_cookie(
+            settings.LANGUAGE_COOKIE_NAME, language, max_age=LANGUAGE_SECONDS, samesite="Lax"
+        )
+    return response
+
+
 @sensitive_post_parameters("password")
 def sign_in(request: HttpRequest) -> HttpResponse:
     """Password sign-in; the same words and the same work for unknown names (threats A2)."""
@@ -70,10 +83,10 @@ def sign_in(request: HttpRequest) -> HttpResponse:
             if user is not None:
                 login(request, user)
                 _forget_try(request, username)
-                return redirect(safe_next(request))
+                return with_language(redirect(safe_next(request)), user)
             form.add_error(None, _("This name and password do not belong together."))
             status = 422
-    context = {"form": form, "next": safe_next(request)}
+    context = {"form": form, "next": safe_next(request), "sign_up": settings.SIGN_UP}
     return render(request, "hub/sign_in.html", context, status=status)
 
 

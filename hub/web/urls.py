@@ -8,6 +8,7 @@ from django.views.generic import RedirectView
 from hub.http.routing import page
 from hub.web import (
     access,
+    account_urls,
     api_docs,
     blame,
     collections,
@@ -40,6 +41,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("-/new", creating.repository_new, name="repository-new"),
     path("-/sign-in", sessions.sign_in, name="sign-in"),
     path("-/sign-out", sessions.sign_out, name="sign-out"),
+    *account_urls.urlpatterns,
     path("-/device", devices.device, name="device"),
     path("-/settings/tokens", settings.token_list, name="token-list"),
     path("-/settings/tokens/<int:pk>/revoke", settings.token_revoke, name="token-revoke"),
@@ -92,6 +94,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *page("/access", access.access, "access"),
     *page("/settings/access", access.access_requests_page, "access-requests"),
     *page("/duplicate", creating.duplicate, "duplicate"),
-    *page("/settings", settings.repository_settings, "repository-settings"),
+    *account_urls.repository_pages,
     path("<segment:slug>", namespaces.namespace, name="namespace"),
 ]

@@ -8,7 +8,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from hub.extensions import Change, Requirement, RequirementState, registries
-from hub.models import Access, BranchProtection, Membership
+from hub.models import BranchProtection
+from hub.policies import maintainers_of
 from reviews.actions.weight_merges import common_base
 from reviews.changes import change_of, merge_tree
 from reviews.models import Discussion, Review, ReviewVerdict, WeightMerge
@@ -65,9 +66,9 @@ def asked_of_people(pull_request: Discussion, change: Change) -> list[Requiremen
 
 
 def protection_of(pull_request: Discussion) -> BranchProtection | None:
-    return BranchProtection.objects.filter(
-        repository=pull_request.repository_id, branch=pull_request.target_branch
-    ).first()
+    return BranchProtection.objects.of_branch(
+        pull_request.repository_id, pull_request.target_branch
+    )
 
 
 def _content(pull_request: Discussion, change: Change) -> Requirement:
@@ -116,11 +117,10 @@ def counted_reviews(pull_request: Discussion, head_oid: str) -> list[Review]:
     Of somebody who has looked at several of its `reviewed_heads` the review of the latest counts.
     """
     heads = reviewed_heads(pull_request, head_oid)
-    maintainers = Membership.objects.filter(
-        namespace=pull_request.repository.namespace_id, access__gte=Access.WRITE
-    ).values("user")
     rows = Review.objects.filter(
-        pull_request=pull_request, head_oid__in=heads, reviewer__in=maintainers
+        pull_request=pull_request,
+        head_oid__in=heads,
+        reviewer__in=maintainers_of(pull_request.repository),
     )
     rows = rows.exclude(reviewer=pull_request.author_id).select_related("reviewer")
     latest: dict[int, Review] = {}

@@ -21,7 +21,8 @@ from django.utils.translation import gettext as _
 
 from hub.errors import BadInputError
 from hub.extensions import Change, Requirement, RequirementState
-from hub.models import Access, BranchProtection, Membership, Repository
+from hub.models import BranchProtection, Repository
+from hub.policies import maintainers_of
 from training.actions.gate_rules import rule_at
 from training.actions.standing import standing_of
 from training.jobs.items import open_table
@@ -106,10 +107,7 @@ class Desk:
         """The judgements that count: of exactly this change, by those who may approve it now."""
         if self.benchmark is None:
             return []
-        maintainers = Membership.objects.filter(
-            namespace=self.repository.namespace_id, access__gte=Access.WRITE
-        ).values("user")
-        rows = votes_on(self).filter(reviewer__in=maintainers)
+        rows = votes_on(self).filter(reviewer__in=maintainers_of(self.repository))
         rows = rows.exclude(reviewer=self.change.author_id).select_related("reviewer")
         return list(rows.order_by("pk"))
 
@@ -275,9 +273,7 @@ def _keyed(salt: str, facts: Iterable[object]) -> bytes:
 
 def blind_requirements(repository: Repository, change: Change) -> Iterable[Requirement]:
     """The blind review's line of the checklist, where the rule of the base asks for one."""
-    protection = BranchProtection.objects.filter(
-        repository=repository.pk, branch=change.target_branch
-    ).first()
+    protection = BranchProtection.objects.of_branch(repository, change.target_branch)
     if protection is not None and not protection.require_gate:
         return
     desk = desk_of(repository, change)

@@ -74,7 +74,7 @@ def read_rule(repository: Repository, branch: str) -> Rule:
 
 
 def _rule(repository: Repository, branch: str, head: str) -> Rule:
-    protected = BranchProtection.objects.filter(repository=repository, branch=branch).exists()
+    protected = BranchProtection.objects.of_branch(repository, branch) is not None
     content = rule_at(repository, head)
     if content is None:
         return Rule(branch, head, protected, None)

@@ -259,7 +259,7 @@ def _pin(
 
 
 def _is_protected(repository: Repository, branch: str) -> bool:
-    return BranchProtection.objects.filter(repository=repository, branch=branch).exists()
+    return BranchProtection.objects.of_branch(repository, branch) is not None
 
 
 def _require_unread(change: Change, data_sets: set[int]) -> None:

@@ -104,9 +104,7 @@ def requirements(repository: Repository, change: Change) -> Iterable[Requirement
     standing = standing_of(repository, change)
     if touches_rule(paths_of(repository, change)):
         yield _rule_line(repository, change, standing)
-    protection = BranchProtection.objects.filter(
-        repository=repository.pk, branch=change.target_branch
-    ).first()
+    protection = BranchProtection.objects.of_branch(repository, change.target_branch)
     if protection is not None and not protection.require_gate:
         return
     if standing is not None:
