@@ -8,7 +8,7 @@ import structlog
 from celery import shared_task
 
 from hub.errors import StorageUnavailableError
-from hub.jobs import garbage, history, refresh, webhooks
+from hub.jobs import garbage, history, letters, refresh, telling, webhooks
 from hub.jobs import tidy as tidying
 
 log = structlog.get_logger(__name__)
@@ -48,6 +48,25 @@ def sweep_webhooks() -> None:
         deliver_webhook.apply_async((webhook_id,), expires=RING_LIFETIME_SECONDS)
 
 
+@shared_task(acks_late=True, ignore_result=True)
+def tell_people() -> None:
+    """Write into inboxes what has happened and is not told yet."""
+    telling.tell_pending()
+
+
+@shared_task(ignore_result=True)
+def write_letters() -> None:
+    """Write the letters that are due, and ring for each that waits."""
+    for pk in letters.write():
+        send_letter.apply_async((pk,), expires=RING_LIFETIME_SECONDS)
+
+
+@shared_task(acks_late=True, ignore_result=True)
+def send_letter(pk: int) -> None:
+    """Send one letter, unless somebody has taken it."""
+    letters.send(pk)
+
+
 @shared_task(acks_late=True, ignore_result=True, soft_time_limit=1800)
 def tidy() -> None:
     """Remove what killed requests left, and refresh rows that fell behind git."""
@@ -59,4 +78,5 @@ def tidy() -> None:
         folders=tidying.remove_stray_folders(),
         refreshed=refresh.refresh_stale(),
         deliveries=webhooks.forget_old(),
+        letters=letters.forget_old(),
     )

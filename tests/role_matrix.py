@@ -313,7 +313,8 @@ PAGES: dict[tuple[str, str], Route] = {
     **_both("hub:repository-settings", _repository_page(Need.ADMIN)),
 }
 
-from tests.hub.large_routes import LARGE  # noqa: E402 - their rows are made of Route
+from tests.hub.inbox_routes import INBOX  # noqa: E402 - their rows are made of Route
+from tests.hub.large_routes import LARGE  # noqa: E402
 from tests.hub.people_routes import PEOPLE  # noqa: E402
 from tests.hub.webhook_routes import WEBHOOKS  # noqa: E402
 from tests.reviews.routes import REVIEWS  # noqa: E402
@@ -327,6 +328,7 @@ TABLE: dict[tuple[str, str], Route] = {
     **PAGES,
     **PEOPLE,
     **WEBHOOKS,
+    **INBOX,
     **REVIEWS,
     **TRAINING,
 }

@@ -9,7 +9,8 @@ from django.db import IntegrityError, transaction
 from hub.actions import audit
 from hub.actions.names import require_free_name
 from hub.errors import BadInputError, ConflictError
-from hub.models import Access, Membership, Namespace, NamespaceKind, User
+from hub.jobs import inbox
+from hub.models import Access, Membership, Namespace, NamespaceKind, Notification, Reason, User
 
 if TYPE_CHECKING:
     from hub.policies import Actor
@@ -89,6 +90,15 @@ def set_member(
     audit.record(
         by, "member.set", f"{namespace.slug}: {user.username}", old=str(held or ""), new=str(access)
     )
+    if held is None and access and by is not None and by.person != user:
+        inbox.tell_member(
+            namespace,
+            user,
+            str(Reason.INVITATION),
+            kind="member.added",
+            actor=by.person,
+            title=namespace.full_name or namespace.slug,
+        )
     return membership
 
 
@@ -102,6 +112,7 @@ def remove_member(namespace: Namespace, user: User, *, by: Actor | None = None) 
     if held == Access.ADMIN:
         _require_another_admin(namespace, user)
     namespace.memberships.filter(user=user).delete()
+    Notification.objects.filter(namespace=namespace, user=user).delete()
     audit.record(by, "member.remove", f"{namespace.slug}: {user.username}", old=str(held))
 
 

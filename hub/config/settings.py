@@ -274,6 +274,18 @@ except ValueError as error:
     raise ImproperlyConfigured(f"OUTGOING_ALLOWED: {error}") from None
 WEBHOOKS_LIMIT_PER_USER = env.int("WEBHOOKS_LIMIT_PER_USER", default=50)
 
+# Letters ---------------------------------------------------------------------------------------
+# smtp://, smtp+tls:// or smtp+ssl:// with user, password, host and port; empty: none are sent.
+_mail = env.email_url("EMAIL_URL", default="dummymail://")
+EMAIL_BACKEND = _mail["EMAIL_BACKEND"]
+EMAIL_HOST, EMAIL_PORT = _mail["EMAIL_HOST"] or "", _mail["EMAIL_PORT"] or 25
+EMAIL_HOST_USER = _mail["EMAIL_HOST_USER"] or ""
+EMAIL_HOST_PASSWORD = _mail["EMAIL_HOST_PASSWORD"] or ""
+EMAIL_USE_TLS, EMAIL_USE_SSL = _mail.get("EMAIL_USE_TLS", False), _mail.get("EMAIL_USE_SSL", False)
+EMAIL_FILE_PATH = _mail["EMAIL_FILE_PATH"] or None
+EMAIL_TIMEOUT = 20
+MAIL_FROM = env.str("MAIL_FROM", default=f"Weighbridge <weighbridge@{PUBLIC_HOST}>")
+
 # Runs ------------------------------------------------------------------------------------------
 RUN_LEASE = timedelta(seconds=env.int("RUN_LEASE_SECONDS", default=60))
 RUN_HEARTBEAT = timedelta(seconds=env.int("RUN_HEARTBEAT_SECONDS", default=15))
@@ -298,6 +310,9 @@ CELERY_TASK_ROUTES = {
     "training.tasks.execute_run": {"queue": "gpu"},
     # Waiting for other people's servers must not keep anything else waiting.
     "hub.tasks.deliver_webhook": {"queue": "webhooks"},
+    "hub.tasks.send_letter": {"queue": "webhooks"},
+    # People hear of things while long work is under way, too.
+    "hub.tasks.tell_people": {"queue": "webhooks"},
 }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = "UTC"
@@ -316,6 +331,8 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-queues": {"task": "reviews.tasks.sweep_queues", "schedule": 30.0},
     "sweep-full-weights": {"task": "reviews.tasks.sweep_full_weights", "schedule": 30.0},
     "sweep-webhooks": {"task": "hub.tasks.sweep_webhooks", "schedule": 15.0},
+    "tell-people": {"task": "hub.tasks.tell_people", "schedule": 15.0},
+    "write-letters": {"task": "hub.tasks.write_letters", "schedule": 30.0},
 }
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 

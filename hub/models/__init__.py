@@ -9,6 +9,8 @@ from hub.models.collections import (
     Theme,
 )
 from hub.models.devices import DeviceLogin, DeviceLoginState, DeviceSession, RefreshToken
+from hub.models.inbox import Listening, Notification, NotificationState, Reason, Subscription
+from hub.models.letters import Digest, Letter, LetterState, MailChoice
 from hub.models.likes import Follow, Like
 from hub.models.lineage import ModelLink, Relation
 from hub.models.namespaces import Access, Membership, Namespace, NamespaceKind
@@ -48,17 +50,25 @@ __all__ = [
     "DeviceLogin",
     "DeviceLoginState",
     "DeviceSession",
+    "Digest",
     "DisabledReason",
     "Event",
     "Follow",
     "Kind",
+    "Letter",
+    "LetterState",
     "Like",
+    "Listening",
+    "MailChoice",
     "Membership",
     "ModelLink",
     "MultipartUpload",
     "Namespace",
     "NamespaceKind",
+    "Notification",
+    "NotificationState",
     "ObjectLink",
+    "Reason",
     "RefreshToken",
     "Relation",
     "RemovedObject",
@@ -68,6 +78,7 @@ __all__ = [
     "RequestStatus",
     "StatusState",
     "StoredObject",
+    "Subscription",
     "Theme",
     "TokenScope",
     "UploadedPart",

@@ -215,6 +215,7 @@ class Repository(models.Model):
     access: int  # annotated by `with_access`
     large_bytes: int  # annotated by `with_storage`
     is_liked = False  # whether the one who looks likes it; pages set it
+    listening: dict[str, Any] | None = None  # what they hear of it, likewise
 
     class Meta:
         constraints = [

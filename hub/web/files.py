@@ -17,10 +17,11 @@ from hub.formats.card import parse_card
 from hub.formats.safetensors_header import read_header
 from hub.gitstore import Entry
 from hub.http.authentication import actor_of
+from hub.http.mentions import render_card, render_message
 from hub.http.pages import frame, repository_page
 from hub.models import Repository
 from hub.policies import require_files
-from hub.rendering import code_lines, render_markdown
+from hub.rendering import code_lines
 
 SHOWN_LIMIT_BYTES = 1024 * 1024
 TENSORS_SHOWN = 500
@@ -148,7 +149,7 @@ def _shown(repository: Repository, oid: str, entry: Entry) -> dict[str, Any]:
         return {"view": "binary"}
     if entry.name.lower().endswith((".md", ".markdown")):
         card = parse_card(text, repository.kind)
-        return {"view": "markdown", "html": render_markdown(card.body), "broken": card.broken}
+        return {"view": "markdown", "html": render_card(card.body), "broken": card.broken}
     return {"view": "code", "lines": code_lines(text, entry.name)}
 
 
@@ -199,6 +200,7 @@ def commit(request: HttpRequest, repository: Repository, oid: str) -> HttpRespon
     parent = info.parents[0] if info.parents else None
     context = frame(repository, "files") | {
         "commit": info,
+        "body": render_message(info.body) if info.body else "",
         "diffs": store.diff(parent, full),
         "tree_url": file_url(repository, "tree", full, ""),
     }

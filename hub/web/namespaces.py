@@ -22,8 +22,11 @@ from hub.policies import (
     visible_repositories,
     with_items,
 )
+from hub.web.calendar import calendar_of
+from hub.web.feed import cursor_of, of_namespace, of_person
 
 FIRST, PAGE_SIZE, FACES = 10, 30, 6
+ACTIVITY = "activity"
 HEADINGS = {
     Kind.MODEL: gettext_lazy("Models"),
     Kind.DATASET: gettext_lazy("Data sets"),
@@ -40,10 +43,15 @@ def namespace(request: HttpRequest, slug: str) -> HttpResponse:
         raise Http404
     actor, view = actor_of(request), request.GET.get("view", "")
     lists = _lists(actor, found)
-    if view and view not in lists:
+    if view and view not in {*lists, ACTIVITY}:
         raise Http404
     context = _frame(actor, found, lists) | {"view": view, "tabs": _tabs(found, lists)}
-    if view:
+    if view == ACTIVITY:
+        before = cursor_of(request)
+        owner = found.owner
+        feed = of_person(actor, owner, before) if owner else of_namespace(actor, found, before)
+        context |= {"feed": feed, "is_older": before is not None}
+    elif view:
         label, kind, rows = lists[view]
         page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
         if kind == "collection":
@@ -51,6 +59,8 @@ def namespace(request: HttpRequest, slug: str) -> HttpResponse:
         context |= {"page": page, "list_kind": kind, "heading": label, "keep": f"view={view}"}
     else:
         context["groups"] = _groups(lists)
+        if found.owner is not None:
+            context["calendar"] = calendar_of(actor, found.owner)
     return render(request, "hub/namespace.html", context)
 
 
@@ -86,6 +96,7 @@ def _tabs(found: Namespace, lists: dict[str, tuple[Any, str, Any]]) -> list[Tab]
         count = rows.count()
         if count or view not in rare:
             tabs.append(Tab(view, label, f"{url}?view={view}", count))
+    tabs.insert(1, Tab(ACTIVITY, gettext_lazy("Activity"), f"{url}?view={ACTIVITY}"))
     return tabs
 
 

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from hub.extensions import registries
 from hub.http.authentication import actor_of
+from hub.http.listening import listening
 from hub.http.pages import frame, repository_page
 from hub.models import Repository
 from hub.policies import require_files
@@ -71,7 +72,9 @@ def discussion_detail(request: HttpRequest, repository: Repository, number: int)
     row = get_discussion(repository, number)
     context = {"timeline": timeline_rows(row)}
     if not row.is_pull_request:
+        thread = listening(actor_of(request), repository, f"discussions/{number}")
         context |= frame(repository, "discussions") | {"discussion": row}
+        context["thread_listening"] = thread
         return render(request, "reviews/discussion.html", context)
     context |= pull_request_context(request, row, "conversation")
     return render(request, "reviews/pull_request.html", context)
