@@ -108,6 +108,20 @@ def visible_likes(actor: Actor, user: User) -> QuerySet[Like]:
     return Like.objects.filter(user=user, repository__in=seen)
 
 
+def holders(repository: Repository, need: Access) -> set[int]:
+    """The keys of those who hold `need` on a repository by name, not as everybody does."""
+    held = Membership.objects.filter(namespace=repository.namespace_id, access__gte=need)
+    return set(held.values_list("user", flat=True))
+
+
+def readers(repository: Repository, keys: Iterable[int]) -> set[int]:
+    """Those of these people who may read the repository now."""
+    asked = set(keys)
+    if repository.is_private:
+        asked &= holders(repository, Access.READ)
+    return set(User.objects.filter(pk__in=asked, is_active=True).values_list("pk", flat=True))
+
+
 def people_named(names: Iterable[str]) -> dict[str, int]:
     """Those of these names that somebody bears who may sign in: in lower case, with their key.
 

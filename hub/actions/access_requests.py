@@ -21,8 +21,8 @@ from hub.errors import (
 from hub.formats.access_form import AccessForm, access_form
 from hub.formats.card import parse_card
 from hub.jobs import inbox
-from hub.models import AccessRequest, Reason, Repository, RequestStatus, TokenScope, User
-from hub.policies import is_member, require_person
+from hub.models import Access, AccessRequest, Reason, Repository, RequestStatus, TokenScope, User
+from hub.policies import holders, is_member, require_person
 
 if TYPE_CHECKING:
     from hub.policies import Actor
@@ -71,7 +71,7 @@ def ask(
         if is_new:
             _record(actor, "access.ask", repository, user, new=row.status)
             if row.status == RequestStatus.PENDING:
-                _tell(repository, inbox.stewards(repository), "settings/access", "ask", user)
+                _tell(repository, holders(repository, Access.WRITE), "settings/access", "ask", user)
     if row.status == RequestStatus.REJECTED:
         raise ForbiddenError(f"Your request to access {repository.repo_id} has been rejected.")
     return row

@@ -72,6 +72,13 @@ def listen(repository: Repository, actor: Actor, thread: str, level: str) -> Non
         heard.update(state=NotificationState.DONE)
 
 
+def saw(repository: Repository, actor: Actor, thread: str) -> None:
+    """Whoever opens the page of a thread has read what they were told of it."""
+    if actor.person is not None:
+        told = Notification.objects.filter(user=actor.person, repository=repository, thread=thread)
+        told.unread().update(state=NotificationState.READ)
+
+
 def check_thread(thread: str) -> None:
     """Raises: BadInputError for what can be no thread of a repository."""
     found = _THREAD.fullmatch(thread)

@@ -196,6 +196,13 @@ SECURE_SSL_REDIRECT = False  # the proxy that holds the certificate redirects
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 X_FRAME_OPTIONS = "DENY"
 
+# Mail: smtp+tls://user:password@host:587, or filemail:///folder; empty sends none.
+EMAIL_URL = env.str("EMAIL_URL", default="")
+if EMAIL_URL:
+    locals().update(env.email_url("EMAIL_URL"))
+EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL = env.str("MAIL_FROM", default=f"Weighbridge <weighbridge@{PUBLIC_HOST}>")
+
 # Languages -------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
@@ -273,18 +280,6 @@ try:
 except ValueError as error:
     raise ImproperlyConfigured(f"OUTGOING_ALLOWED: {error}") from None
 WEBHOOKS_LIMIT_PER_USER = env.int("WEBHOOKS_LIMIT_PER_USER", default=50)
-
-# Letters ---------------------------------------------------------------------------------------
-# smtp://, smtp+tls:// or smtp+ssl:// with user, password, host and port; empty: none are sent.
-_mail = env.email_url("EMAIL_URL", default="dummymail://")
-EMAIL_BACKEND = _mail["EMAIL_BACKEND"]
-EMAIL_HOST, EMAIL_PORT = _mail["EMAIL_HOST"] or "", _mail["EMAIL_PORT"] or 25
-EMAIL_HOST_USER = _mail["EMAIL_HOST_USER"] or ""
-EMAIL_HOST_PASSWORD = _mail["EMAIL_HOST_PASSWORD"] or ""
-EMAIL_USE_TLS, EMAIL_USE_SSL = _mail.get("EMAIL_USE_TLS", False), _mail.get("EMAIL_USE_SSL", False)
-EMAIL_FILE_PATH = _mail["EMAIL_FILE_PATH"] or None
-EMAIL_TIMEOUT = 20
-MAIL_FROM = env.str("MAIL_FROM", default=f"Weighbridge <weighbridge@{PUBLIC_HOST}>")
 
 # Runs ------------------------------------------------------------------------------------------
 RUN_LEASE = timedelta(seconds=env.int("RUN_LEASE_SECONDS", default=60))

@@ -2,45 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
 from hub.models import (
-    Access,
     Listening,
-    Membership,
     Namespace,
     Notification,
     NotificationState,
     Repository,
     Subscription,
     User,
-    Visibility,
 )
 from hub.models.inbox import STRENGTH
+from hub.policies import readers
 
 
 def stronger(one: str, other: str) -> str:
     """The better of two reasons to tell somebody."""
     return max(one, other, key=lambda reason: STRENGTH.get(reason, -1))
-
-
-def readers(repository: Repository, keys: Iterable[int]) -> set[int]:
-    """Those of these people who may read the repository now."""
-    people = User.objects.filter(pk__in=set(keys), is_active=True)
-    if repository.visibility != Visibility.PUBLIC:
-        held = Membership.objects.filter(namespace=repository.namespace_id, access__gte=Access.READ)
-        people = people.filter(pk__in=held.values("user"))
-    return set(people.values_list("pk", flat=True))
-
-
-def stewards(repository: Repository, need: Access = Access.WRITE) -> set[int]:
-    """Those who hold `need` on the repository now."""
-    held = Membership.objects.filter(namespace=repository.namespace_id, access__gte=need)
-    return set(held.values_list("user", flat=True))
 
 
 def choices(repository: Repository, thread: str) -> dict[int, str]:

@@ -49,7 +49,7 @@ def compose(letter: Letter, rows: Sequence[Notification]) -> EmailMultiAlternati
         message = EmailMultiAlternatives(
             subject=_subject(letter, rows),
             body=render_to_string("hub/mail/letter.txt", context),
-            from_email=settings.MAIL_FROM,
+            from_email=settings.DEFAULT_FROM_EMAIL,
             to=[formataddr((_plain(user.get_full_name()), user.email))],
             headers=_headers(letter, rows, leave),
         )
@@ -78,7 +78,6 @@ def _headers(letter: Letter, rows: Sequence[Notification], leave: str) -> dict[s
         "List-Unsubscribe": f"<{leave}>",
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
         "Auto-Submitted": "auto-generated",
-        "Precedence": "bulk",
     }
     if not letter.is_digest and len(rows) == 1:
         row = rows[0]

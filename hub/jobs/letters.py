@@ -32,7 +32,7 @@ KEPT = timedelta(days=30)
 
 def is_possible() -> bool:
     """Whether the operator has said how letters leave."""
-    return bool(settings.EMAIL_BACKEND) and "dummy" not in settings.EMAIL_BACKEND
+    return bool(settings.EMAIL_URL)
 
 
 def write() -> list[int]:

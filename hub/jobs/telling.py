@@ -12,9 +12,9 @@ from django.utils import timezone
 
 from hub.extensions import Notable, registries
 from hub.jobs import inbox
-from hub.models import Event, Listening, Notification, Reason
+from hub.models import Access, Event, Listening, Notification, Reason
 from hub.models.inbox import PERSONAL
-from hub.policies import people_named
+from hub.policies import holders, people_named
 from hub.rendering import mentioned_in
 
 log = structlog.get_logger(__name__)
@@ -23,15 +23,24 @@ BATCH = 200
 
 
 def tell_pending() -> int:
-    """Tell everything that is untold, in order; returns how many events."""
-    count = 0
+    """Tell everything that is untold, in order; returns how many events.
+
+    One that cannot be told is left for the next time and keeps none of the others waiting.
+    """
+    count = last = 0
     rows = Event.objects.untold().order_by("pk").values_list("pk", flat=True)
-    while keys := list(rows[:BATCH]):
-        done = sum(tell(pk) for pk in keys)
-        count += done
-        if done < len(keys):  # somebody else is at the others
-            break
+    while keys := list(rows.filter(pk__gt=last)[:BATCH]):
+        count += sum(_told(pk) for pk in keys)
+        last = keys[-1]
     return count
+
+
+def _told(pk: int) -> bool:
+    try:
+        return tell(pk)
+    except Exception:
+        log.exception("inbox.not_told", event_id=pk)
+        return False
 
 
 @transaction.atomic
@@ -82,7 +91,7 @@ def _audience(
     repository = event.repository
     chosen = inbox.choices(repository, thread)
     watching = {pk for pk, level in chosen.items() if level == Listening.WATCHING}
-    if repository.created_by_id in inbox.stewards(repository) - set(chosen):
+    if repository.created_by_id in holders(repository, Access.WRITE) - set(chosen):
         watching.add(repository.created_by_id)
     reasons = dict.fromkeys(watching, str(Reason.WATCHING))
     earlier = Notification.objects.filter(repository=repository, thread=thread)

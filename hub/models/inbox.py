@@ -165,6 +165,7 @@ class Notification(models.Model):
 
     def get_absolute_url(self) -> str:
         """Where to read it, by the name that the repository has now."""
-        base = (self.repository or self.namespace).get_absolute_url()
+        about = self.repository or self.namespace
+        base = about.get_absolute_url() if about else "/"
         path = f"{base}/{self.thread}" if self.thread else base
         return f"{path}#event-{self.data['comment']}" if self.data.get("comment") else path

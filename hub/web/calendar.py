@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from django.db.models import Count
@@ -37,7 +37,7 @@ def calendar_of(actor: Actor, person: User) -> dict[str, Any]:
     first = today - timedelta(days=today.weekday(), weeks=WEEKS - 1)
     rows = Event.objects.filter(
         actor=person,
-        created_at__date__gte=first,
+        created_at__gte=datetime(first.year, first.month, first.day, tzinfo=UTC),
         repository__in=visible_repositories(actor).order_by().values("pk"),
     )
     per_day = rows.annotate(day=TruncDate("created_at")).values("day").order_by()

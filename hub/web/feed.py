@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from heapq import merge
 from itertools import islice
@@ -86,7 +86,7 @@ def _split(follows: Iterable[tuple[int, int | None]]) -> tuple[list[int], list[i
     return spaces, people
 
 
-def _page(actor: Actor, sources: list[QuerySet[Event]], before: int | None) -> Feed:
+def _page(actor: Actor, sources: Sequence[QuerySet[Event]], before: int | None) -> Feed:
     """One page of several lists at once: each gives its first, so that each can use its index."""
     seen = visible_repositories(actor).order_by().values("pk")
     found = []

@@ -18,7 +18,6 @@ from hub.models import Access, Follow, Kind, Membership, Namespace, NamespaceKin
 from hub.policies import (
     Actor,
     visible_collections,
-    visible_likes,
     visible_repositories,
     with_items,
 )
@@ -73,8 +72,8 @@ def _lists(actor: Actor, found: Namespace) -> dict[str, tuple[Any, str, Any]]:
     kept = visible_collections(actor).with_upvotes().filter(namespace=found).order_by("position")
     lists["collections"] = (gettext_lazy("Collections"), "collection", kept)
     if found.owner is not None:
-        liked = visible_likes(actor, found.owner).order_by("-pk").values("repository")
-        rows = visible_repositories(actor).filter(pk__in=liked).order_by("-last_modified_at", "pk")
+        rows = visible_repositories(actor).filter(like_rows__user=found.owner)
+        rows = rows.order_by("-like_rows__pk")  # the latest like first
         lists["likes"] = (gettext_lazy("Likes"), "repository", rows)
         followed = Follow.objects.filter(follower=found.owner).select_related("namespace")
         lists["following"] = (gettext_lazy("Following"), "namespace", followed.order_by("-pk"))

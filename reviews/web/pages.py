@@ -10,6 +10,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from hub.actions import inbox
 from hub.extensions import registries
 from hub.http.authentication import actor_of
 from hub.http.listening import listening
@@ -70,7 +71,8 @@ def discussion_new(request: HttpRequest, repository: Repository) -> HttpResponse
 def discussion_detail(request: HttpRequest, repository: Repository, number: int) -> HttpResponse:
     """A discussion, or the conversation of a pull request."""
     row = get_discussion(repository, number)
-    context = {"timeline": timeline_rows(row)}
+    context: dict[str, Any] = {"timeline": timeline_rows(row)}
+    inbox.saw(repository, actor_of(request), f"discussions/{number}")
     if not row.is_pull_request:
         thread = listening(actor_of(request), repository, f"discussions/{number}")
         context |= frame(repository, "discussions") | {"discussion": row}

@@ -99,6 +99,13 @@ class TestTheInbox:
     def test_an_unknown_filter_is_no_page(self, ann, client_for):
         assert client_for(ann).get("/-/inbox?view=nonsense").status_code == 404
 
+    def test_whoever_opens_the_thread_has_read_it(self, ann, model, client_for):
+        tell(ann, model)
+        client_for(make_user()).get("/acme/model/discussions/1")
+        assert Notification.objects.unread().count() == 1
+        client_for(ann).get("/acme/model/discussions/1")
+        assert not Notification.objects.unread().exists()
+
     def test_muting_a_thread_from_its_row(self, ann, model, client_for):
         (key,) = tell(ann, model)
         client_for(ann).post("/-/inbox", {"mute": key})
