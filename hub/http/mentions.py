@@ -1,4 +1,7 @@
-"""Texts of people with links to the people whom they name: one query for all of a page."""
+"""Texts of people with links to the people whom they name: one query for all of a page.
+
+Every name after an @ is asked about, in code as well; the renderer links those in text.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,6 @@ from itertools import chain
 from hub.policies import people_named
 from hub.rendering import (
     SanitisedHtml,
-    mentioned_in,
     names_in,
     plain_with_mentions,
     render_markdown,
@@ -19,13 +21,13 @@ from hub.rendering.markdown import LinkMaker
 def render_all(texts: Iterable[str]) -> list[SanitisedHtml]:
     """Markdown of comments, each as HTML; nothing is asked where nobody is named."""
     bodies = list(texts)
-    people = people_named(chain.from_iterable(map(mentioned_in, bodies)))
+    people = people_named(chain.from_iterable(map(names_in, bodies)))
     return [render_markdown(body, people=people) for body in bodies]
 
 
 def render_card(text: str, *, link: LinkMaker | None = None, folder: str = "") -> SanitisedHtml:
     """A card, or another Markdown file."""
-    people = people_named(mentioned_in(text))
+    people = people_named(names_in(text))
     return render_markdown(text, link=link, folder=folder, people=people)
 
 

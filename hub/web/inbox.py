@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
@@ -82,8 +83,8 @@ def inbox_page(request: HttpRequest) -> HttpResponse:
 
 
 def _address(view: str, repo: str) -> str:
-    asked = [f"view={view}"] * bool(view) + [f"repo={repo}"] * bool(repo)
-    return "/-/inbox" + (f"?{'&'.join(asked)}" if asked else "")
+    asked = {key: value for key, value in (("view", view), ("repo", repo)) if value}
+    return f"/-/inbox?{urlencode(asked)}" if asked else "/-/inbox"
 
 
 def _places(actor: Actor, view: str) -> list[tuple[str, str]]:

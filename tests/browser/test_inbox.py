@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import TimeoutError, expect
 
 
 @pytest.mark.timeout(300)
@@ -27,9 +29,9 @@ def test_a_mention_reaches_the_inbox_and_is_done_and_muted(open_window, story):
     page = other.goto("/-/inbox?view=mentions")
     row = page.locator("[data-row]", has_text="you were named")
     for _ in range(30):  # a worker tells it
-        if row.count():
+        with suppress(TimeoutError):
+            row.first.wait_for(timeout=1000)
             break
-        page.wait_for_timeout(500)
         page.reload()
     page.keyboard.press("j")
     expect(row.first.locator("[data-open]")).to_be_focused()

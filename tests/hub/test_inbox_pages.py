@@ -199,6 +199,9 @@ class TestMentions:
         assert html.count('href="/Ann"') == 1 and html.count('href="/ann"') == 1
         assert 'href="/nobody"' not in html and "<code>@ann</code>" in html
 
+    def test_a_text_of_nothing_but_names_links_some(self):
+        assert render_markdown("@ann " * 1000, people={"ann"}).count("<a ") == 200
+
     def test_no_name_breaks_out_of_its_link(self):
         nasty = '@ann"><script>alert(1)</script> @ann<img onerror=x>'
         for html in (
