@@ -40,6 +40,8 @@ def calendar_of(actor: Actor, person: User) -> dict[str, Any]:
         created_at__gte=datetime(first.year, first.month, first.day, tzinfo=UTC),
         repository__in=visible_repositories(actor).order_by().values("pk"),
     )
+    # Whether something is in a collection that the reader may not see is not even counted.
+    rows = rows.exclude(kind="collection.added")
     per_day = rows.annotate(day=TruncDate("created_at")).values("day").order_by()
     counts = dict(per_day.annotate(count=Count("pk")).values_list("day", "count"))
     days = []
