@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
@@ -77,8 +77,9 @@ class NotificationState(models.TextChoices):
 class NotificationQuerySet(models.QuerySet["Notification"]):
     def of(self, user: Any, seen: RepositoryQuerySet) -> Self:
         """What `user` was told of repositories that they may still read (`seen`), or of none."""
-        readable = Q(repository=None) | Q(repository__in=seen.values("pk"))
-        return self.filter(readable, user=user)
+        # Asked row by row: a person has few rows, and a hub many repositories.
+        readable = Exists(seen.order_by().filter(pk=OuterRef("repository")))
+        return self.filter(Q(repository=None) | readable, user=user)
 
     def unread(self) -> Self:
         return self.filter(state=NotificationState.UNREAD)
