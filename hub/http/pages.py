@@ -7,6 +7,7 @@ from functools import wraps
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -37,7 +38,7 @@ def repository_page(
             actor = actor_of(request)
             repository = get_repository(actor, RepoId(kind, namespace, name), need=need)
             repository.is_liked = has_liked(actor, repository)
-            repository.listening = listening(actor, repository)
+            repository.listening = SimpleLazyObject(lambda: listening(actor, repository))
             return view(request, repository, **rest)
 
         return fetched

@@ -215,7 +215,7 @@ class Repository(models.Model):
     access: int  # annotated by `with_access`
     large_bytes: int  # annotated by `with_storage`
     is_liked = False  # whether the one who looks likes it; pages set it
-    listening: dict[str, Any] | None = None  # what they hear of it, likewise
+    listening: Any = None  # what they hear of it, likewise; asked where it is shown
 
     class Meta:
         constraints = [
