@@ -165,6 +165,29 @@ class QuickLook:
     benchmarks: list[QuickBenchmark] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Notable:
+    """How one kind of event is told to people: `thread` is the folder of its pages, `reason` why
+    it reaches those who take part. What a machine did is told to the person it worked for."""
+
+    thread: str
+    reason: str = "comment"
+    by_machine: bool = False
+    only_asked: bool = False  # those alone whom `Threads.asked` names
+    is_told: Callable[[Any], bool] = lambda event: True
+
+
+@dataclass(frozen=True)
+class Threads:
+    """What a feature knows of its threads: repository and number, or the event."""
+
+    participants: Callable[[Any, int], dict[int, str]]  # keys of people, each with the reason
+    title: Callable[[Any, int], str]
+    said: Callable[[Any], str] = lambda event: ""  # the text of an event, which may name people
+    # keys of those whom an event asks for something, each with the reason
+    asked: Callable[[Any], dict[int, str]] = lambda event: {}
+
+
 def _nothing_measured(repository: Any, actor: Any, change: Change, oids: Iterable[str]) -> str:
     raise RuntimeError("No app measures models: add `training` to INSTALLED_APPS.")
 
@@ -210,6 +233,17 @@ class Registries:
     measure_quickly: Callable[[Any, Any, Change, Iterable[str]], str] = _nothing_measured
     # (repository, change) -> what the newest quick look at its target says
     quick_look: Callable[[Any, Change], QuickLook | None] = lambda repository, change: None
+
+    # kind of an event -> how people are told of it
+    notable: dict[str, Notable] = field(default_factory=dict)
+    # folder of threads below a repository -> what is known of them
+    threads: dict[str, Threads] = field(default_factory=dict)
+    # (user, visible repositories) -> undecided pull requests that wait for their review
+    # (`is_asked`) and their own, the newest first, as rows with title, number, url, repo_id,
+    # is_draft, and `state` of the verdict, "" when there is none yet
+    own_pull_requests: Callable[[Any, Any], list[dict[str, Any]]] = lambda user, seen: []
+    # (user, visible repositories) -> their live runs, likewise, with status
+    own_runs: Callable[[Any, Any], list[dict[str, Any]]] = lambda user, seen: []
 
     # (user, visible repositories) -> how many discussions and pull requests they opened there
     count_discussions: Callable[[Any, Any], int] = lambda user, repositories: 0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Count, F, Q, Window
-from django.db.models.functions import RowNumber
+from django.db.models.functions import Lower, RowNumber
 
 from hub.errors import (
     ForbiddenError,
@@ -32,6 +32,7 @@ from hub.models import (
     Like,
     Membership,
     Namespace,
+    Notification,
     RepoId,
     Repository,
     TokenScope,
@@ -45,7 +46,11 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
     from hub.models.collections import CollectionQuerySet
+    from hub.models.inbox import NotificationQuerySet
     from hub.models.repositories import Person, RepositoryQuerySet
+
+
+NAMES_LIMIT = 50
 
 
 @dataclass(frozen=True)
@@ -102,6 +107,37 @@ def visible_likes(actor: Actor, user: User) -> QuerySet[Like]:
     """What `user` likes among the repositories that `actor` may see."""
     seen = visible_repositories(actor).values("pk")
     return Like.objects.filter(user=user, repository__in=seen)
+
+
+def holders(repository: Repository, need: Access) -> set[int]:
+    """The keys of those who hold `need` on a repository by name, not as everybody does."""
+    held = Membership.objects.filter(namespace=repository.namespace_id, access__gte=need)
+    return set(held.values_list("user", flat=True))
+
+
+def readers(repository: Repository, keys: Iterable[int]) -> set[int]:
+    """Those of these people who may read the repository now."""
+    asked = set(keys)
+    if repository.is_private:
+        asked &= holders(repository, Access.READ)
+    return set(User.objects.filter(pk__in=asked, is_active=True).values_list("pk", flat=True))
+
+
+def people_named(names: Iterable[str]) -> dict[str, int]:
+    """Those of these names that somebody bears who may sign in: in lower case, with their key.
+
+    Of a text that names very many people, the first ones count.
+    """
+    asked = list(dict.fromkeys(name.lower() for name in names))[:NAMES_LIMIT]
+    if not asked:
+        return {}
+    found = User.objects.annotate(lower=Lower("username")).filter(lower__in=asked, is_active=True)
+    return dict(found.values_list("lower", "pk"))
+
+
+def visible_notifications(actor: Actor) -> NotificationQuerySet:
+    """What the one who asks was told, of what they may still read."""
+    return Notification.objects.of(actor.user, visible_repositories(actor))
 
 
 def visible_likers(repository: Repository) -> QuerySet[Like]:

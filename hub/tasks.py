@@ -8,7 +8,7 @@ import structlog
 from celery import shared_task
 
 from hub.errors import StorageUnavailableError
-from hub.jobs import garbage, history, passwords, refresh, scans, webhooks
+from hub.jobs import garbage, history, letters, passwords, refresh, scans, telling, webhooks
 from hub.jobs import tidy as tidying
 
 log = structlog.get_logger(__name__)
@@ -60,6 +60,25 @@ def send_password_resets() -> None:
     passwords.send_all()
 
 
+@shared_task(acks_late=True, ignore_result=True)
+def tell_people() -> None:
+    """Write into inboxes what has happened and is not told yet."""
+    telling.tell_pending()
+
+
+@shared_task(ignore_result=True)
+def write_letters() -> None:
+    """Write the letters that are due, and ring for each that waits."""
+    for pk in letters.write():
+        send_letter.apply_async((pk,), expires=RING_LIFETIME_SECONDS)
+
+
+@shared_task(acks_late=True, ignore_result=True)
+def send_letter(pk: int) -> None:
+    """Send one letter, unless somebody has taken it."""
+    letters.send(pk)
+
+
 @shared_task(acks_late=True, ignore_result=True, soft_time_limit=1800)
 def tidy() -> None:
     """Remove what killed requests left, and refresh rows that fell behind git."""
@@ -72,4 +91,5 @@ def tidy() -> None:
         folders=tidying.remove_stray_folders(),
         refreshed=refresh.refresh_stale(),
         deliveries=webhooks.forget_old(),
+        letters=letters.forget_old(),
     )

@@ -21,11 +21,13 @@ from reviews.changes import change_of
 from reviews.extensions import registries as own_registries
 from reviews.jobs.pushes import record_push
 from reviews.jobs.queue import follow_head
+from reviews.jobs.threads import FOLDER, NOTABLE, THREADS
 from reviews.models import Comment, Discussion, DiscussionStatus, QueueEntry
 from reviews.policies import may_push
 from reviews.tasks import ring_queues
 from reviews.web.full_weights import PANEL
 from reviews.web.model_merge_pages import lineage_actions
+from reviews.web.own import own_pull_requests
 from reviews.web.weights_pages import TAB
 
 PULL_REQUESTS_NAMED = 100
@@ -41,6 +43,9 @@ def connect() -> None:
     registries.commenter = say
     registries.comment_rewriter = say_instead
     registries.count_discussions = count_discussions
+    registries.own_pull_requests = own_pull_requests
+    registries.notable |= NOTABLE
+    registries.threads[FOLDER] = THREADS
     registries.integrity_checks.append(merged_stand)
     registries.repository_tabs.append(community_tab)
     registries.pull_request_tabs.append(TAB)

@@ -318,6 +318,7 @@ PAGES: dict[tuple[str, str], Route] = {
 }
 
 from tests.hub.account_routes import ACCOUNTS  # noqa: E402 - their rows are made of Route
+from tests.hub.inbox_routes import INBOX  # noqa: E402 - their rows are made of Route
 from tests.hub.large_routes import LARGE  # noqa: E402
 from tests.hub.people_routes import PEOPLE  # noqa: E402
 from tests.hub.webhook_routes import WEBHOOKS  # noqa: E402
@@ -335,6 +336,7 @@ TABLE: dict[tuple[str, str], Route] = {
     **WEBHOOKS,
     **WRITING,
     **ACCOUNTS,
+    **INBOX,
     **REVIEWS,
     **TRAINING,
 }

@@ -17,12 +17,14 @@ from training.actions.quick import measure_quickly, quick_labels
 from training.actions.scores import merge_files
 from training.actions.standing import requirements, verdict
 from training.jobs.hiding import hide_by_rule
+from training.jobs.threads import FOLDER, NOTABLE, THREADS
 from training.models import Run
 from training.tasks import ring_for_hidden
 from training.web.benchmarks_tab import benchmarks_tab
 from training.web.blind import BLIND_TAB
 from training.web.card_panel import CARD_PANEL
 from training.web.leaderboards import leaderboards_of
+from training.web.own import own_runs
 from training.web.panels import PANELS
 from training.web.quick import quick_look
 from training.web.tabs import TABS
@@ -41,6 +43,9 @@ def connect() -> None:
     registries.quick_labels = quick_labels
     registries.measure_quickly = measure_quickly
     registries.quick_look = quick_look
+    registries.own_runs = own_runs
+    registries.notable |= NOTABLE
+    registries.threads[FOLDER] = THREADS
     events.revision_pushed.connect(hide_ruled, dispatch_uid="training.hide_ruled")
     events.change_merged.connect(name_merge, dispatch_uid="training.name_merge")
     events.change_proposed.connect(weigh, dispatch_uid="training.weigh")

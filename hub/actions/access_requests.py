@@ -20,8 +20,9 @@ from hub.errors import (
 )
 from hub.formats.access_form import AccessForm, access_form
 from hub.formats.card import parse_card
-from hub.models import AccessRequest, Repository, RequestStatus, TokenScope, User
-from hub.policies import is_member, require_person
+from hub.jobs import inbox
+from hub.models import Access, AccessRequest, Reason, Repository, RequestStatus, TokenScope, User
+from hub.policies import holders, is_member, require_person
 
 if TYPE_CHECKING:
     from hub.policies import Actor
@@ -69,6 +70,8 @@ def ask(
             row.refresh_from_db()
         if is_new:
             _record(actor, "access.ask", repository, user, new=row.status)
+            if row.status == RequestStatus.PENDING:
+                _tell(repository, holders(repository, Access.WRITE), "settings/access", "ask", user)
     if row.status == RequestStatus.REJECTED:
         raise ForbiddenError(f"Your request to access {repository.repo_id} has been rejected.")
     return row
@@ -109,6 +112,8 @@ def decide(
         if not changed:
             raise NotFoundError(f"The request of {found.user.username} is already {status}.")
         _record(actor, "access.decide", repository, found.user, old=found.status, new=status)
+        if not is_open:
+            _tell(repository, {found.user_id}, "", str(status), actor.person)
 
 
 def grant(repository: Repository, actor: Actor, username: str) -> AccessRequest:
@@ -135,6 +140,7 @@ def grant(repository: Repository, actor: Actor, username: str) -> AccessRequest:
         if not is_new and not others.update(**decision):
             raise BadInputError(f"{user.username} already has access to {repository.repo_id}.")
         _record(actor, "access.grant", repository, user, new=RequestStatus.ACCEPTED)
+        _tell(repository, {user.pk}, "", str(RequestStatus.ACCEPTED), actor.person)
     return row
 
 
@@ -169,10 +175,15 @@ def _person(username: str) -> User:
 
 
 def _record(actor: Actor, act: str, repository: Repository, user: User, **change: str) -> None:
-    audit.record(
-        actor,
-        act,
-        f"{repository.kind} {repository.repo_id}: {user.username}",
-        **change,
-        about=repository,
+    subject = f"{repository.kind} {repository.repo_id}: {user.username}"
+    audit.record(actor, act, subject, **change, about=repository)
+
+
+def _tell(
+    repository: Repository, people: set[int], thread: str, what: str, by: User | None
+) -> None:
+    """Those who decide hear of a request, and who asked hears of the decision."""
+    reasons = dict.fromkeys(people, str(Reason.ACCESS))
+    inbox.tell_about(
+        repository, thread, reasons, kind=f"access.{what}", actor=by, title=repository.repo_id
     )

@@ -16,6 +16,7 @@ from hub.models import (
     Collection,
     CollectionItem,
     CollectionUpvote,
+    Event,
     Kind,
     Namespace,
     RepoId,
@@ -155,6 +156,12 @@ def _add(
     item: CollectionItem = row.items.create(
         **names, note=note, position=position, added_by=actor.person
     )
+    if isinstance(thing, Repository):
+        # The row names the collection: a feed shows it to those who may see both.
+        told = {"collection": row.pk}
+        Event.objects.create(
+            repository=thing, actor=actor.person, kind="collection.added", data=told
+        )
     _touch(row)
     return item
 

@@ -9,7 +9,8 @@ from django.db import IntegrityError, transaction
 from hub.actions import audit, names
 from hub.actions.names import require_free_name
 from hub.errors import BadInputError, ConflictError
-from hub.models import Access, Membership, Namespace, NamespaceKind, User
+from hub.jobs import inbox
+from hub.models import Access, Membership, Namespace, NamespaceKind, Notification, Reason, User
 
 if TYPE_CHECKING:
     from hub.policies import Actor
@@ -101,6 +102,15 @@ def set_member(
     audit.record(
         by, "member.set", subject, old=role_name(held), new=role_name(access), about=namespace
     )
+    if held is None and access and by is not None and by.person != user:
+        inbox.tell_member(
+            namespace,
+            user,
+            str(Reason.INVITATION),
+            kind="member.added",
+            actor=by.person,
+            title=namespace.full_name or namespace.slug,
+        )
     return membership
 
 
@@ -114,6 +124,7 @@ def remove_member(namespace: Namespace, user: User, *, by: Actor | None = None) 
     if held == Access.ADMIN:
         _require_another_admin(namespace, user)
     namespace.memberships.filter(user=user).delete()
+    Notification.objects.filter(namespace=namespace, user=user).delete()
     subject = f"{namespace.slug}: {user.username}"
     audit.record(by, "member.remove", subject, old=role_name(held), about=namespace)
 

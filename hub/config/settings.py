@@ -315,6 +315,9 @@ CELERY_TASK_ROUTES = {
     "training.tasks.execute_run": {"queue": "gpu"},
     # Waiting for other people's servers must not keep anything else waiting.
     "hub.tasks.deliver_webhook": {"queue": "webhooks"},
+    "hub.tasks.send_letter": {"queue": "webhooks"},
+    # People hear of things while long work is under way, too.
+    "hub.tasks.tell_people": {"queue": "webhooks"},
 }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = "UTC"
@@ -334,6 +337,8 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-full-weights": {"task": "reviews.tasks.sweep_full_weights", "schedule": 30.0},
     "send-password-resets": {"task": "hub.tasks.send_password_resets", "schedule": 60.0},
     "sweep-webhooks": {"task": "hub.tasks.sweep_webhooks", "schedule": 15.0},
+    "tell-people": {"task": "hub.tasks.tell_people", "schedule": 15.0},
+    "write-letters": {"task": "hub.tasks.write_letters", "schedule": 30.0},
 }
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 

@@ -7,11 +7,13 @@ from functools import wraps
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from hub.extensions import Tab, registries
 from hub.http.authentication import actor_of
+from hub.http.listening import listening
 from hub.models import Access, Kind, RepoId, Repository, RequestStatus
 from hub.policies import get_repository, has_liked
 
@@ -36,6 +38,7 @@ def repository_page(
             actor = actor_of(request)
             repository = get_repository(actor, RepoId(kind, namespace, name), need=need)
             repository.is_liked = has_liked(actor, repository)
+            repository.listening = SimpleLazyObject(lambda: listening(actor, repository))
             return view(request, repository, **rest)
 
         return fetched
@@ -61,5 +64,6 @@ def frame(repository: Repository, current_tab: str) -> dict[str, Any]:
         "tabs": tabs,
         "current_tab": current_tab,
         "is_liked": repository.is_liked,
+        "listening": repository.listening,
         "may_write": repository.may(Access.WRITE),
     }

@@ -11,6 +11,8 @@ from hub.models.collections import (
     Theme,
 )
 from hub.models.devices import DeviceLogin, DeviceLoginState, DeviceSession, RefreshToken
+from hub.models.inbox import Listening, Notification, NotificationState, Reason, Subscription
+from hub.models.letters import Digest, Letter, LetterState, MailChoice
 from hub.models.likes import Follow, Like
 from hub.models.lineage import ModelLink, Relation
 from hub.models.namespaces import Access, Invitation, Membership, Namespace, NamespaceKind
@@ -53,20 +55,28 @@ __all__ = [
     "DeviceLogin",
     "DeviceLoginState",
     "DeviceSession",
+    "Digest",
     "DisabledReason",
     "Event",
     "FileScan",
     "Follow",
     "Invitation",
     "Kind",
+    "Letter",
+    "LetterState",
     "Like",
+    "Listening",
+    "MailChoice",
     "Membership",
     "ModelLink",
     "MultipartUpload",
     "Namespace",
     "NamespaceKind",
+    "Notification",
+    "NotificationState",
     "ObjectLink",
     "PasswordReset",
+    "Reason",
     "RefreshToken",
     "Relation",
     "RemovedObject",
@@ -80,6 +90,7 @@ __all__ = [
     "SignUpInvitation",
     "StatusState",
     "StoredObject",
+    "Subscription",
     "Theme",
     "TokenScope",
     "UploadedPart",

@@ -25,6 +25,7 @@ class Like(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["user", "repository"], name="like_unique")]
+        indexes = [models.Index(fields=["created_at"], name="like_recent")]
 
 
 class FollowQuerySet(models.QuerySet["Follow"]):

@@ -226,6 +226,7 @@ class Repository(models.Model):
     access: int  # annotated by `with_access`
     large_bytes: int  # annotated by `with_storage`
     is_liked = False  # whether the one who looks likes it; pages set it
+    listening: Any = None  # what they hear of it, likewise; asked where it is shown
 
     class Meta:
         constraints = [

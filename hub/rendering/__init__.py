@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from hub.rendering.code import code_lines
-from hub.rendering.markdown import render_markdown, sanitised_html
+from hub.rendering.markdown import mentioned_in, render_markdown, sanitised_html
+from hub.rendering.mentions import names_in, plain_with_mentions
 from hub.rendering.safe import SanitisedHtml
 
-__all__ = ["SanitisedHtml", "code_lines", "render_markdown", "sanitised_html"]
+__all__ = [
+    "SanitisedHtml",
+    "code_lines",
+    "mentioned_in",
+    "names_in",
+    "plain_with_mentions",
+    "render_markdown",
+    "sanitised_html",
+]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from functools import lru_cache, partial
 from html import escape
 from itertools import pairwise
@@ -18,6 +18,7 @@ from mdit_py_plugins.footnote import footnote_plugin
 from mdit_py_plugins.tasklists import tasklists_plugin
 
 from hub.rendering.code import CLASSES, fence_html
+from hub.rendering.mentions import PEOPLE, link_mentions, names_in, plain_texts
 from hub.rendering.safe import SanitisedHtml
 
 # Where a relative link leads: the path from the repository's root, and whether it is an image.
@@ -51,15 +52,30 @@ _VOID_TAGS = frozenset({"area", "br", "col", "hr", "img", "input", "link", "meta
 _ALIGNED = re.compile(r"text-align:(left|right|center)")
 
 
-def render_markdown(text: str, *, link: LinkMaker | None = None, folder: str = "") -> SanitisedHtml:
+def mentioned_in(text: str) -> Iterator[str]:
+    """Names after an @ in the text of Markdown, as they are written; code names nobody."""
+    if "@" in text:
+        body = _FRONT_MATTER.sub("", text, count=1)[:MARKDOWN_LIMIT_CHARACTERS]
+        for piece in plain_texts(_parser().parse(body)):
+            yield from names_in(piece)
+
+
+def render_markdown(
+    text: str,
+    *,
+    link: LinkMaker | None = None,
+    folder: str = "",
+    people: Collection[str] = (),
+) -> SanitisedHtml:
     """The text as HTML safe to show on our own pages.
 
     `link` turns the path of a relative link or image, resolved against `folder`, into an address;
     without it relative targets are dropped. Pictures from other servers are not fetched: their
     text stands for them. Front matter is left out; the first 128 Ki characters after it are read.
+    `people`: names in lower case that become links after an @.
     """
     body = _FRONT_MATTER.sub("", text, count=1)[:MARKDOWN_LIMIT_CHARACTERS]
-    html = _parser().render(body)
+    html = _parser().render(body, {PEOPLE: people})
     if _depth(html) > NESTING_LIMIT:
         html = f"<pre>{escape(body)}</pre>"
     return _sanitised(html, link, folder)
@@ -113,6 +129,7 @@ def _parser() -> MarkdownIt:
     parser.use(footnote_plugin).use(tasklists_plugin, label=True)
     parser.core.ruler.push("align_cells", _align_cells)
     parser.core.ruler.push("name_headings", _name_headings)
+    parser.core.ruler.push("link_mentions", link_mentions)
     return parser
 
 

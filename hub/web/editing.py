@@ -17,9 +17,9 @@ from hub.formats.card import parse_card
 from hub.gitstore import FileDiff, GitStore
 from hub.gitstore.diffing import diff_texts
 from hub.http.authentication import actor_of
+from hub.http.mentions import render_card
 from hub.http.pages import frame, repository_page
 from hub.models import Repository
-from hub.rendering import render_markdown
 from hub.web.changing import CommitForm, Ground, done, ground_of, seen_oid
 
 MARKDOWN = (".md", ".markdown")
@@ -146,7 +146,7 @@ def _shown(
     context["metadata_url"] = ground.url("metadata")
     if act == "preview":
         card = parse_card(draft.content(), ground.repository.kind)
-        context |= {"html": render_markdown(card.body), "broken": card.broken}
+        context |= {"html": render_card(card.body), "broken": card.broken}
     elif act == "changes":
         context["diff"] = draft.changes()
     if act in ("preview", "changes") and request.htmx:  # type: ignore[attr-defined]

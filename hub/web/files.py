@@ -17,11 +17,11 @@ from hub.formats.card import parse_card
 from hub.formats.safetensors_header import read_header
 from hub.gitstore import Entry
 from hub.http.authentication import actor_of
+from hub.http.mentions import render_card, render_message
 from hub.http.middleware import POLICY
 from hub.http.pages import frame, repository_page
 from hub.models import Repository
 from hub.policies import file_access, require_files
-from hub.rendering import render_markdown
 from hub.web import viewers
 from hub.web.contents import head_of
 from hub.web.places import file_url, place
@@ -135,7 +135,7 @@ def _readme(
     text = repository.store().read(oid, found.path, limit_bytes=README_LIMIT_BYTES)
     card = parse_card(text.decode("utf-8", "replace"), repository.kind)
     link = viewers.linker(repository, revision)
-    html = render_markdown(card.body, link=link, folder=path)
+    html = render_card(card.body, link=link, folder=path)
     return {
         "name": found.name,
         "html": html,
@@ -203,7 +203,7 @@ def _markdown(repository: Repository, entry: Entry, link: Any) -> dict[str, Any]
     if not head.text.strip():
         return {"view": "nothing"}
     card = parse_card(head.text, repository.kind)
-    html = render_markdown(card.body, link=link, folder=posixpath.dirname(entry.path))
+    html = render_card(card.body, link=link, folder=posixpath.dirname(entry.path))
     return {"view": "markdown", "html": html, "broken": card.broken}
 
 
@@ -255,6 +255,7 @@ def commit(request: HttpRequest, repository: Repository, oid: str) -> HttpRespon
     parent = info.parents[0] if info.parents else None
     context = frame(repository, "files") | {
         "commit": info,
+        "body": render_message(info.body) if info.body else "",
         "diffs": store.diff(parent, full),
         "tree_url": file_url(repository, "tree", full, ""),
     }

@@ -2,36 +2,53 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.core.paginator import Paginator
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from hub.extensions import registries
 from hub.http.authentication import actor_of
-from hub.models import Event, Kind
+from hub.models import Kind, User
+from hub.models.inbox import URGENT
 from hub.models.repositories import RepositoryQuerySet
-from hub.policies import visible_repositories
+from hub.policies import Actor, visible_notifications, visible_repositories
+from hub.web.feed import cursor_of, everything, followed
+from hub.web.trending import trending
 
-RECENT = 8
+NEEDS = 6
 PAGE_SIZE = 20
 SORTS = {"recent": "-last_modified_at", "downloads": "-downloads", "likes": "-likes"}
 
 
 def home(request: HttpRequest) -> HttpResponse:
-    """What is new, and where to start."""
-    visible = visible_repositories(actor_of(request))
-    recent = visible.order_by("-last_modified_at")
-    events = (
-        Event.objects.filter(repository__in=visible.values("pk"))
-        .select_related("repository__namespace", "actor")
-        .order_by("-pk")[:12]
-    )
-    context = {
-        "models": recent.filter(kind=Kind.MODEL)[:RECENT],
-        "datasets": recent.filter(kind=Kind.DATASET)[:RECENT],
-        "events": events,
+    """What is new for me, what others do, and where to start; `before` pages the activity."""
+    actor, before = actor_of(request), cursor_of(request)
+    chosen = followed(actor, before) if actor.person else None
+    context: dict[str, Any] = {
+        "feed": chosen or everything(actor, before),
+        "is_chosen": chosen is not None,
+        "is_older": before is not None,
+        "models": trending(actor, Kind.MODEL),
+        "datasets": trending(actor, Kind.DATASET),
     }
+    if actor.person is not None:
+        context |= _needs(actor, actor.person)
     return render(request, "hub/home.html", context)
+
+
+def _needs(actor: Actor, person: User) -> dict[str, Any]:
+    """What waits for a person, what they proposed and what runs for them."""
+    told = visible_notifications(actor).unread().filter(reason__in=URGENT)
+    told = told.select_related("repository__namespace", "namespace", "actor")
+    seen = visible_repositories(actor)
+    return {
+        "told": told.order_by("-told_at")[:NEEDS],
+        "pulls": registries.own_pull_requests(person, seen),
+        "runs": registries.own_runs(person, seen),
+    }
 
 
 def explore(request: HttpRequest) -> HttpResponse:

@@ -18,12 +18,14 @@ from hub.models import Access, Follow, Kind, Membership, Namespace, NamespaceKin
 from hub.policies import (
     Actor,
     visible_collections,
-    visible_likes,
     visible_repositories,
     with_items,
 )
+from hub.web.calendar import calendar_of
+from hub.web.feed import cursor_of, of_namespace, of_person
 
 FIRST, PAGE_SIZE, FACES = 10, 30, 6
+ACTIVITY = "activity"
 HEADINGS = {
     Kind.MODEL: gettext_lazy("Models"),
     Kind.DATASET: gettext_lazy("Data sets"),
@@ -40,10 +42,15 @@ def namespace(request: HttpRequest, slug: str) -> HttpResponse:
         raise Http404
     actor, view = actor_of(request), request.GET.get("view", "")
     lists = _lists(actor, found)
-    if view and view not in lists:
+    if view and view not in {*lists, ACTIVITY}:
         raise Http404
     context = _frame(actor, found, lists) | {"view": view, "tabs": _tabs(found, lists)}
-    if view:
+    if view == ACTIVITY:
+        before = cursor_of(request)
+        owner = found.owner
+        feed = of_person(actor, owner, before) if owner else of_namespace(actor, found, before)
+        context |= {"feed": feed, "is_older": before is not None}
+    elif view:
         label, kind, rows = lists[view]
         page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
         if kind == "collection":
@@ -51,6 +58,8 @@ def namespace(request: HttpRequest, slug: str) -> HttpResponse:
         context |= {"page": page, "list_kind": kind, "heading": label, "keep": f"view={view}"}
     else:
         context["groups"] = _groups(lists)
+        if found.owner is not None:
+            context["calendar"] = calendar_of(actor, found.owner)
     return render(request, "hub/namespace.html", context)
 
 
@@ -63,8 +72,8 @@ def _lists(actor: Actor, found: Namespace) -> dict[str, tuple[Any, str, Any]]:
     kept = visible_collections(actor).with_upvotes().filter(namespace=found).order_by("position")
     lists["collections"] = (gettext_lazy("Collections"), "collection", kept)
     if found.owner is not None:
-        liked = visible_likes(actor, found.owner).order_by("-pk").values("repository")
-        rows = visible_repositories(actor).filter(pk__in=liked).order_by("-last_modified_at", "pk")
+        rows = visible_repositories(actor).filter(like_rows__user=found.owner)
+        rows = rows.order_by("-like_rows__pk")  # the latest like first
         lists["likes"] = (gettext_lazy("Likes"), "repository", rows)
         followed = Follow.objects.filter(follower=found.owner).select_related("namespace")
         lists["following"] = (gettext_lazy("Following"), "namespace", followed.order_by("-pk"))
@@ -86,6 +95,7 @@ def _tabs(found: Namespace, lists: dict[str, tuple[Any, str, Any]]) -> list[Tab]
         count = rows.count()
         if count or view not in rare:
             tabs.append(Tab(view, label, f"{url}?view={view}", count))
+    tabs.insert(1, Tab(ACTIVITY, gettext_lazy("Activity"), f"{url}?view={ACTIVITY}"))
     return tabs
 
 

@@ -14,9 +14,9 @@ from hub.errors import EntryNotFoundError, HubError, RevisionNotFoundError
 from hub.extensions import registries
 from hub.formats.card import parse_card
 from hub.http.authentication import actor_of
+from hub.http.mentions import render_card
 from hub.http.pages import frame, repository_page
 from hub.models import Kind, Repository
-from hub.rendering import render_markdown
 from hub.web.access import access_panel
 from hub.web.collections import collections_of
 from hub.web.files import listing
@@ -66,7 +66,7 @@ def _card(repository: Repository, oid: str) -> dict[str, Any] | None:
     except HubError as error:
         return {"html": "", "broken": str(error)}
     card = parse_card(content, repository.kind)
-    return {"html": render_markdown(card.body, link=_linker(repository)), "broken": card.broken}
+    return {"html": render_card(card.body, link=_linker(repository)), "broken": card.broken}
 
 
 def _linker(repository: Repository) -> Any:

@@ -81,6 +81,13 @@ def change_status(
     if closed:
         settle_closed(discussion, actor)
     event = TimelineEvent.objects.record(discussion, TimelineKind.STATUS, user, status=str(status))
+    Event.objects.create(
+        repository=discussion.repository,
+        actor=user,
+        kind="discussion.closed" if closed else "discussion.reopened",
+        path=discussion.get_absolute_url(),
+        data={"number": discussion.number},
+    )
     tell(discussion, "update", user)
     if comment.strip():
         add_comment(discussion, actor, comment)

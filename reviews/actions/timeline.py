@@ -6,7 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from hub.errors import BadInputError, ConflictError, ForbiddenError, NotFoundError
-from hub.models import Access, User
+from hub.models import Access, Event, User
 from hub.policies import Actor
 from reviews.jobs.telling import tell_comment
 from reviews.models import Comment, Discussion, TimelineEvent, TimelineKind
@@ -46,6 +46,13 @@ def add_comment(
     user = require_commenter(actor)
     comment = write_comment(discussion, user, check_text(body), about)
     tell_comment(discussion, "create", comment, user)
+    Event.objects.create(
+        repository=discussion.repository,
+        actor=user,
+        kind="discussion.commented",
+        path=f"{discussion.get_absolute_url()}#event-{comment.event_id}"[:300],
+        data={"number": discussion.number, "comment": comment.event_id},
+    )
     return comment.event
 
 

@@ -44,7 +44,8 @@ def submit_review(
         head_oid=head_oid,
         defaults={"verdict": verdict, "body": body},
     )
-    TimelineEvent.objects.record(
+    row.review_requests.filter(person=user).delete()
+    line = TimelineEvent.objects.record(
         pull_request, TimelineKind.REVIEW, user, verdict=str(verdict), oid=head_oid, body=body
     )
     Event.objects.create(
@@ -52,6 +53,6 @@ def submit_review(
         actor=user,
         kind=f"pull_request.{verdict}",
         path=pull_request.get_absolute_url(),
-        data={"number": row.number, "head_oid": head_oid},
+        data={"number": row.number, "head_oid": head_oid, "review": line.pk},
     )
     return review

@@ -9,6 +9,7 @@ from reviews.models.full_weights import FullWeights, WeightsWriting
 from reviews.models.merges import Merge, MergeState
 from reviews.models.model_merges import ModelMerge
 from reviews.models.queue import QueueEntry, QueueState
+from reviews.models.requests import ReviewRequest
 from reviews.models.reviews import Review, ReviewVerdict
 from reviews.models.timeline import Comment, TimelineEvent, TimelineKind
 from reviews.models.trials import WeightTrial
@@ -27,6 +28,7 @@ __all__ = [
     "QueueEntry",
     "QueueState",
     "Review",
+    "ReviewRequest",
     "ReviewVerdict",
     "TensorComparison",
     "TimelineEvent",

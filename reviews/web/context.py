@@ -11,13 +11,15 @@ from django.utils.translation import gettext as _
 from hub.errors import RevisionNotFoundError
 from hub.extensions import Change, RequirementState, Tab, registries
 from hub.gitstore import FileDiff
+from hub.http.authentication import actor_of
+from hub.http.listening import listening
+from hub.http.mentions import render_all
 from hub.http.pages import frame
 from hub.models import Access, Event
-from hub.rendering import render_markdown
 from reviews.actions.queue_said import reason_sentence
 from reviews.actions.requirements import Checklist, checklist, reviewed_heads
 from reviews.changes import change_of
-from reviews.models import Discussion, DiscussionStatus, Review, TimelineKind
+from reviews.models import Discussion, DiscussionStatus, Review, TimelineEvent, TimelineKind
 from reviews.policies import may_approve
 from reviews.web.queue import queue_box
 
@@ -46,12 +48,8 @@ class TimelineRow:
 def timeline_rows(row: Discussion) -> list[TimelineRow]:
     """The conversation in order; hidden comments keep their place without their text."""
     rows = gate_lines(row)
-    for event in row.timeline.select_related("actor", "comment"):
-        body = ""
-        if event.kind == TimelineKind.COMMENT and not event.comment.hidden_at:
-            body = event.comment.body
-        elif event.kind == TimelineKind.REVIEW:
-            body = event.data.get("body", "")
+    lines = list(row.timeline.select_related("actor", "comment"))
+    for event, html in zip(lines, render_all(map(_body, lines)), strict=True):
         data = event.data
         if event.kind == TimelineKind.QUEUE:
             data = data | {"reason": reason_sentence(data.get("why", {}))}
@@ -61,11 +59,18 @@ def timeline_rows(row: Discussion) -> list[TimelineRow]:
                 kind=event.kind,
                 actor=event.actor.username if event.actor else "ghost",
                 at=event.created_at,
-                html=render_markdown(body) if body else "",
+                html=html,
                 data=data,
             )
         )
     return sorted(rows, key=lambda each: each.at)
+
+
+def _body(event: TimelineEvent) -> str:
+    """What somebody wrote there; nothing where it is hidden."""
+    if event.kind == TimelineKind.COMMENT and not event.comment.hidden_at:
+        return event.comment.body
+    return str(event.data.get("body", "")) if event.kind == TimelineKind.REVIEW else ""
 
 
 def gate_lines(row: Discussion) -> list[TimelineRow]:
@@ -111,10 +116,12 @@ def pull_request_context(request: HttpRequest, row: Discussion, tab: str) -> dic
         "patch_set_count": row.patch_sets.count(),
         "may_review": not row.is_decided and may_approve(user, row),
         "may_comment": user.is_authenticated,
+        "thread_listening": listening(actor_of(request), repository, f"discussions/{row.number}"),
         "may_merge": not row.is_decided and repository.may(Access.WRITE),
         "may_steward": row.status != DiscussionStatus.MERGED
         and (user.pk == row.author_id or repository.may(Access.WRITE)),
         "reviews": _review_rows(row),
+        "asked": row.review_requests.select_related("person").order_by("pk"),
         "queue": queue_box(request, row, found),
     }
 

@@ -10,8 +10,10 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from hub.actions import inbox
 from hub.extensions import registries
 from hub.http.authentication import actor_of
+from hub.http.listening import listening
 from hub.http.pages import frame, repository_page
 from hub.models import Repository
 from hub.policies import require_files
@@ -69,9 +71,12 @@ def discussion_new(request: HttpRequest, repository: Repository) -> HttpResponse
 def discussion_detail(request: HttpRequest, repository: Repository, number: int) -> HttpResponse:
     """A discussion, or the conversation of a pull request."""
     row = get_discussion(repository, number)
-    context = {"timeline": timeline_rows(row)}
+    context: dict[str, Any] = {"timeline": timeline_rows(row)}
+    inbox.saw(repository, actor_of(request), f"discussions/{number}")
     if not row.is_pull_request:
+        thread = listening(actor_of(request), repository, f"discussions/{number}")
         context |= frame(repository, "discussions") | {"discussion": row}
+        context["thread_listening"] = thread
         return render(request, "reviews/discussion.html", context)
     context |= pull_request_context(request, row, "conversation")
     return render(request, "reviews/pull_request.html", context)

@@ -16,7 +16,7 @@ from hub.http.authentication import actor_of
 from hub.http.pages import repository_page
 from hub.models import Repository
 from hub.policies import Actor
-from reviews.actions import discussions, merging, queueing, timeline, verdicts
+from reviews.actions import asking, discussions, merging, queueing, timeline, verdicts
 from reviews.actions.weight_merges import choice_of
 from reviews.models import Discussion
 from reviews.policies import get_discussion, get_pull_request
@@ -62,6 +62,16 @@ def review(row: Discussion, actor: Actor, form: Any) -> str:
         body=form.get("body", ""),
     )
     return _("Review recorded for this version.")
+
+
+@_post(get_pull_request)
+def ask(row: Discussion, actor: Actor, form: Any) -> str:
+    """Ask somebody for a review, or with `take_back` no more."""
+    if name := form.get("take_back", ""):
+        asking.take_back(row, actor, name)
+        return _("Asked no more.")
+    asking.ask_for_review(row, actor, form.get("person", ""))
+    return _("Asked for a review.")
 
 
 @_post(get_pull_request)

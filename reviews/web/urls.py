@@ -26,6 +26,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *page(f"{_ONE}/checklist", pages.pull_request_checklist, "pull-request-checklist"),
     *page(f"{_ONE}/comment", posts.comment, "comment-add"),
     *page(f"{_ONE}/review", posts.review, "pull-request-review"),
+    *page(f"{_ONE}/ask", posts.ask, "review-ask"),
     *page(f"{_ONE}/merge", posts.merge, "pull-request-merge"),
     *page(f"{_ONE}/queue", posts.join_queue, "queue-join"),
     *page(f"{_ONE}/queue/leave", posts.leave_queue, "queue-leave"),

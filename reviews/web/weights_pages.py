@@ -15,10 +15,10 @@ from django.views.decorators.http import require_http_methods, require_POST
 from hub.errors import ForbiddenError, HubError, UnauthenticatedError
 from hub.extensions import Change, PullRequestTab
 from hub.http.authentication import actor_of
+from hub.http.mentions import render_all
 from hub.http.pages import frame, repository_page
 from hub.models import Repository
 from hub.policies import require_files
-from hub.rendering import render_markdown
 from reviews.actions.weight_merges import choice_of, common_base, start_weight_merge
 from reviews.actions.weights import (
     ask_comparison,
@@ -95,16 +95,18 @@ def weights_comments(repository: Repository, number: int) -> list[TimelineRow]:
         data__about__has_any_keys=["tensor", "layer"],
         comment__hidden_at=None,
     )
+    lines = list(events.select_related("actor", "comment"))
+    bodies = render_all(event.comment.body for event in lines)
     return [
         TimelineRow(
             pk=event.pk,
             kind=event.kind,
             actor=event.actor.username if event.actor else "ghost",
             at=event.created_at,
-            html=render_markdown(event.comment.body),
+            html=html,
             data=event.data,
         )
-        for event in events.select_related("actor", "comment")
+        for event, html in zip(lines, bodies, strict=True)
     ]
 
 

@@ -225,6 +225,7 @@ REVIEWS: dict[tuple[str, str], Route] = {
     ("reviews:pull-request-feature", "GET"): _page(Need.READ, kwargs=NUMBER | {"key": "runs"}),
     ("reviews:comment-add", "POST"): _form(Need.PROPOSE, _SAY),
     ("reviews:pull-request-review", "POST"): _form(Need.WRITE, _verdict),
+    ("reviews:review-ask", "POST"): _form(Need.WRITE, {"person": "nobody-here"}),
     ("reviews:pull-request-merge", "POST"): _form(Need.WRITE),
     ("reviews:discussion-close", "POST"): _form(Need.WRITE),
     ("reviews:discussion-reopen", "POST"): _form(Need.WRITE, prepare=_closed),

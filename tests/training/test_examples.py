@@ -198,5 +198,5 @@ def test_results_that_are_gone_are_said_to_be(stage, client_for):
 
 def test_the_tab_asks_a_fixed_number_of_queries(stage, client_for, django_assert_max_num_queries):
     client = client_for(stage.maintainer)
-    with django_assert_max_num_queries(45):
+    with django_assert_max_num_queries(48):
         client.get(f"{stage.url}/examples?direction=same")

@@ -227,5 +227,5 @@ def test_the_tab_asks_a_fixed_number_of_queries(client_for, django_assert_max_nu
     stage = set_stage(*MIXED)
     stage.play()
     GateRecord.objects.update(created_at=timezone.now())
-    with django_assert_max_num_queries(45):
+    with django_assert_max_num_queries(48):
         page_of(client_for(stage.maintainer), stage)

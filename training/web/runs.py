@@ -11,6 +11,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from hub.actions import inbox
 from hub.http.authentication import actor_of
 from hub.http.pages import frame, repository_page
 from hub.models import Repository
@@ -60,6 +61,7 @@ def run_detail(request: HttpRequest, repository: Repository, number: int) -> Htt
         response = render(request, f"training/run.html#{part}", context)
         response["Cache-Control"] = "no-store"
         return response
+    inbox.saw(repository, actor_of(request), f"runs/{number}")
     context["input_files"] = input_files(_without_versions(shown_spec(run, actor_of(request))))
     return render(request, "training/run.html", frame(repository, "runs") | context)
 

@@ -1,0 +1,36 @@
+"""Texts of people with links to the people whom they name: one query for all of a page.
+
+Every name after an @ is asked about, in code as well; the renderer links those in text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import chain
+
+from hub.policies import people_named
+from hub.rendering import (
+    SanitisedHtml,
+    names_in,
+    plain_with_mentions,
+    render_markdown,
+)
+from hub.rendering.markdown import LinkMaker
+
+
+def render_all(texts: Iterable[str]) -> list[SanitisedHtml]:
+    """Markdown of comments, each as HTML; nothing is asked where nobody is named."""
+    bodies = list(texts)
+    people = people_named(chain.from_iterable(map(names_in, bodies)))
+    return [render_markdown(body, people=people) for body in bodies]
+
+
+def render_card(text: str, *, link: LinkMaker | None = None, folder: str = "") -> SanitisedHtml:
+    """A card, or another Markdown file."""
+    people = people_named(names_in(text))
+    return render_markdown(text, link=link, folder=folder, people=people)
+
+
+def render_message(text: str) -> SanitisedHtml:
+    """A commit's message, which is plain text."""
+    return plain_with_mentions(text, people_named(names_in(text)))
