@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from hub.rendering.code import code_lines
-from hub.rendering.markdown import render_markdown
+from hub.rendering.markdown import Document, Heading, render_document, render_markdown
 from hub.rendering.safe import SanitisedHtml
 
-__all__ = ["SanitisedHtml", "code_lines", "render_markdown"]
+__all__ = [
+    "Document",
+    "Heading",
+    "SanitisedHtml",
+    "code_lines",
+    "render_document",
+    "render_markdown",
+]

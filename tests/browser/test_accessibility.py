@@ -24,6 +24,7 @@ PAGES = {
     "settings": "{model}/settings",
     "fine-tune": "{model}/finetune",
     "lineage": "{model}/lineage",
+    "try it": "{model}/try",
     "merge models": "{model}/merge-models",
     "runs": "{model}/runs",
     "run": "{model}/runs/2",
