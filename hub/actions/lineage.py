@@ -115,7 +115,7 @@ def children_of(actor: Actor, repository: Repository, *, most: int) -> list[tupl
     """What was made directly of it, the best liked first."""
     rows = _links_down(actor, [repository.pk]).exclude(repository=repository.pk)
     links = rows.order_by("-repository__likes", "-repository", "pk")
-    found = {}
+    found: dict[int, tuple[Node, str]] = {}
     for link in links.select_related("repository__namespace")[:most]:
         found.setdefault(link.repository_id, (_node(link.repository, 1), link.relation))
     return list(found.values())

@@ -199,7 +199,7 @@ def _fence(
     if language == "mermaid":
         draft.has_diagrams = True
         return f'<pre class="diagram"><code>{escape(token.content)}</code></pre>\n'
-    return RendererHTML.fence(renderer, tokens, at, options, env)  # type: ignore[arg-type]
+    return RendererHTML.fence(renderer, tokens, at, options, env)
 
 
 def _highlight(text: str, language: str, _attributes: str) -> str:

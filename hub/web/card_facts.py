@@ -67,6 +67,9 @@ def _languages(repository: Repository, codes: Sequence[str], prefix: str) -> lis
 
 def language_name(code: str) -> str:
     """A language by its name in the reader's; the code itself where we have none."""
+    wide = {"zh": _("Chinese"), "multilingual": _("many languages")}
+    if code in wide:
+        return wide[code]
     try:
         name: str = get_language_info(code.lower())["name_translated"]
     except KeyError:

@@ -10,18 +10,20 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 from django.conf import settings as django_settings
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
+from safetensors.numpy import save
 
 from hub.errors import ForbiddenError, ThrottledError, UnprocessableError
-from hub.models import Access, Visibility
-from tests.factories import actor, make_member, make_token, make_user
+from hub.models import Access, ModelLink, Visibility
+from tests.factories import actor, make_member, make_repository, make_token, make_user
 from tests.races import at_once
 from tests.reviews.factories import make_pull_request
-from tests.training.factories import make_model
+from tests.training.factories import TINY, commit, large, make_model
 from tests.training.test_drills import renamed, wait_until
 from training.actions.trying import askable, cancel_try, submit_try
 from training.jobs import tries
@@ -47,6 +49,25 @@ def person(model):
 
 def ask(model, person, **values):
     return submit_try(model, actor(person), **{"prompt": PROMPT, "max_new_tokens": 8, **values})
+
+
+def little_adapter() -> dict[str, bytes]:
+    """The two files of a LoRA adapter for the tiny model."""
+    hidden = json.loads((TINY / "config.json").read_bytes())["hidden_size"]
+    name = "base_model.model.model.layers.0.self_attn.q_proj.lora_{}.weight"
+    draws = np.random.default_rng(0)
+    tensors = {
+        name.format("A"): draws.normal(size=(2, hidden)).astype("float32"),
+        name.format("B"): draws.normal(size=(hidden, 2)).astype("float32"),
+    }
+    config = {
+        "peft_type": "LORA", "task_type": "CAUSAL_LM", "r": 2, "lora_alpha": 2,
+        "target_modules": ["layers.0.self_attn.q_proj"],
+    }  # fmt: skip
+    return {
+        "adapter_config.json": json.dumps(config).encode(),
+        "adapter_model.safetensors": save(tensors),
+    }
 
 
 @by_worker
@@ -92,14 +113,28 @@ class TestAnAnswer:
         assert (row.status, row.attempt, row.fence) == (RunStatus.SUCCEEDED, 1, 1)
 
     def test_weights_that_do_not_load_are_told_in_words(self, model, person):
-        from tests.training.factories import commit, large
-
         commit(model, [large(model, "model.safetensors", b"\x08" + bytes(15))])
         row = ask(model, person)
         tries.answer(row.pk)
         row.refresh_from_db()
         assert row.status == RunStatus.FAILED
         assert "model.safetensors is no whole safetensors file" in row.error
+
+    def test_an_adapter_that_lies_alone_is_put_on_its_base(self, model, person):
+        adapter = make_repository(model.namespace, files=little_adapter())
+        adapter.access = Access.READ
+        assert "Only an adapter" in askable(adapter, actor(person)).problem
+        ModelLink.objects.create(
+            repository=adapter, relation="adapter", named=model.repo_id, parent=model, position=0
+        )
+        row = ask(adapter, person)
+        tries.answer(row.pk)
+        row.refresh_from_db()
+        assert row.status == RunStatus.SUCCEEDED, row.error
+        assert row.base == model and row.result["tokens"] == 8
+        type(model).objects.filter(pk=model.pk).update(visibility=Visibility.PRIVATE)
+        person.memberships.filter(namespace=model.namespace).delete()
+        assert "Only an adapter" in askable(adapter, actor(person)).problem
 
     def test_a_slow_answer_ends_at_its_limit(self, model, person, settings):
         settings.TRY_LOAD_LIMIT = timedelta(seconds=0)
@@ -214,11 +249,8 @@ class TestAsking:
         assert Try.objects.of(person.pk).count() == 20
 
     def test_what_cannot_be_tried_says_why(self, model, person, settings):
-        assert askable(model).task == "text-generation"
-        assert (
-            "no revision" in askable(model, "nope").problem.lower()
-            or askable(model, "nope").problem
-        )
+        assert askable(model, actor(person)).task == "text-generation"
+        assert askable(model, actor(person), "nope").problem
         settings.TRY_MODEL_LIMIT_BYTES = 1000
         with pytest.raises(UnprocessableError, match="models of up to"):
             ask(model, person)

@@ -10,15 +10,17 @@ import structlog
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from hub.errors import BadInputError, ConflictError, HubError, ThrottledError, UnprocessableError
-from hub.models import Repository, User
-from hub.policies import Actor
+from hub.models import Kind, ModelLink, Repository, User
+from hub.policies import Actor, repository_by_key, require_files
 from training.actions.evaluating import is_taken_in
 from training.actions.models import dtype_to_run, files_at, small_json
 from training.jobs.inputs import PinnedFile, is_loadable, model_digest
 from training.models import Try, TryTask
 from training.policies import get_try, require_try
+from training.runner.folders import ADAPTER_FILES
 from training.tasks import ring_for_try
 
 log = structlog.get_logger(__name__)
@@ -46,19 +48,27 @@ class Askable:
     problem: str = ""
     size_bytes: int = 0
     has_chat: bool = False
+    # Of the base where an adapter lies alone, with the adapter's two.
     files: list[PinnedFile] = field(default_factory=list)
+    base: Repository | None = None
+    base_oid: str = ""
 
 
-def askable(repository: Repository, revision: str = "") -> Askable:
-    """What `revision` (branch, tag, commit, refs/pr/N; else the default branch) can be asked."""
+def askable(repository: Repository, actor: Actor, revision: str = "") -> Askable:
+    """What `revision` (branch, tag, commit, refs/pr/N; else the default branch) can be asked.
+
+    An adapter that lies alone is put on the base that its card names, as it is now.
+    """
     wanted = revision.strip() or repository.default_branch
     try:
         oid = repository.store().resolve(wanted)
         files = files_at(repository, oid)
-        config = small_json(repository, files, "config.json")
+        base, base_oid, whole = _with_base(repository, actor, files)
+        holder = base or repository
+        config = small_json(holder, whole, "config.json")
     except HubError as error:
         return Askable(wanted, problem=str(error))
-    task = _task_of(repository, config)
+    task, files = _task_of(holder, config), whole
     size_bytes = sum(file.size_bytes for file in files)
     return Askable(
         wanted,
@@ -66,9 +76,29 @@ def askable(repository: Repository, revision: str = "") -> Askable:
         task=task,
         problem=_problem(files, config, task, size_bytes),
         size_bytes=size_bytes,
-        has_chat=_has_chat(repository, files),
+        has_chat=_has_chat(holder, files),
         files=files,
+        base=base,
+        base_oid=base_oid,
     )
+
+
+def _with_base(
+    repository: Repository, actor: Actor, files: list[PinnedFile]
+) -> tuple[Repository | None, str, list[PinnedFile]]:
+    """The files that make a model: of an adapter alone, its base's with the adapter's."""
+    adapter = [file for file in files if file.path in ADAPTER_FILES]
+    if is_loadable(files) or len(adapter) < len(ADAPTER_FILES):
+        return None, "", files
+    links = ModelLink.objects.filter(repository=repository.pk, parent__kind=Kind.MODEL)
+    keys = set(links.values_list("parent", flat=True))
+    base = repository_by_key(actor, keys.pop()) if len(keys) == 1 else None
+    if base is None:
+        return None, "", files
+    require_files(actor, base)
+    oid = base.store().resolve(base.default_branch)
+    own = [file for file in files_at(base, oid) if file.path not in ADAPTER_FILES]
+    return base, oid, [*own, *adapter]
 
 
 def _task_of(repository: Repository, config: dict[str, Any]) -> TryTask | None:
@@ -95,16 +125,22 @@ def _problem(
     limit = settings.TRY_MODEL_LIMIT_BYTES
     if not is_loadable(files):
         if any(file.path == "adapter_model.safetensors" for file in files):
-            return "Only an adapter lies here: put it beside the weights of its base to try it."
-        return "There are no safetensors weights at this revision: nothing can be loaded."
+            return _(
+                "Only an adapter lies here: name one base on this server as base_model in the "
+                "card, or put the adapter beside its base."
+            )
+        return _("There are no safetensors weights at this revision: nothing can be loaded.")
     if task is None:
-        said = config.get("architectures") or ["no architecture"]
-        return f"config.json names {str(said[0])[:80]}, which this server does not know how to ask."
+        named = config.get("architectures")
+        said = str(named[0])[:80] if isinstance(named, list) and named else "—"
+        return _("config.json names %(name)s, which this server does not know how to ask.") % {
+            "name": said
+        }
     if size_bytes > limit:
-        return (
-            f"Its files take {size_bytes / 1e9:.1f} GB; models of up to {limit / 1e9:.1f} GB can "
-            "be tried here."
-        )
+        return _("Its files take %(size)s GB; models of up to %(limit)s GB can be tried here.") % {
+            "size": f"{size_bytes / 1e9:.1f}",
+            "limit": f"{limit / 1e9:.1f}",
+        }
     return ""
 
 
@@ -121,24 +157,17 @@ def submit_try(repository: Repository, actor: Actor, *, revision: str = "", **va
     require_try(actor, repository, is_proposal=False)
     if not settings.TRY_IT:
         raise UnprocessableError("Trying models is turned off on this server.")
-    found = askable(repository, revision)
+    found = askable(repository, actor, revision)
     if found.problem or found.task is None:
         raise UnprocessableError(found.problem)
     is_proposal = not is_taken_in(repository, found.oid)
     user = require_try(actor, repository, is_proposal=is_proposal)
-    request = _asked(found.task, values)
-    return _queue(repository, user, found, request, is_proposal=is_proposal)
+    facts = {"task": found.task, "request": _asked(found.task, values), "is_proposal": is_proposal}
+    return _queue(repository, user, found, facts)
 
 
 @transaction.atomic
-def _queue(
-    repository: Repository,
-    user: User,
-    found: Askable,
-    request: dict[str, Any],
-    *,
-    is_proposal: bool,
-) -> Try:
+def _queue(repository: Repository, user: User, found: Askable, facts: dict[str, Any]) -> Try:
     User.objects.select_for_update().only("pk").get(pk=user.pk)  # one count at a time
     _require_room(user)
     row = Try.objects.create(
@@ -147,10 +176,10 @@ def _queue(
         revision=found.revision,
         oid=found.oid,
         model_digest=model_digest(found.files),
-        is_proposal=is_proposal,
-        task=found.task,
-        dtype=dtype_to_run(repository, found.files),
-        request=request,
+        base=found.base,
+        base_oid=found.base_oid,
+        dtype=dtype_to_run(found.base or repository, found.files),
+        **facts,
     )
     Try.objects.trim(user.pk, keep=HISTORY_KEPT, within=HOUR)
     ring_for_try(row.pk)

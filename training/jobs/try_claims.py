@@ -22,6 +22,7 @@ def refusal_of(row: Try) -> str:
     need = Access.WRITE if row.is_proposal else Access.READ
     user = row.created_by
     may = user.is_active and access_of(user, row.repository) >= need
-    if not may or not readable_repositories(Actor(user), [row.repository_id]):
+    read = {key for key in (row.repository_id, row.base_id) if key is not None}
+    if not may or not read <= readable_repositories(Actor(user), read):
         return f"You may no longer use {row.repository.repo_id}."
     return ""

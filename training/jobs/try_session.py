@@ -19,6 +19,7 @@ from training.jobs.inputs import lay_out, model_files
 from training.jobs.try_answers import shaped, tidy
 from training.jobs.try_claims import refusal_of
 from training.models import Run, RunStatus, Try
+from training.runner.folders import ADAPTER_FILES
 from training.sandbox import Exit, Limits, ReadOnly, Sandbox, python_inputs, runner_argv, runner_env
 
 log = structlog.get_logger(__name__)
@@ -90,7 +91,13 @@ class TrySession:
         shutil.rmtree(self.folder, ignore_errors=True)
         self.asks.mkdir(parents=True)
         files = model_files(repository.store(), self.first.oid)
-        large = lay_out(repository, files, inputs / "model")
+        base, large = self.first.base, {}
+        if base is not None:
+            own = model_files(base.store(), self.first.base_oid)
+            own = [file for file in own if file.path not in ADAPTER_FILES]
+            large = lay_out(base, own, inputs / "model")
+            files = [file for file in files if file.path in ADAPTER_FILES]
+        large |= lay_out(repository, files, inputs / "model")
         job = {
             "kind": "try",
             "model": "/in/model",

@@ -56,7 +56,8 @@ class TryQuerySet(models.QuerySet["Try"]):
         )
         if claimed != 1:
             return None
-        return self.select_related("repository__namespace", "created_by").get(pk=pk)
+        related = "repository__namespace", "base__namespace", "created_by"
+        return self.select_related(*related).get(pk=pk)
 
     def held(self, row: Try) -> Self:
         """The row, only while the claim that `row` was read under still holds it."""
@@ -95,6 +96,15 @@ class Try(models.Model):
     revision = models.CharField(max_length=250, help_text="As it was asked for.")
     oid = models.CharField(max_length=40)
     model_digest = models.CharField(max_length=64)
+    base = models.ForeignKey(
+        "hub.Repository",
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="The model whose weights an adapter that lies alone is put on.",
+    )
+    base_oid = models.CharField(max_length=40, blank=True)
     is_proposal = models.BooleanField(default=False)
     task = models.CharField(max_length=32, choices=TryTask)
     dtype = models.CharField(max_length=16, default="float32")

@@ -95,7 +95,12 @@ def _loaded(job: TryJob, stop: Stop) -> Way:
     if head == "causal":
         return Writing(Backbone(model, tokenizer, job.device), stop)
     encoder = EncoderModel(model, tokenizer, job.device)
-    return {"masked": Filling, "labels": Labelling, "encoder": Embedding}[head](encoder)
+    ways: dict[str, Callable[[EncoderModel], Way]] = {
+        "masked": Filling,
+        "labels": Labelling,
+        "encoder": Embedding,
+    }
+    return ways[head](encoder)
 
 
 class Told(Generator):

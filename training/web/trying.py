@@ -37,7 +37,7 @@ def try_it(request: HttpRequest, repository: Repository) -> HttpResponse:
     actor = actor_of(request)
     require_try(actor, repository, is_proposal=False)
     data = request.POST if request.method == "POST" else None
-    found = askable(repository, (data or request.GET).get("revision", "")[:250])
+    found = askable(repository, actor, (data or request.GET).get("revision", "")[:250])
     form = _form(found, data, None)
     if data is not None and form is not None and form.is_valid():
         row = _submit(repository, actor, found, form)
@@ -56,7 +56,7 @@ def one_try(request: HttpRequest, repository: Repository, number: int) -> HttpRe
     row = get_try(actor, repository, number)
     if request.htmx:  # type: ignore[attr-defined]
         return render(request, "training/try_answer.html", _shown(row) | {"repository": repository})
-    found = askable(repository, row.revision)
+    found = askable(repository, actor, row.revision)
     return _page(request, repository, found, _form(found, None, row), row)
 
 
