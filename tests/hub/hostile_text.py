@@ -75,13 +75,19 @@ OF_TABLES = {
     ("hub.DeviceSession", "name"),
     ("training.Metric", "name"),
 }
+# The database itself lets nobody rewrite these.
+SEALED = {"hub.AuditEntry"}
 # A bad word here is another page, not another text.
 NOT_OF = {("hub.CommitStatus", "context")}
 
 
+def attacks() -> list[str]:
+    return [*PAYLOADS, *SHORT, *MORE]
+
+
 def corpus() -> str:
     """Every attack, one below the other."""
-    return "\n\n".join([*PAYLOADS, *SHORT, *MORE])
+    return "\n\n".join(attacks())
 
 
 def short(limit: int, turn: int = 0) -> str:
@@ -94,7 +100,8 @@ def poison(turn: int = 0) -> int:
     """Write the attacks into every row's texts; how many columns got some."""
     count = 0
     for app in ("hub", "reviews", "training"):
-        for table in apps.get_app_config(app).get_models():
+        tables = apps.get_app_config(app).get_models()
+        for table in (each for each in tables if each._meta.label not in SEALED):
             values = {
                 field.attname: _value(field, turn + at)
                 for at, field in enumerate(table._meta.concrete_fields)
@@ -133,7 +140,7 @@ def faults(html: str) -> list[str]:
             continue
         name = element.tag.rpartition("}")[2].lower()
         found += [f"<{name}> {fault}" for fault in _of_element(name, element)]
-        if named := element.get("id"):
+        if (named := element.get("id")) and not named.startswith("user-content-"):
             ids[named] += 1
     return found + [
         f"the id {named[:80]} stands there {n} times" for named, n in ids.items() if n > 1

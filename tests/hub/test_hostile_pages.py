@@ -16,13 +16,24 @@ from django.test import Client
 from hub.gitstore import AddFile, Author
 from hub.models import Kind, Repository, Visibility
 from tests.factories import make_repository
-from tests.hub.hostile_text import DEEP, SHORT, corpus, faults, poison
+from tests.hub.hostile_text import DEEP, SHORT, attacks, corpus, faults, poison
 from tests.hub.test_role_matrix import address_of, make_world
 from tests.role_matrix import TABLE
 
 pytestmark = pytest.mark.django_db
 # Routes that answer with a page, by the first letters of what they are no page for.
-MACHINES = ("api", "lfs", "xet", "git", "file-re", "file-raw", "whoami", "auth-check", "healthz")
+MACHINES = (
+    "api",
+    "diagram",
+    "lfs",
+    "xet",
+    "git",
+    "file-re",
+    "file-raw",
+    "whoami",
+    "auth-check",
+    "healthz",
+)
 CARD = "---\nlicense: mit\n---\n"
 ATTACKER = Author(SHORT[0], 'a"><script>alert(1)</script>@evil.example')
 FILES = {
@@ -90,12 +101,12 @@ def test_nothing_that_people_wrote_acts_on_a_page(name):
     world, route = make_world(Visibility.PUBLIC), TABLE[name, "GET"]
     route.prepare(world)
     attack(world.repository)
-    assert poison(turn=len(name)) > 5
+    assert poison(turn=len(name)) >= 5
     Repository.objects.filter(pk=world.repository.pk).update(card_data=FACTS, tags=SHORT)
     client = Client(raise_request_exception=True)
     client.force_login(world.people["admin"])
     answer = client.get(address_of(name, route.address(world)), dict(route.query))
-    assert answer.status_code < 500
+    assert answer.status_code in (200, 302)
     if answer.streaming or not answer.headers["Content-Type"].startswith("text/html"):
         answer.close()
         return
@@ -127,14 +138,13 @@ def _quoted(path: str) -> str:
 
 
 def test_the_corpus_is_seen_by_the_check_where_it_is_not_escaped():
-    """What the check would say of a page that forgot to escape."""
-    seen = faults(f"<body>{corpus()}</body>")
-    assert len(seen) > 40
+    """What the check would say of pages that forgot to escape."""
+    seen = [fault for attack in attacks() for fault in faults(f"<body>{attack}</body>")]
+    assert len(seen) > 60
     for fault in ("<script>", "onerror", "style", "<iframe>", "formaction", "javascript:"):
         assert any(fault in each for each in seen), fault
-    assert (
-        faults("<main id=main><p title='x'>a</p><a href='https://example.org'>b</a></main>") == []
-    )
+    honest = "<main id=main><p title='x'>a</p><a href='https://example.org'>b</a></main>"
+    assert faults(honest) == []
 
 
 @pytest.mark.parametrize("number", range(len(DEEP)))
