@@ -203,6 +203,8 @@ class Registries:
     lineage_actions: list[Callable[[Any, Any], Iterable[tuple[Any, str]]]] = field(
         default_factory=list
     )
+    # (repository) -> keys of the data sets that runs taught this model with
+    taught_with: list[Callable[[Any], Iterable[int]]] = field(default_factory=list)
     # (repository, change) -> lines of the merge checklist
     requirements: list[Callable[[Any, Change], Iterable[Requirement]]] = field(default_factory=list)
     # (repository as the person holds it, change, person): start what a machine has still to say of

@@ -121,6 +121,7 @@ def member_pages(story: LittleStory) -> dict[str, str]:
         "dataset-file": "/datasets/demo/sms_spam/blob/main/test.jsonl",
         "finetune": f"{model}/finetune",
         "lineage": f"{model}/lineage",
+        "try-it": f"{model}/try",
         "merge-models": f"{model}/merge-models",
         "runs": f"{model}/runs",
         "run-finetune": f"{model}/runs/2",

@@ -22,7 +22,7 @@ from hub.policies import (
     require_person,
     visible_repositories,
 )
-from training.models import Run, RunKind
+from training.models import Run, RunKind, Try
 
 if TYPE_CHECKING:
     from hub.models import User
@@ -185,6 +185,34 @@ def require_evaluation(actor: Actor, repository: Repository, *, is_proposal: boo
             "maintainer."
         )
     return user
+
+
+def require_try(actor: Actor, repository: Repository, *, is_proposal: bool) -> User:
+    """The person who may ask a revision something: whoever may have it measured.
+
+    Raises: UnauthenticatedError, ForbiddenError, GatedRepositoryError.
+    """
+    user: User = require_person(actor, scope=TokenScope.WRITE)
+    if repository.kind != Kind.MODEL:
+        raise ForbiddenError("Only models can be tried: open a model and ask it there.")
+    if not may_propose(actor, repository):
+        raise ForbiddenError(f"You may not try {repository.repo_id}.")
+    require_files(actor, repository)
+    if is_proposal and not repository.may(Access.WRITE):
+        raise ForbiddenError(
+            f"Running the files of a proposal needs write access to {repository.repo_id}: ask a "
+            "maintainer."
+        )
+    return user
+
+
+def get_try(actor: Actor, repository: Repository, pk: int) -> Try:
+    """A person's own try; nobody else's is ever found. Raises: NotFoundError."""
+    rows = Try.objects.filter(repository=repository.pk, created_by=actor.user.pk, pk=pk)
+    if (found := rows.first()) is None:
+        raise NotFoundError(f"You have no try {pk} of {repository.repo_id}.")
+    found.repository = repository
+    return found
 
 
 def running_of(user_id: int) -> int:

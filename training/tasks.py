@@ -7,7 +7,7 @@ from functools import partial
 from celery import shared_task
 from django.db import transaction
 
-from training.jobs import execute, retelling, sweep
+from training.jobs import execute, retelling, sweep, tries
 
 # A doorbell that nobody heard for so long is rung anew by the sweeper.
 RING_LIFETIME_SECONDS = 60
@@ -20,8 +20,17 @@ def execute_run(run_id: int) -> None:
 
 
 @shared_task
+def answer_try(try_id: int) -> None:
+    """Answer one try, unless it is finished or someone else has it."""
+    tries.answer(try_id)
+
+
+@shared_task
 def sweep_runs() -> None:
-    """Ring again for every run that waits or was abandoned."""
+    """Ring again for every run and try that waits or was abandoned."""
+    for try_id in tries.due():
+        answer_try.apply_async((try_id,), expires=RING_LIFETIME_SECONDS)
+    tries.remove_left_folders()
     for run_id in sweep.due():
         execute_run.apply_async((run_id,), expires=RING_LIFETIME_SECONDS)
     sweep.remove_left_folders()
@@ -44,3 +53,8 @@ def ring_for_hidden() -> None:
 def ring(run_id: int) -> None:
     """Ask for a worker once the row is committed; without a broker the sweeper asks later."""
     transaction.on_commit(partial(execute_run.delay, run_id), robust=True)
+
+
+def ring_for_try(try_id: int) -> None:
+    """The same for a try."""
+    transaction.on_commit(partial(answer_try.delay, try_id), robust=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from django.conf import settings
 from django.utils.translation import gettext as _
 
 from hub import events
@@ -14,6 +15,7 @@ from training.actions.blind import blind_requirements
 from training.actions.evaluating import evaluate_proposed, name_merged
 from training.actions.gates import weigh_proposed, weigh_queued
 from training.actions.quick import measure_quickly, quick_labels
+from training.actions.runs import taught_with
 from training.actions.scores import merge_files
 from training.actions.standing import requirements, verdict
 from training.jobs.hiding import hide_by_rule
@@ -37,7 +39,7 @@ def connect() -> None:
     registries.verdicts.append(verdict)
     registries.merge_files.append(merge_files)
     registries.pull_request_tabs.extend([*TABS, BLIND_TAB])
-    registries.repository_tabs.extend([benchmarks_tab, runs_tab])
+    registries.repository_tabs.extend([try_tab, benchmarks_tab, runs_tab])
     registries.repository_tabs.append(leaderboards_tab)
     registries.repository_panels.extend([*PANELS, CARD_PANEL])
     registries.quick_labels = quick_labels
@@ -46,9 +48,16 @@ def connect() -> None:
     registries.own_runs = own_runs
     registries.notable |= NOTABLE
     registries.threads[FOLDER] = THREADS
+    registries.taught_with.append(taught_with)
     events.revision_pushed.connect(hide_ruled, dispatch_uid="training.hide_ruled")
     events.change_merged.connect(name_merge, dispatch_uid="training.name_merge")
     events.change_proposed.connect(weigh, dispatch_uid="training.weigh")
+
+
+def try_tab(repository: Repository) -> Iterable[Tab]:
+    """Where a model can be asked something."""
+    if settings.TRY_IT and repository.kind == Kind.MODEL:
+        yield Tab("try", _("Try it"), f"{repository.get_absolute_url()}/try")
 
 
 def runs_tab(repository: Repository) -> Iterable[Tab]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from django.db.models import Count
 
-from hub.models import Kind, ModelLink, Repository
+from hub.extensions import registries
+from hub.models import Kind, ModelLink, Relation, Repository
 from hub.models.lineage import ModelLinkQuerySet
 from hub.policies import Actor, visible_repositories
 
@@ -91,9 +92,33 @@ def lineage_of(actor: Actor, repository: Repository) -> Lineage:
     itself = _node(repository, 0)
     found = Lineage(itself, {itself.key: itself})
     _climb(found, actor, repository)
+    _join_runs(found, actor, repository)
     _descend(found, actor, repository)
     found.counts = direct_counts(actor, repository)
     return found
+
+
+def _join_runs(found: Lineage, actor: Actor, repository: Repository) -> None:
+    """The data sets that runs of this hub taught it with, whatever its card says."""
+    wanted = {key for source in registries.taught_with for key in source(repository)}
+    rows = visible_repositories(actor).filter(pk__in=wanted) if wanted else ()
+    for row in rows:
+        node = _node(row, -1)
+        if node.key not in found.nodes and len(found.nodes) > NODES_LIMIT:
+            found.is_cut = True
+            return
+        found.add(node)
+        found.join(node.key, found.itself.key, Relation.DATASET)
+
+
+def children_of(actor: Actor, repository: Repository, *, most: int) -> list[tuple[Node, str]]:
+    """What was made directly of it, the best liked first."""
+    rows = _links_down(actor, [repository.pk]).exclude(repository=repository.pk)
+    links = rows.order_by("-repository__likes", "-repository", "pk")
+    found: dict[int, tuple[Node, str]] = {}
+    for link in links.select_related("repository__namespace")[:most]:
+        found.setdefault(link.repository_id, (_node(link.repository, 1), link.relation))
+    return list(found.values())
 
 
 def direct_counts(actor: Actor, repository: Repository) -> dict[str, int]:

@@ -302,6 +302,18 @@ RUN_QUEUED_LIMIT_PER_USER = env.int("RUN_QUEUED_LIMIT_PER_USER", default=20)
 RUN_RUNNING_LIMIT_PER_USER = env.int("RUN_RUNNING_LIMIT_PER_USER", default=2)
 RUN_THREADS = env.int("RUN_THREADS", default=0)  # 0: the cores this machine has
 
+# Try it: asking a model something from its page -------------------------------------------------
+TRY_IT = env.bool("TRY_IT", default=True)
+TRY_WARM = timedelta(seconds=env.int("TRY_WARM_SECONDS", default=180))  # loaded, after an answer
+TRY_SESSION_LIMIT = timedelta(minutes=15)  # one model, however much it is asked
+TRY_LOAD_LIMIT = timedelta(seconds=env.int("TRY_LOAD_LIMIT_SECONDS", default=180))
+TRY_ANSWER_LIMIT = timedelta(seconds=env.int("TRY_ANSWER_LIMIT_SECONDS", default=60))
+TRY_MEMORY_LIMIT_BYTES = env.int("TRY_MEMORY_LIMIT_BYTES", default=8 * GIB)
+TRY_MODEL_LIMIT_BYTES = env.int("TRY_MODEL_LIMIT_BYTES", default=4 * GIB)
+TRY_TOKENS_LIMIT = env.int("TRY_TOKENS_LIMIT", default=512)
+TRY_WAITING_LIMIT_PER_USER = env.int("TRY_WAITING_LIMIT_PER_USER", default=2)
+TRY_HOURLY_LIMIT_PER_USER = env.int("TRY_HOURLY_LIMIT_PER_USER", default=120)
+
 # Celery: JSON only; a message is a doorbell, the row is the job ---------------------------------
 CELERY_BROKER_URL = env.str("BROKER_URL", default="")
 CELERY_TASK_SERIALIZER = "json"
@@ -313,6 +325,8 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_DEFAULT_QUEUE = "cpu"
 CELERY_TASK_ROUTES = {
     "training.tasks.execute_run": {"queue": "gpu"},
+    # Somebody sits and waits: an answer is not to stand behind an hour of training.
+    "training.tasks.answer_try": {"queue": "tries"},
     # Waiting for other people's servers must not keep anything else waiting.
     "hub.tasks.deliver_webhook": {"queue": "webhooks"},
     "hub.tasks.send_letter": {"queue": "webhooks"},

@@ -2,7 +2,7 @@
 
 Nobody can know whether a mail server took a letter when the worker that gave it dies: such a
 letter stays `unsure` and is not sent again. What it told stays unmailed, so the next letter to
-that person tells it: nothing is lost and no letter comes twice (decision 25).
+that person tells it: nothing is lost and no letter comes twice (decision 28).
 """
 
 from __future__ import annotations

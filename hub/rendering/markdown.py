@@ -1,23 +1,35 @@
-"""Markdown cards and comments as HTML: CommonMark with GitHub's tables, sanitised last."""
+"""Markdown cards and comments as HTML: CommonMark with GitHub's tables, sanitised last.
+
+Beside them: footnotes, task lists, GitHub's alerts, formulas between dollar signs as MathML, and
+diagrams, whose source stands there as code until a script of ours draws it.
+"""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from html import escape
 from itertools import pairwise
 from posixpath import normpath
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import nh3
 from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
 from markdown_it.rules_core import StateCore
+from markdown_it.token import Token
+from mdit_py_plugins.dollarmath import dollarmath_plugin
 from mdit_py_plugins.footnote import footnote_plugin
 from mdit_py_plugins.tasklists import tasklists_plugin
 
+from hub.rendering import formulas
+from hub.rendering.alerts import ALERTS, mark_alerts
 from hub.rendering.code import CLASSES, fence_html
+from hub.rendering.formulas import Formulas, formula_attribute
 from hub.rendering.mentions import PEOPLE, link_mentions, names_in, plain_texts
 from hub.rendering.safe import SanitisedHtml
 
@@ -31,7 +43,8 @@ ID_PREFIX = "user-content-"
 TAG_NAMES = (
     "a abbr b blockquote br caption center cite code col colgroup dd del details dfn div dl dt em "
     "figcaption figure h1 h2 h3 h4 h5 h6 hr i img input ins kbd label li mark ol p picture pre q s "
-    "samp section small span strong sub summary sup table tbody td tfoot th thead tr tt u ul var"
+    "samp section small source span strong sub summary sup table tbody td tfoot th thead tr tt u "
+    "ul var"
 )
 ATTRIBUTES = {
     "*": {"id", "title", "lang", "dir", "align"},
@@ -42,7 +55,10 @@ ATTRIBUTES = {
     "ol": {"start"},
     "details": {"open"},
     "input": {"checked"},
+    "source": {"srcset", "media"},
+    **{tag: set(formulas.ATTRIBUTES) for tag in formulas.TAGS},
 }
+_PICTURES_FOR = re.compile(r"\(prefers-color-scheme:\s*(?:dark|light)\)")
 SCHEMES = frozenset({"http", "https", "mailto"})
 _SPACES_AND_CONTROLS = re.compile(r"[\x00-\x20\x7f-\x9f]")
 _FRONT_MATTER = re.compile(r"\A\ufeff?---[ \t]*\r?\n.*?^---[ \t]*$", re.DOTALL | re.MULTILINE)
@@ -52,11 +68,39 @@ _VOID_TAGS = frozenset({"area", "br", "col", "hr", "img", "input", "link", "meta
 _ALIGNED = re.compile(r"text-align:(left|right|center)")
 
 
+@dataclass(frozen=True)
+class Heading:
+    """One heading of a document; `anchor` is its id in the page."""
+
+    level: int
+    text: str
+    anchor: str
+
+
+@dataclass(frozen=True)
+class Document:
+    """A rendered text: its HTML, its headings, and whether it holds diagrams to be drawn."""
+
+    html: SanitisedHtml
+    headings: tuple[Heading, ...] = ()
+    has_diagrams: bool = False
+
+
+@dataclass
+class Drafted:
+    """What is gathered while one document is rendered."""
+
+    formulas: Formulas = field(default_factory=Formulas)
+    headings: list[Heading] = field(default_factory=list)
+    has_diagrams: bool = False
+    alert_words: Mapping[str, str] = field(default_factory=dict)
+
+
 def mentioned_in(text: str) -> Iterator[str]:
     """Names after an @ in the text of Markdown, as they are written; code names nobody."""
     if "@" in text:
         body = _FRONT_MATTER.sub("", text, count=1)[:MARKDOWN_LIMIT_CHARACTERS]
-        for piece in plain_texts(_parser().parse(body)):
+        for piece in plain_texts(_parser().parse(body, {"draft": Drafted()})):
             yield from names_in(piece)
 
 
@@ -67,18 +111,32 @@ def render_markdown(
     folder: str = "",
     people: Collection[str] = (),
 ) -> SanitisedHtml:
-    """The text as HTML safe to show on our own pages.
+    """The text as HTML safe to show on our own pages: see `render_document`."""
+    return render_document(text, link=link, folder=folder, people=people).html
+
+
+def render_document(
+    text: str,
+    *,
+    link: LinkMaker | None = None,
+    folder: str = "",
+    people: Collection[str] = (),
+    alert_words: Mapping[str, str] = ALERTS,
+) -> Document:
+    """The text as HTML safe to show on our own pages, with what it is made of.
 
     `link` turns the path of a relative link or image, resolved against `folder`, into an address;
     without it relative targets are dropped. Pictures from other servers are not fetched: their
     text stands for them. Front matter is left out; the first 128 Ki characters after it are read.
-    `people`: names in lower case that become links after an @.
+    `people`: names in lower case that become links after an @. `alert_words` are the titles of
+    GitHub's alerts in the reader's language.
     """
     body = _FRONT_MATTER.sub("", text, count=1)[:MARKDOWN_LIMIT_CHARACTERS]
-    html = _parser().render(body, {PEOPLE: people})
+    draft = Drafted(alert_words=alert_words)
+    html = _parser().render(body, {"draft": draft, PEOPLE: people})
     if _depth(html) > NESTING_LIMIT:
         html = f"<pre>{escape(body)}</pre>"
-    return _sanitised(html, link, folder)
+    return Document(_sanitised(html, link, folder), tuple(draft.headings), draft.has_diagrams)
 
 
 def sanitised_html(html: str) -> SanitisedHtml:
@@ -93,11 +151,18 @@ def sanitised_html(html: str) -> SanitisedHtml:
 def _sanitised(html: str, link: LinkMaker | None, folder: str) -> SanitisedHtml:
     clean = nh3.clean(
         html,
-        tags=set(TAG_NAMES.split()),
+        tags={*TAG_NAMES.split(), *formulas.TAGS},
         clean_content_tags={"script", "style", "template", "noscript", "iframe", "title"},
         attributes={tag: set(names) for tag, names in ATTRIBUTES.items()},
         attribute_filter=partial(_attribute, link, folder),
-        allowed_classes={"span": set(CLASSES.values()), "section": {"footnotes"}},
+        allowed_classes={
+            "span": set(CLASSES.values()),
+            "section": {"footnotes"},
+            "blockquote": {"alert", *(f"alert--{name}" for name in ALERTS)},
+            "p": {"alert-title"},
+            "pre": {"diagram"},
+            "div": {"formula"},
+        },
         set_tag_attribute_values={
             "input": {"type": "checkbox", "disabled": ""},
             "img": {"loading": "lazy"},
@@ -127,10 +192,41 @@ def _parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": True, "highlight": _highlight})
     parser.enable(["table", "strikethrough"])
     parser.use(footnote_plugin).use(tasklists_plugin, label=True)
+    # A price is no formula: “$5 and $6”.
+    parser.use(dollarmath_plugin, allow_space=False, allow_digits=False, double_inline=True)
     parser.core.ruler.push("align_cells", _align_cells)
     parser.core.ruler.push("name_headings", _name_headings)
+    parser.core.ruler.push("mark_alerts", mark_alerts)
     parser.core.ruler.push("link_mentions", link_mentions)
+    for name in ("math_inline", "math_inline_double", "math_block", "math_block_label"):
+        parser.add_render_rule(name, _formula)
+    parser.add_render_rule("fence", _fence)
     return parser
+
+
+def _formula(
+    renderer: RendererHTML, tokens: Sequence[Token], at: int, _options: Any,
+    env: MutableMapping[str, Any],
+) -> str:  # fmt: skip
+    is_block = tokens[at].type != "math_inline"
+    made: str = env["draft"].formulas.html(tokens[at].content, is_block=is_block)
+    is_alone = tokens[at].type.startswith("math_block")
+    return f'<div class="formula">{made}</div>\n' if is_alone else made
+
+
+def _fence(
+    renderer: RendererHTML, tokens: Sequence[Token], at: int, options: Any,
+    env: MutableMapping[str, Any],
+) -> str:  # fmt: skip
+    """A block of code; one of formulas or of a diagram is that."""
+    token, draft = tokens[at], env["draft"]
+    language = token.info.strip().partition(" ")[0].lower()
+    if language == "math":
+        return f'<div class="formula">{draft.formulas.html(token.content, is_block=True)}</div>\n'
+    if language == "mermaid":
+        draft.has_diagrams = True
+        return f'<pre class="diagram"><code>{escape(token.content)}</code></pre>\n'
+    return RendererHTML.fence(renderer, tokens, at, options, env)
 
 
 def _highlight(text: str, language: str, _attributes: str) -> str:
@@ -152,8 +248,19 @@ def _name_headings(state: StateCore) -> None:
         if heading.type != "heading_open":
             continue
         slug = _NOT_IN_SLUGS.sub("", inline.content.strip().lower()).replace(" ", "-")
-        heading.attrSet("id", f"{slug}-{met[slug]}" if met[slug] else slug)
+        name = f"{slug}-{met[slug]}" if met[slug] else slug
+        heading.attrSet("id", name)
         met[slug] += 1
+        said = " ".join(_words(inline.children or []).split())
+        state.env["draft"].headings.append(Heading(int(heading.tag[1]), said, ID_PREFIX + name))
+
+
+def _words(tokens: Sequence[Token]) -> str:
+    """What a line says without its marks."""
+    return "".join(
+        token.content if token.type in ("text", "code_inline", "math_inline") else " " * token.block
+        for token in tokens
+    )
 
 
 def _attribute(link: LinkMaker | None, folder: str, tag: str, name: str, value: str) -> str | None:
@@ -164,7 +271,12 @@ def _attribute(link: LinkMaker | None, folder: str, tag: str, name: str, value: 
         return _target(value, link, folder, is_image=False)
     if name == "src":
         return _target(value, link, folder, is_image=True)
-    return value
+    if name == "srcset":  # one picture: a list of them could hide an address of another server
+        first = value.replace(",", " ").split()
+        return _target(first[0], link, folder, is_image=True) if first else None
+    if name == "media":
+        return value if _PICTURES_FOR.fullmatch(value.strip()) else None
+    return formula_attribute(name, value) if tag in formulas.TAGS else value
 
 
 def _target(value: str, link: LinkMaker | None, folder: str, *, is_image: bool) -> str | None:

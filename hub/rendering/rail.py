@@ -26,17 +26,20 @@ class Rail:
         return f"{self.width / UNITS_A_REM:g}rem", f"{self.height / UNITS_A_REM:g}rem"
 
 
-def draw_rail(columns: Sequence[int], joins: Sequence[tuple[int, int, str]]) -> Rail:
+def draw_rail(
+    columns: Sequence[int], joins: Sequence[tuple[int, int, str]], *, row_height: int = ROW
+) -> Rail:
     """A rail of rows that stand in `columns`; `joins` are (upper row, lower row, relation)."""
-    dots = [(EDGE + column * COLUMN, row * ROW + ROW // 2) for row, column in enumerate(columns)]
-    lines = [(_line(dots[first], dots[second]), word) for first, second, word in joins]
-    return Rail(2 * EDGE + max(columns, default=0) * COLUMN, len(columns) * ROW, dots, lines)
+    middle = row_height // 2
+    dots = [(EDGE + column * COLUMN, at * row_height + middle) for at, column in enumerate(columns)]
+    lines = [(_line(dots[first], dots[second], row_height), word) for first, second, word in joins]
+    return Rail(2 * EDGE + max(columns, default=0) * COLUMN, len(columns) * row_height, dots, lines)
 
 
-def _line(start: tuple[int, int], end: tuple[int, int]) -> str:
+def _line(start: tuple[int, int], end: tuple[int, int], row_height: int) -> str:
     """Down beside the rows between, then round a corner into the dot."""
     (x, y), (to_x, to_y) = start, end
-    if x == to_x and abs(to_y - y) == ROW:
+    if x == to_x and abs(to_y - y) == row_height:
         return f"M{x} {y}V{to_y}"
     if x == to_x:  # past the dots between
         bend = x + COLUMN // 2

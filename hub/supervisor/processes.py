@@ -41,12 +41,13 @@ def web_processes(services: Services, application: Application) -> list[Process]
 
 
 def worker_processes(services: Services, application: Application) -> list[Process]:
-    """What works through the queues: workers for cpu, gpu and webhooks, and the clock."""
+    """What works through the queues: workers for cpu, gpu, tries and webhooks, and the clock."""
     beat = ("beat", "--schedule", str(services.data.run / "beat-schedule"), "--pidfile", "")
     environment = services.environment()
     return [
         _worker("cpu", 2, application, environment),
         _worker("gpu", 1, application, environment),
+        _worker("tries", 1, application, environment),
         # Its tasks wait for other servers, and each of them ends by itself: threads will do.
         _worker("webhooks", 4, application, environment, pool="threads"),
         Process("beat", (*_celery(application), *beat, "--loglevel", "INFO"), environment),

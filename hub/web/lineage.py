@@ -10,12 +10,20 @@ from django.shortcuts import render
 from django.utils.translation import gettext_lazy, ngettext_lazy
 from django.views.decorators.http import require_safe
 
-from hub.actions.lineage import Lineage, Node, direct_counts, lineage_of, parents_of
+from hub.actions.lineage import (
+    Lineage,
+    Node,
+    children_of,
+    direct_counts,
+    lineage_of,
+    parents_of,
+)
 from hub.errors import NotFoundError
 from hub.extensions import registries
 from hub.http.authentication import actor_of
 from hub.http.pages import frame, repository_page
 from hub.models import Kind, Relation, Repository
+from hub.rendering.family import draw_family
 from hub.rendering.rail import draw_rail
 
 KINDS = (Kind.MODEL, Kind.DATASET)
@@ -37,6 +45,8 @@ COUNTED: dict[str, Any] = {
     ),
 }
 PARENTS_NAMED = 3
+# Of the small drawing on the first page.
+PARENTS_DRAWN, CHILDREN_DRAWN, SMALL_ROW = 4, 3, 36
 
 
 @dataclass(frozen=True)
@@ -79,16 +89,47 @@ def aside(request: HttpRequest, repository: Repository) -> dict[str, Any] | None
     if repository.kind not in KINDS:
         return None
     actor = actor_of(request)
+    counts = direct_counts(actor, repository)
+    above = parents_of(actor, repository)
+    below = children_of(actor, repository, most=CHILDREN_DRAWN) if counts else []
     context: dict[str, Any] = {
-        "parents": [
-            (node.repo_id, _url(node), Relation(relation).label)
-            for node, relation in parents_of(actor, repository)
-        ],
-        "counts": _counts(direct_counts(actor, repository)),
+        "parents": len(above),
+        "small": _small(repository, above, below),
+        "more_above": max(0, len(above) - PARENTS_DRAWN),
+        "counts": _counts(counts),
         "actions": actions(repository, request),
         "url": f"{repository.get_absolute_url()}/lineage",
     }
     return context if any(context[key] for key in ("parents", "counts", "actions")) else None
+
+
+def _small(
+    repository: Repository, above: list[tuple[Node, str]], below: list[tuple[Node, str]]
+) -> dict[str, Any] | None:
+    """Parents, the one itself, and some of what was made of it, as a rail beside their names."""
+    if not above and not below:
+        return None
+    above = above[:PARENTS_DRAWN]
+    itself = len(above)
+    joins = [(at, itself, relation) for at, (_node, relation) in enumerate(above)]
+    joins += [(itself, itself + 1 + at, relation) for at, (_n, relation) in enumerate(below)]
+    columns = [0] * itself + [1 if above else 0] + [2 if above else 1] * len(below)
+    rail = draw_rail(columns, joins, row_height=SMALL_ROW)
+    rows = [
+        *((node.repo_id, _url(node), Relation(word).label, node.kind) for node, word in above),
+        (repository.repo_id, "", "", repository.kind),
+        *((node.repo_id, _url(node), Relation(word).label, node.kind) for node, word in below),
+    ]
+    return {"rail": rail, "rows": list(zip(rows, rail.dots, strict=True)), "itself": itself}
+
+
+def _graph(found: Lineage, nodes: list[Node]) -> dict[str, Any]:
+    """The family as boxes and curves, for a page that is wide enough."""
+    edges = [(each.parent, each.child, each.relation) for each in found.edges.values()]
+    graph = draw_family([(node.key, node.repo_id, node.level) for node in nodes], edges)
+    by_key = {node.key: node for node in nodes}
+    boxes = [(box, by_key[box.key], _url(by_key[box.key])) for box in graph.boxes]
+    return {"graph": graph, "boxes": boxes, "itself_key": found.itself.key}
 
 
 def shown(found: Lineage) -> dict[str, Any]:
@@ -115,7 +156,7 @@ def shown(found: Lineage) -> dict[str, Any]:
         )
         for node, dot in zip(nodes, rail.dots, strict=True)
     ]
-    return {
+    return _graph(found, nodes) | {
         "rail": rail,
         "rows": rows,
         "is_cut": found.is_cut,

@@ -15,6 +15,7 @@ from hub.web import (
     creating,
     design,
     devices,
+    diagrams,
     docs,
     editing,
     files,
@@ -37,6 +38,7 @@ from hub.web import (
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
     path("-/design", design.design, name="design"),
+    path("-/diagram", diagrams.frame, name="diagram"),
     path("-/docs", docs.docs, name="docs"),
     path("-/docs/api", api_docs.api_index, name="api-docs"),
     path("-/docs/api/<slug:slug>", api_docs.api_section, name="api-docs-section"),

@@ -50,6 +50,7 @@ PAGES = {
     "forgotten password": "/-/password",
     "fine-tune": "{model}/finetune",
     "lineage": "{model}/lineage",
+    "try it": "{model}/try",
     "merge models": "{model}/merge-models",
     "runs": "{model}/runs",
     "run": "{model}/runs/2",

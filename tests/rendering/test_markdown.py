@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from hub.rendering import SanitisedHtml, render_markdown
+from hub.rendering import SanitisedHtml, formulas, render_document, render_markdown
 from hub.rendering.markdown import ATTRIBUTES, SCHEMES, TAG_NAMES
 
-FORBIDDEN = {"script", "style", "iframe", "object", "embed", "form", "svg", "math", "link", "meta"}
+FORBIDDEN = {"script", "style", "iframe", "object", "embed", "form", "svg", "link", "meta"}
 
 PAYLOADS = [
     "<script>alert(1)</script>",
@@ -99,11 +99,11 @@ def test_no_payload_leaves_anything_that_acts(payload):
     page = Reader(render_markdown(f"before\n\n{payload}\n\nafter", link=link))
     written = {"rel", "loading", "type", "disabled", "class", "tabindex"}
     for tag, attributes in page.tags:
-        assert tag in TAG_NAMES.split() and tag not in FORBIDDEN
+        assert tag in {*TAG_NAMES.split(), *formulas.TAGS} and tag not in FORBIDDEN
         allowed = ATTRIBUTES["*"] | ATTRIBUTES.get(tag, set()) | written
         assert set(attributes) <= allowed
         assert attributes.get("id", "user-content-").startswith("user-content-")
-        for address in (attributes.get("href"), attributes.get("src")):
+        for address in map(attributes.get, ("href", "src", "srcset")):
             assert urlsplit(address or "").scheme in {"", *SCHEMES}
         if tag == "input":
             assert attributes["type"] == "checkbox" and "disabled" in attributes
@@ -177,3 +177,72 @@ def test_hostile_texts_cost_seconds_at_most(text):
 
 def test_the_result_has_its_own_type():
     assert isinstance(render_markdown("x"), SanitisedHtml)
+
+
+class TestFormulas:
+    def test_they_become_mathml_where_dollars_mean_them(self):
+        html = render_markdown("A $\\frac{a}{b}$ and\n\n$$\nx^2\n$$\n\n```math\ny\n```\n\n`$z$`")
+        assert "<mfrac><mrow><mi>a</mi></mrow><mrow><mi>b</mi></mrow></mfrac>" in html
+        assert html.count('<div class="formula"><math display="block">') == 2
+        assert "<code>$z$</code>" in html
+        assert "<math" not in render_markdown("It costs $5 and $6, or 3$ a piece.")
+
+    @pytest.mark.parametrize(
+        "source",
+        [
+            r"\href{javascript:alert(1)}{x}",
+            r"\text{</mtext><script>alert(1)</script>}",
+            r"\text{<img src=x onerror=alert(1)>}",
+            r"\color{red;background:url(//evil.example)}{x}",
+            r"\class{top}{x}\style{position:fixed}{x}\cssId{main}{x}",
+            r"\kern9999em x \rule{9999em}{9999em}",
+        ],
+    )
+    def test_none_links_styles_or_leaves_its_place(self, source):
+        page = Reader(render_markdown(f"${source}$\n\nafter"))
+        for tag, attributes in page.tags:
+            assert tag in {"p", "code", *formulas.TAGS}
+            assert set(attributes) <= formulas.ATTRIBUTES
+            assert not any("9999" in (value or "") for value in attributes.values())
+        assert "after" in page.words
+
+    @pytest.mark.parametrize("source", [r"\frac{", r"\begin{matrix}", "{" * 500, "x" * 3000])
+    def test_what_cannot_be_read_stays_as_it_is_written(self, source):
+        html = render_markdown(f"${source}$")
+        assert "<math" not in html and source[:20] in html
+
+    def test_many_are_shown_in_time(self):
+        started = time.monotonic()
+        html = render_markdown("\n\n".join(f"$x_{{{n}}}$" for n in range(3000)))
+        assert 100 < html.count("<math") < 3000
+        assert time.monotonic() - started < 8
+
+
+def test_alerts_have_titles_in_the_reader_s_language():
+    text = "> [!WARNING]\n> *Mind* the gap.\n\n> [!NOTE] no\n\n> [!OTHER]\n> no"
+    html = render_document(text, alert_words={"warning": "警告"}).html
+    assert '<blockquote class="alert alert--warning">' in html
+    assert '<p class="alert-title">警告</p>' in html and "<em>Mind</em> the gap." in html
+    assert html.count("alert--") == 1 and "[!OTHER]" in html
+
+
+def test_pictures_follow_the_theme_and_stay_at_home():
+    text = (
+        '<picture><source media="(prefers-color-scheme: dark)" srcset="dark.png 1x, //evil/x 2x">'
+        '<source media="print" srcset="//evil.example/x"><img src="light.png"></picture>'
+    )
+    tags = Reader(render_markdown(text, link=link)).tags
+    dark = {"media": "(prefers-color-scheme: dark)", "srcset": "/demo/raw/dark.png"}
+    assert ("source", dark) in tags and ("source", {}) in tags
+
+
+def test_a_document_tells_its_headings_and_whether_it_has_diagrams():
+    text = "# One `x`\n\n## Two *y*\n\n## Two *y*\n\n```mermaid\ngraph LR; A-->B\n```"
+    found = render_document(text)
+    assert [(each.level, each.text, each.anchor) for each in found.headings] == [
+        (1, "One x", "user-content-one-x"),
+        (2, "Two y", "user-content-two-y"),
+        (2, "Two y", "user-content-two-y-1"),
+    ]
+    assert found.has_diagrams and '<pre class="diagram"' in found.html
+    assert all(f'id="{each.anchor}"' in found.html for each in found.headings)

@@ -17,7 +17,7 @@ from hub.supervisor import throwaway_cluster
 from tests.server import HubServer, running_hub
 from tools.little_hub import TINY, LittleStory
 
-OWN = {"web", "worker-cpu", "worker-gpu", "worker-webhooks", "beat"}
+OWN = {"web", "worker-cpu", "worker-gpu", "worker-tries", "worker-webhooks", "beat"}
 WEIGHTS = "model.safetensors"
 
 

@@ -14,6 +14,7 @@ from tests.training.board_routes import BOARDS
 from tests.training.factories import GATE, commit, make_run
 from tests.training.measuring_routes import MEASURING
 from tests.training.rule_routes import RULES
+from tests.training.try_routes import TRIES
 from tests.training.verdict_routes import VERDICTS
 from training.models import RunStatus
 
@@ -60,6 +61,7 @@ _TASK = {"content": "task: t\ndoc_to_text: q\ndoc_to_target: a\n"}
 
 TRAINING: dict[tuple[str, str], Route] = {
     **VERDICTS,
+    **TRIES,
     **BOARDS,
     ("training:all-runs", "GET"): _page(Need.OPEN, of_repository=False),
     ("training:catalogue", "GET"): _page(Need.OPEN, of_repository=False),

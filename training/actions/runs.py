@@ -24,11 +24,12 @@ from training.actions.submitting import given, submit
 from training.jobs import sweep
 from training.jobs.environment import library_versions, thread_count
 from training.jobs.inputs import files_of, model_digest, model_files, pin_file
-from training.models import Run, RunKind
+from training.models import Run, RunKind, RunStatus
 from training.policies import get_data, require_finetune, require_stop
 from training.specs.recipe import Recipe, parse_recipe, read_recipe
 
 RECIPE_LIMIT_BYTES = 64 * 1024
+RUNS_LOOKED_AT = 50
 
 
 def recipe_paths(repository: Repository) -> list[str]:
@@ -42,6 +43,15 @@ def recipe_paths(repository: Repository) -> list[str]:
     except EntryNotFoundError:
         return []
     return [e.path for e in entries if e.kind == "file" and e.path.endswith((".yaml", ".yml"))]
+
+
+def taught_with(repository: Repository) -> set[int]:
+    """The keys of the data sets that fine-tunes of this model have read."""
+    rows = Run.objects.filter(
+        repository=repository.pk, kind=RunKind.FINETUNE, status=RunStatus.SUCCEEDED
+    )
+    inputs = rows.order_by("-number").values_list("spec__inputs", flat=True)[:RUNS_LOOKED_AT]
+    return {each["repository_id"] for given in inputs for each in given if each["role"] == "data"}
 
 
 def submit_finetune(

@@ -10,6 +10,7 @@ from training.api.board_urls import BOARDS
 from training.api.catalogue import CatalogueImportView, CatalogueView, TaskImportView
 from training.api.measuring_urls import MEASURING
 from training.api.rule_urls import RULES
+from training.api.trying import TryCancelView, TryListView, TryView
 from training.api.verdict_urls import VERDICTS
 
 _ONE = "/runs/<int:number>"
@@ -26,6 +27,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     api(f"{_ONE}/log", views.RunLogView.as_view(), "api-run-log"),
     api(f"{_ONE}/cancel", views.RunCancelView.as_view(), "api-run-cancel"),
     api(f"{_ONE}/again", views.RunAgainView.as_view(), "api-run-again"),
+    api("/try", TryListView.as_view(), "api-try-list"),
+    api("/try/<int:number>", TryView.as_view(), "api-try"),
+    api("/try/<int:number>/cancel", TryCancelView.as_view(), "api-try-cancel"),
     *VERDICTS,
     *RULES,
 ]

@@ -1,4 +1,4 @@
-"""Tables of runs, benchmarks, evaluations and gate records."""
+"""Tables of runs, benchmarks, evaluations, gate records and tries."""
 
 from training.models.benchmarks import Benchmark, BenchmarkDirection, HiddenFile
 from training.models.evaluations import Evaluation, Origin
@@ -6,6 +6,7 @@ from training.models.gates import GateRecord, GateVerdict
 from training.models.items import BlindChoice, BlindVote, ItemNote, NoteKind, Pin
 from training.models.metrics import LogLine, Metric
 from training.models.runs import Run, RunAttempt, RunKind, RunStatus
+from training.models.tries import Try, TryTask
 
 __all__ = [
     "Benchmark",
@@ -26,4 +27,6 @@ __all__ = [
     "RunAttempt",
     "RunKind",
     "RunStatus",
+    "Try",
+    "TryTask",
 ]

@@ -11,7 +11,7 @@ from typing import Any
 
 from training.runner.errors import OutOfMemoryError, RunnerError, StoppedError
 from training.runner.events import Events, claim_stdout
-from training.runner.job import EvaluateJob, FinetuneJob, Job, read_job
+from training.runner.job import EvaluateJob, FinetuneJob, Job, TryJob, read_job
 from training.runner.stopping import Stop
 
 STOPPED_STATUS = 143
@@ -63,6 +63,10 @@ def carry_out(job: Job, events: Events, stop: Stop) -> dict[str, Any]:
         from training.runner import evaluate
 
         return evaluate.run(job, events, stop)
+    if isinstance(job, TryJob):
+        from training.runner import trying
+
+        return trying.run(job, events, stop)
     from training.runner import convert
 
     return convert.run(job, events)

@@ -82,10 +82,20 @@ class ConvertJob(Common):
     dtype: str = "bfloat16"
 
 
-KINDS = {"finetune": FinetuneJob, "evaluate": EvaluateJob, "convert": ConvertJob}
+@dataclass(frozen=True, kw_only=True)
+class TryJob(Common):
+    """Load a model and answer what the worker puts into `asks`, until the process is stopped."""
+
+    model: str
+    task: str
+    dtype: str = "float32"
+    asks: str = "/in/asks"
+
+
+KINDS = {"finetune": FinetuneJob, "evaluate": EvaluateJob, "convert": ConvertJob, "try": TryJob}
 NESTED = {"sides": Side, "benchmarks": Benchmark}
 
-Job = FinetuneJob | EvaluateJob | ConvertJob
+Job = FinetuneJob | EvaluateJob | ConvertJob | TryJob
 
 
 def read_job(path: Path) -> Job:

@@ -16,6 +16,7 @@ KINDS = {
     "causal": "AutoModelForCausalLM",
     "labels": "AutoModelForSequenceClassification",
     "encoder": "AutoModel",
+    "masked": "AutoModelForMaskedLM",
 }
 
 
@@ -36,8 +37,8 @@ def dtype_named(name: str) -> "torch.dtype":
 def load_model(view: Path, dtype: "torch.dtype", kind: str = "causal") -> "PreTrainedModel":
     """The model in `view`, with every tensor its config calls for.
 
-    `kind` is one of KINDS: a causal language model, an encoder with a head of labels, or an
-    encoder alone.
+    `kind` is one of KINDS: a causal language model, an encoder with a head of labels, one
+    that fills in masks, or an encoder alone.
     Raises: BadModelError when the architecture is unknown or tensors are missing or misshapen.
     """
     import transformers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 
 from hub.extensions import Panel
@@ -99,6 +100,7 @@ def start(repository: Repository, request: HttpRequest) -> dict[str, Any]:
     return {
         "may_finetune": may_finetune(actor, repository),
         "may_evaluate": may_evaluate(actor, repository),
+        "try_url": f"{repository.get_absolute_url()}/try" if settings.TRY_IT else "",
         "finetune_url": f"{repository.get_absolute_url()}/finetune",
         "evaluate_url": f"{repository.get_absolute_url()}/evaluate",
         "runs": runs,

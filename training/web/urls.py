@@ -13,6 +13,7 @@ from training.web import (
     gates,
     pins,
     runs,
+    trying,
 )
 from training.web.board_urls import BOARDS
 from training.web.measuring_urls import MEASURING
@@ -42,5 +43,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
         examples.remark_remove,
         "example-remark-remove",
     ),
+    *page("/try", trying.try_it, "try-it"),
+    *page("/try/<int:number>", trying.one_try, "try"),
+    *page("/try/<int:number>/cancel", trying.cancel, "try-cancel"),
     *RULES,
 ]
