@@ -19,7 +19,7 @@ from hub.errors import ForbiddenError, UnauthenticatedError
 from hub.http.authentication import actor_of
 from hub.models import Repository
 from hub.policies import may_propose, may_write_ref, require_files
-from hub.web.files import crumbs, file_url
+from hub.web.places import crumbs, file_url
 
 SUMMARY_LENGTH, DESCRIPTION_LENGTH = 200, 10_000
 

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('hub', '0013_fi'),
+        ('hub', '0013_file_scans'),
     ]
 
     operations = [

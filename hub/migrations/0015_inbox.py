@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('hub', '0014_pe'),
+        ('hub', '0014_accounts'),
     ]
 
     operations = [
