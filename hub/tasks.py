@@ -8,7 +8,7 @@ import structlog
 from celery import shared_task
 
 from hub.errors import StorageUnavailableError
-from hub.jobs import garbage, history, refresh, webhooks
+from hub.jobs import garbage, history, readings, refresh, webhooks
 from hub.jobs import tidy as tidying
 
 log = structlog.get_logger(__name__)
@@ -26,6 +26,12 @@ def refresh_repository(repository_id: int) -> None:
 def index_history(repository_id: int, revision: str = "", folder: str | None = None) -> None:
     """Work out which commit last changed each file, before or instead of a reader's wait."""
     history.index(repository_id, revision, folder)
+
+
+@shared_task(acks_late=True, ignore_result=True, soft_time_limit=600)
+def read_file(repository_id: int, kind: str, oid: str, path: str) -> None:
+    """Tell what is in a file that is too large to be read while somebody waits."""
+    readings.carry_out(repository_id, kind, oid, path)
 
 
 @shared_task(acks_late=True, ignore_result=True, soft_time_limit=6 * 3600)
