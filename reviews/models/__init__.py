@@ -10,6 +10,7 @@ from reviews.models.merges import Merge, MergeState
 from reviews.models.model_merges import ModelMerge
 from reviews.models.queue import QueueEntry, QueueState
 from reviews.models.reviews import Review, ReviewVerdict
+from reviews.models.tensor_readings import TensorReading
 from reviews.models.timeline import Comment, TimelineEvent, TimelineKind
 from reviews.models.trials import WeightTrial
 from reviews.models.weights import TensorComparison, WeightMerge, WeightsComparison
@@ -29,6 +30,7 @@ __all__ = [
     "Review",
     "ReviewVerdict",
     "TensorComparison",
+    "TensorReading",
     "TimelineEvent",
     "TimelineKind",
     "WeightMerge",
