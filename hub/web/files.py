@@ -5,25 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote
 
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from hub.actions import large_files
-from hub.errors import HubError
 from hub.formats.card import parse_card
-from hub.formats.safetensors_header import read_header
 from hub.gitstore import Entry
 from hub.http.authentication import actor_of
 from hub.http.pages import frame, repository_page
 from hub.models import Repository
 from hub.policies import require_files
 from hub.rendering import code_lines, render_markdown
+from hub.web.addresses import crumbs, file_url
+from hub.web.viewers import Place, viewed
 
 SHOWN_LIMIT_BYTES = 1024 * 1024
-TENSORS_SHOWN = 500
 COMMITS_A_PAGE = 30
 
 
@@ -65,23 +62,6 @@ def listing(repository: Repository, oid: str, path: str, revision: str = "") -> 
     return sorted(rows, key=lambda row: (not row.is_folder, row.name.lower()))
 
 
-def file_url(repository: Repository, view: str, revision: str, path: str) -> str:
-    """The address of a file's page; a slash in the revision stays inside its segment."""
-    tail = f"/{quote(path)}" if path else ""
-    return f"/{repository.path}/{view}/{quote(revision, safe='')}{tail}"
-
-
-def crumbs(repository: Repository, revision: str, path: str) -> list[tuple[str, str]]:
-    """The folders above `path`, each (name, address)."""
-    parts = path.split("/") if path else []
-    found = [(repository.name, file_url(repository, "tree", revision, ""))]
-    for depth, name in enumerate(parts, start=1):
-        is_last = depth == len(parts)
-        url = "" if is_last else file_url(repository, "tree", revision, "/".join(parts[:depth]))
-        found.append((name, url))
-    return found
-
-
 def _place(repository: Repository, revision: str, path: str) -> dict[str, Any]:
     """What every page below the Files tab knows."""
     store = repository.store()
@@ -112,7 +92,7 @@ def folder(
 
 @repository_page()
 def file(request: HttpRequest, repository: Repository, revision: str, path: str) -> HttpResponse:
-    """One file: rendered or highlighted text, tensors of a checkpoint, or its facts."""
+    """One file: by the viewer of its format, as rendered or highlighted text, or its facts."""
     require_files(actor_of(request), repository)
     context = _place(repository, revision, path)
     entry = repository.store().entry(context["oid"], path)
@@ -126,15 +106,14 @@ def file(request: HttpRequest, repository: Repository, revision: str, path: str)
         "permalink": file_url(repository, "blob", context["oid"], path),
         "history_url": file_url(repository, "commits", revision, path),
         "last": commits[0] if commits else None,
-        **_shown(repository, context["oid"], entry),
     }
+    viewer = viewed(Place(request, repository, revision, context["oid"], entry)) or {}
+    context |= viewer if "view" in viewer else _shown(repository, context["oid"], entry) | viewer
     return render(request, "hub/file.html", context)
 
 
 def _shown(repository: Repository, oid: str, entry: Entry) -> dict[str, Any]:
-    """How the file is shown: `view` is markdown, code, tensors, large, binary or long."""
-    if entry.name.endswith(".safetensors"):
-        return _tensors(repository, oid, entry)
+    """How the file is shown: `view` is markdown, code, large, binary or long."""
     if entry.lfs is not None:
         return {"view": "large"}
     if entry.size > SHOWN_LIMIT_BYTES:
@@ -150,26 +129,6 @@ def _shown(repository: Repository, oid: str, entry: Entry) -> dict[str, Any]:
         card = parse_card(text, repository.kind)
         return {"view": "markdown", "html": render_markdown(card.body), "broken": card.broken}
     return {"view": "code", "lines": code_lines(text, entry.name)}
-
-
-def _tensors(repository: Repository, oid: str, entry: Entry) -> dict[str, Any]:
-    """The header of a safetensors file, or why it could not be read."""
-    try:
-        if entry.lfs is not None:
-            stored = large_files.require_link(repository, entry.lfs.sha256)
-            with repository.blobs().open(stored.sha256) as stream:
-                header = read_header(stream, file_bytes=entry.size)
-        else:
-            with repository.store().open_blob(entry.oid) as stream:
-                header = read_header(stream, file_bytes=entry.size)
-    except HubError as error:
-        return {"view": "tensors", "problem": str(error)}
-    return {
-        "view": "tensors",
-        "header": header,
-        "tensors": header.tensors[:TENSORS_SHOWN],
-        "more_tensors": max(0, len(header.tensors) - TENSORS_SHOWN),
-    }
 
 
 @repository_page()
