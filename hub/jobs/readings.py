@@ -32,7 +32,7 @@ def _events(file: IO[bytes], size: int) -> object:
 OWN = {
     "safetensors": FileReader(tensor_head.read_safetensors_head, 1, 1 << 62),
     "tokenizer": FileReader(_tokenizer, 1, MIB),
-    "events": FileReader(_events, 1, MIB),
+    "events": FileReader(_events, 1, MIB // 2),
 }
 
 

@@ -24,6 +24,7 @@ ROWS_SHOWN = 400
 VALUE_CHARACTERS = 160
 LONG_CHARACTERS = 4000
 DEPTH = 2
+NO_FACTS: dict[str, Any] = {"sizes": None}
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def file_context(place: Any) -> dict[str, Any]:
     return {
         "rows": rows[:ROWS_SHOWN],
         "more": max(0, len(rows) - ROWS_SHOWN),
-        "facts": _facts(place, value) if entry.name == CONFIG else {},
+        "facts": _facts(place, value) if entry.name == CONFIG else NO_FACTS,
         "template_lines": fence_lines(template, "jinja") if isinstance(template, str) else (),
     }
 

@@ -10,8 +10,9 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
+from django.views.decorators.vary import vary_on_headers
 
-from hub.actions.tensor_heads import INDEX, Head, format_of, head_at, whole_of
+from hub.actions.tensor_heads import Head, format_of, head_at, whole_of
 from hub.errors import EntryNotFoundError, ForbiddenError, UnauthenticatedError
 from hub.extensions import TensorPlace, TensorStatistics, registries
 from hub.formats.module_tree import HeadTensor, Module
@@ -107,6 +108,13 @@ class Explorer:
         return TensorRow(tensor, label, share, self.address(tensor=tensor.name) + "#tensor")
 
 
+# What the templates find where nothing was read, or nothing was searched for.
+NOTHING: dict[str, Any] = dict.fromkeys(
+    ("root", "dtypes", "metadata", "words", "inside", "above", "level", "found", "found_count",
+     "whole_url", "tensor")
+)  # fmt: skip
+
+
 def is_shown(entry: Entry) -> bool:
     return bool(format_of(entry.name))
 
@@ -122,7 +130,7 @@ def file_context(place: Any) -> dict[str, Any]:
 
 def explored(head: Head, url: str, query: QueryDict) -> dict[str, Any]:
     """The explorer of a head: sums, and the level, the search or the tensor that is asked for."""
-    context: dict[str, Any] = {"head": head, "url": url}
+    context: dict[str, Any] = {"head": head, "url": url, **NOTHING}
     if head.problem or head.is_coming:
         return context
     explorer = Explorer(head, url)
@@ -165,6 +173,7 @@ def _whole_url(repository: Repository, revision: str, oid: str, path: str) -> st
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@vary_on_headers("HX-Request")
 @repository_page()
 def tensors(request: HttpRequest, repository: Repository, revision: str, path: str) -> HttpResponse:
     """Tensors of a file: a level (`?in=`), a search (`?q=`), one tensor (`?tensor=`).
@@ -200,7 +209,8 @@ def tensors(request: HttpRequest, repository: Repository, revision: str, path: s
             "path": path,
             "file_crumbs": crumbs(repository, revision, path),
             "file_url": file_url(repository, "blob", revision, path),
-            "is_index": path.endswith(INDEX),
+            "resolve_url": file_url(repository, "resolve", revision, path),
+            "whole_url": _whole_url(repository, revision, oid, path),
         },
     )
 
@@ -208,7 +218,9 @@ def tensors(request: HttpRequest, repository: Repository, revision: str, path: s
 def _fragment(request: HttpRequest, name: str) -> str:
     if name:
         return "hub/tensor.html"
-    return "hub/tensor_level.html" if "in" in request.GET else "hub/tensor_tree.html"
+    if "in" in request.GET:
+        return "hub/tensor_level.html"
+    return "hub/tensor_tree.html" if "q" in request.GET else "hub/tensor_explorer.html"
 
 
 def _one(request: HttpRequest, repository: Repository, head: Head, name: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
+from django.views.decorators.vary import vary_on_headers
 
 from hub.actions.readings import Reading, reading
 from hub.errors import EntryNotFoundError
@@ -37,7 +38,7 @@ def file_context(place: Any) -> dict[str, Any]:
 
 def explained(found: Reading, url: str, query: QueryDict) -> dict[str, Any]:
     """What the tokenizer's reading tells, with the tokens that a search asks for."""
-    context: dict[str, Any] = {"reading": found, "url": url}
+    context: dict[str, Any] = {"reading": found, "url": url, "facts": None}
     if found.told is None:
         return context
     word = query.get("q", "")[:WORD_CHARACTERS]
@@ -81,6 +82,7 @@ def _matching(tokens: list[Any], word: str, is_byte_level: bool) -> list[Any]:
 
 
 @require_safe
+@vary_on_headers("HX-Request")
 @repository_page()
 def vocabulary(
     request: HttpRequest, repository: Repository, revision: str, path: str
