@@ -188,6 +188,65 @@ class Threads:
     asked: Callable[[Any], dict[int, str]] = lambda event: {}
 
 
+@dataclass(frozen=True)
+class FileReader:
+    """How to tell what is in a file of one format: plain JSON values, true of its bytes for ever.
+
+    `read` gets the file at its start and its size; it may refuse with a HubError. Files of up to
+    `at_once_bytes` are read while somebody waits, larger ones by a worker. `version` is that of
+    what it tells.
+    """
+
+    read: Callable[[Any, int], Any]
+    version: int
+    at_once_bytes: int
+
+
+@dataclass(frozen=True)
+class TensorPlace:
+    """One tensor of a stored file, as its header has it."""
+
+    entry: Any  # the file's hub.gitstore.Entry
+    name: str
+
+
+@dataclass(frozen=True)
+class TensorStatistics:
+    """What a worker has found in a tensor, and how to show it; `told` is empty until then."""
+
+    state: str
+    is_settled: bool
+    told: Any = None
+    error: Any = ""
+
+
+@dataclass(frozen=True)
+class ComparedSide:
+    """One side of a comparison, whose files the reader may read."""
+
+    repository: Any
+    revision: str
+    oid: str
+
+    @property
+    def text(self) -> str:
+        """`[datasets/]namespace/name@revision`, as addresses name it."""
+        return f"{self.repository.path}@{self.revision}"
+
+
+@dataclass(frozen=True)
+class ComparisonPanel:
+    """What a feature knows of two sides: `template` is rendered with what `context` returns."""
+
+    template: str
+    # (actor, base, candidate); {} hides the panel
+    context: Callable[[Any, ComparedSide, ComparedSide], dict[str, Any]]
+
+
+def _no_statistics(repository: Any, place: TensorPlace, asked_by: Any) -> TensorStatistics | None:
+    return None
+
+
 def _nothing_measured(repository: Any, actor: Any, change: Change, oids: Iterable[str]) -> str:
     raise RuntimeError("No app measures models: add `training` to INSTALLED_APPS.")
 
@@ -246,6 +305,11 @@ class Registries:
     own_pull_requests: Callable[[Any, Any], list[dict[str, Any]]] = lambda user, seen: []
     # (user, visible repositories) -> their live runs, likewise, with status
     own_runs: Callable[[Any, Any], list[dict[str, Any]]] = lambda user, seen: []
+    # What is in a file, by the name of its format
+    file_readers: dict[str, FileReader] = field(default_factory=dict)
+    # (repository, tensor, the person who asks for them, or None) -> what is known of its numbers
+    tensor_statistics: Callable[[Any, TensorPlace, Any], TensorStatistics | None] = _no_statistics
+    comparison_panels: list[ComparisonPanel] = field(default_factory=list)
 
     # (user, visible repositories) -> how many discussions and pull requests they opened there
     count_discussions: Callable[[Any, Any], int] = lambda user, repositories: 0

@@ -8,7 +8,17 @@ import structlog
 from celery import shared_task
 
 from hub.errors import StorageUnavailableError
-from hub.jobs import garbage, history, letters, passwords, refresh, scans, telling, webhooks
+from hub.jobs import (
+    garbage,
+    history,
+    letters,
+    passwords,
+    readings,
+    refresh,
+    scans,
+    telling,
+    webhooks,
+)
 from hub.jobs import tidy as tidying
 
 log = structlog.get_logger(__name__)
@@ -32,6 +42,12 @@ def index_history(repository_id: int, revision: str = "", folder: str | None = N
 def scan_files(repository_id: int, revision: str = "", folder: str | None = None) -> None:
     """Look into the pickles and safetensors of a revision that nobody has looked into."""
     scans.scan(repository_id, revision, folder)
+
+
+@shared_task(acks_late=True, ignore_result=True, soft_time_limit=600)
+def read_file(repository_id: int, kind: str, oid: str, path: str) -> None:
+    """Tell what is in a file that is too large to be read while somebody waits."""
+    readings.carry_out(repository_id, kind, oid, path)
 
 
 @shared_task(acks_late=True, ignore_result=True, soft_time_limit=6 * 3600)

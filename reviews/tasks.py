@@ -7,6 +7,7 @@ from reviews.jobs import (
     model_merging,
     queue,
     reconcile,
+    tensor_reading,
     weight_merging,
     weight_trials,
     weights_writing,
@@ -16,6 +17,7 @@ from reviews.jobs.comparing import carry_out
 from reviews.models import (
     FullWeights,
     ModelMerge,
+    TensorReading,
     WeightMerge,
     WeightsComparison,
     WeightsWriting,
@@ -41,9 +43,17 @@ def compare_weights(comparison_id: int) -> None:
 
 
 @shared_task
+def read_tensor(reading_id: int) -> None:
+    """Read the numbers of one tensor, unless that is done or somebody is at it."""
+    tensor_reading.carry_out(reading_id)
+
+
+@shared_task
 def sweep_comparisons() -> None:
-    """Ring again for every comparison, merge and trial that waits or was abandoned; let go of
-    trials that nobody can use any more."""
+    """Ring again for every comparison, merge, trial and tensor that waits or was abandoned; let go
+    of trials that nobody can use any more."""
+    for reading_id in working.due(TensorReading.objects.all()):
+        read_tensor.apply_async((reading_id,), expires=RING_LIFETIME_SECONDS)
     for comparison_id in working.due(WeightsComparison.objects.all()):
         compare_weights.apply_async((comparison_id,), expires=RING_LIFETIME_SECONDS)
     for merge_id in working.due(WeightMerge.objects.all()):

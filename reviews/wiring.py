@@ -9,11 +9,12 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from hub import events
-from hub.extensions import Change, Finding, Tab, registries
+from hub.extensions import Change, FileReader, Finding, Tab, registries
 from hub.models import Repository, User
 from hub.policies import Actor
 from reviews.actions import queue_step
 from reviews.actions.pull_requests import open_pull_request
+from reviews.actions.tensor_reading import tensor_statistics
 from reviews.actions.timeline import add_comment
 from reviews.actions.weights import request_comparison, sides_of
 from reviews.actions.weights_checks import patch_requirement, weights_requirement
@@ -28,9 +29,13 @@ from reviews.tasks import ring_queues
 from reviews.web.full_weights import PANEL
 from reviews.web.model_merge_pages import lineage_actions
 from reviews.web.own import own_pull_requests
+from reviews.web.weights_compared import PANEL as WEIGHTS_PANEL
 from reviews.web.weights_pages import TAB
+from reviews.weights.gguf_head import read_gguf_head
 
 PULL_REQUESTS_NAMED = 100
+# A GGUF header holds its vocabulary, all of which has to be passed.
+GGUF_AT_ONCE_BYTES = 64 * 1024 * 1024
 
 
 def connect() -> None:
@@ -52,6 +57,9 @@ def connect() -> None:
     registries.lineage_actions.append(lineage_actions)
     registries.requirements.extend([weights_requirement, patch_requirement])
     registries.repository_panels.append(PANEL)
+    registries.file_readers["gguf"] = FileReader(read_gguf_head, 1, GGUF_AT_ONCE_BYTES)
+    registries.tensor_statistics = tensor_statistics
+    registries.comparison_panels.append(WEIGHTS_PANEL)
     own_registries.queue_step = queue_step.step
     events.revision_pushed.connect(follow_ref, dispatch_uid="reviews.follow_ref")
     events.change_proposed.connect(compare, dispatch_uid="reviews.compare")

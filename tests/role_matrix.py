@@ -16,6 +16,7 @@ from typing import Any
 from hub.actions import collections
 from hub.models import Kind, Namespace, Repository, User
 from hub.policies import Actor
+from tests.factories import commit_files
 
 
 class Need(Enum):
@@ -102,6 +103,16 @@ def _moved(world: World) -> dict[str, Any]:
 
 def _new(world: World) -> dict[str, Any]:
     return {"name": "matrix-new", "type": "model"}
+
+
+def _add_files(world: World) -> None:
+    """One file of each kind that has a viewer's page of its own."""
+    header = b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
+    files = {
+        "model.safetensors": len(header).to_bytes(8, "little") + header + bytes(4),
+        "tokenizer.json": b'{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}}',
+    }
+    commit_files(world.repository, files)
 
 
 def _make_branch(world: World) -> None:
@@ -312,6 +323,27 @@ PAGES: dict[tuple[str, str], Route] = {
     **_both("hub:find", _repository_page(Need.READ, revision="main")),
     **_both("hub:revisions", _repository_page(Need.READ, revision="main")),
     ("hub:archive", "GET"): Route(Need.READ, _MAIN),
+    ("hub:vocabulary", "GET"): Route(
+        Need.READ,
+        {"revision": "main", "path": "tokenizer.json"},
+        takes_tokens=False,
+        prepare=_add_files,
+    ),
+    ("hub:tensors", "GET"): Route(
+        Need.READ,
+        {"revision": "main", "path": "model.safetensors"},
+        takes_tokens=False,
+        prepare=_add_files,
+    ),
+    ("hub:tensors", "POST"): Route(
+        Need.PROPOSE,
+        {"revision": "main", "path": "model.safetensors"},
+        takes_tokens=False,
+        prepare=_add_files,
+        **_form("tensor=a"),
+    ),
+    ("hub:events", "GET"): _repository_page(Need.READ, revision="main"),
+    ("hub:compare-revisions", "GET"): _page(Need.OPEN),
     **_both("hub:history", _repository_page(Need.READ, revision="main")),
     **_both("hub:commit", Route(Need.READ, more_kwargs=_oid, takes_tokens=False)),
     **_both("hub:duplicate", _repository_page(Need.PROPOSE)),

@@ -25,6 +25,7 @@ from training.tasks import ring_for_hidden
 from training.web.benchmarks_tab import benchmarks_tab
 from training.web.blind import BLIND_TAB
 from training.web.card_panel import CARD_PANEL
+from training.web.compared_scores import SCORES_PANEL
 from training.web.leaderboards import leaderboards_of
 from training.web.own import own_runs
 from training.web.panels import PANELS
@@ -42,6 +43,7 @@ def connect() -> None:
     registries.repository_tabs.extend([try_tab, benchmarks_tab, runs_tab])
     registries.repository_tabs.append(leaderboards_tab)
     registries.repository_panels.extend([*PANELS, CARD_PANEL])
+    registries.comparison_panels.append(SCORES_PANEL)
     registries.quick_labels = quick_labels
     registries.measure_quickly = measure_quickly
     registries.quick_look = quick_look

@@ -61,9 +61,21 @@ def _index(repository: Repository, store: GitStore, entry: Entry) -> dict[str, A
         raise TooLargeError(f"An index of more than {INDEX_LIMIT_BYTES} bytes is not read.")
     with _opened(repository, store, entry) as file:
         content = file.read(INDEX_LIMIT_BYTES)
+    return _parsed(content, entry.path)
+
+
+def shards_of(content: bytes, path: str) -> list[str]:
+    """The names of the shards that an index tells, in order.
+
+    Raises: BadInputError, TooLargeError.
+    """
+    return _shards(_parsed(content, path))
+
+
+def _parsed(content: bytes, path: str) -> dict[str, Any]:
     index = load_json(content, max_bytes=INDEX_LIMIT_BYTES, max_nodes=INDEX_LIMIT_NODES)
     if not isinstance(index, dict):
-        raise BadInputError(f"{entry.path} is no index of safetensors: write one JSON object.")
+        raise BadInputError(f"{path} is no index of safetensors: write one JSON object.")
     return index
 
 

@@ -256,6 +256,8 @@ MULTIPART_PART_BYTES = env.int("MULTIPART_PART_BYTES", default=512 * MIB)
 SMALL_PART_BYTES = 8 * MIB  # what a browser sends again at most
 # Comparisons of weights that one person asked for and no worker has finished.
 WEIGHTS_COMPARISONS_LIMIT = env.int("WEIGHTS_COMPARISONS_LIMIT", default=5)
+# Tensors whose numbers one person asked for and no worker has read.
+TENSOR_READINGS_LIMIT = env.int("TENSOR_READINGS_LIMIT", default=20)
 # Merges of models, trials and full weights, all together, likewise.
 WEIGHTS_WORK_LIMIT = env.int("WEIGHTS_WORK_LIMIT", default=10)
 # Revisions of one repository whose full weights are kept or being written.

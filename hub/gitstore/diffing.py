@@ -1,12 +1,14 @@
 """What changed between two commits, file by file and line by line, within limits."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pygit2
 from pygit2.enums import DeltaStatus, DiffFind, DiffFlag, FileMode
 
+from hub.gitstore.libgit import open_repository
 from hub.gitstore.process import read_chunks, spawn_git
 from hub.gitstore.reading import blob_entry, tree_of
 from hub.gitstore.values import Entry, FileDiff, Hunk, HunkLine
@@ -45,6 +47,21 @@ def diff_commits(
         if len(found) >= limit_files:
             break
     return found[:limit_files]
+
+
+@contextmanager
+def seeing(here: Path, there: Path) -> Iterator[pygit2.Repository]:
+    """The repository at `here`, which also finds the objects of the one at `there`.
+
+    Only this handle does: nothing is written, and it is closed at the end.
+    """
+    repository = open_repository(here)
+    try:
+        if here != there:
+            repository.odb.add_disk_alternate(str(there / "objects"))
+        yield repository
+    finally:
+        repository.free()
 
 
 def changed_paths(repository: pygit2.Repository, base: str | None, head: str) -> list[str]:

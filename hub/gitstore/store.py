@@ -177,6 +177,11 @@ class GitStore:
                 derived.put_bytes(key, text)
         return text
 
+    @property
+    def answers(self) -> Derived:
+        """What was worked out about this repository's objects and is kept beside them."""
+        return Derived(self.path)
+
     def paths(self, oid: str) -> list[str]:
         """The paths of all files, none of them looked into. Raises: TooLargeError."""
         return reading.list_paths(self.repository, oid)
@@ -252,6 +257,15 @@ class GitStore:
         return diffing.diff_commits(
             self.repository, base, head, limit_files=limit_files, limit_bytes=limit_bytes
         )
+
+    def diff_with(
+        self, other: "GitStore", base: str, head: str, *, limit_files: int, limit_bytes: int
+    ) -> list[FileDiff]:
+        """`diff` between `base`, a commit here, and `head`, one of `other`."""
+        with diffing.seeing(self.path, other.path) as both:
+            return diffing.diff_commits(
+                both, base, head, limit_files=limit_files, limit_bytes=limit_bytes
+            )
 
     def changed_paths(self, base: str | None, head: str) -> list[str]:
         """Every changed path, without limit or content: for rules about paths."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hub.rendering.code import code_lines
+from hub.rendering.code import code_lines, fence_lines
 from hub.rendering.markdown import (
     Document,
     Heading,
@@ -19,6 +19,7 @@ __all__ = [
     "Heading",
     "SanitisedHtml",
     "code_lines",
+    "fence_lines",
     "mentioned_in",
     "names_in",
     "plain_with_mentions",

@@ -63,6 +63,11 @@ def fence_html(text: str, language: str) -> str:
     return "\n".join(_highlighted(text, lexer)) + "\n"
 
 
+def fence_lines(text: str, language: str) -> list[SanitisedHtml]:
+    """`code_lines` of a text whose language is known by its name."""
+    return _highlighted(text, get_lexer_by_name(language, stripnl=False, ensurenl=False))
+
+
 def plain_lines(text: str) -> list[SanitisedHtml]:
     """The lines of `text`, escaped."""
     return [SanitisedHtml(escape(line)) for line in _split(text)]

@@ -11,10 +11,8 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from hub.actions import large_files
-from hub.errors import EntryNotFoundError, HubError
+from hub.errors import EntryNotFoundError
 from hub.formats.card import parse_card
-from hub.formats.safetensors_header import read_header
 from hub.gitstore import Entry
 from hub.http.authentication import actor_of
 from hub.http.mentions import render_card, render_message
@@ -24,13 +22,13 @@ from hub.models import Repository
 from hub.policies import file_access, require_files
 from hub.web import viewers
 from hub.web.contents import head_of
+from hub.web.model_viewers import Place, viewed
 from hub.web.places import file_url, place
 from hub.web.scan_badges import Badge, badges
 from hub.web.viewers import WITH_SOURCE
 
 SHOWN_LIMIT_BYTES = README_LIMIT_BYTES = 1024 * 1024
 FILES_A_PAGE = 1000
-TENSORS_SHOWN = 500
 COMMITS_A_PAGE = 30
 
 
@@ -158,7 +156,7 @@ def file(request: HttpRequest, repository: Repository, revision: str, path: str)
     shown = (
         viewers.plain(repository, entry, request.GET.get("page"))
         if is_plain
-        else _shown(repository, oid, entry, revision, request.GET.get("page"))
+        else _shown(Place(request, repository, revision, oid, entry))
     )
     context |= {
         "entry": entry,
@@ -171,26 +169,26 @@ def file(request: HttpRequest, repository: Repository, revision: str, path: str)
         "badge": badges(repository, oid, posixpath.dirname(path), [entry]).get(path),
         **shown,
     }
-    context["has_source"] = is_plain or shown.get("has_source") or shown["view"] in WITH_SOURCE
-    context["has_blame"] = entry.lfs is None and shown["view"] in {"code", *WITH_SOURCE}
+    has_text = shown.get("has_source") or shown["view"] in WITH_SOURCE
+    context["has_source"] = is_plain or has_text
+    context["has_blame"] = entry.lfs is None and (has_text or shown["view"] == "code")
     response = render(request, "hub/file.html", context)
     if shown.get("needs_media"):
         response["Content-Security-Policy"] = f"{POLICY}; media-src 'self'"
     return response
 
 
-def _shown(
-    repository: Repository, oid: str, entry: Entry, revision: str, page: str | None = None
-) -> dict[str, Any]:
-    """How the file is shown: `view` names a template in `hub/viewers`, or is tensors."""
-    if entry.name.endswith(".safetensors"):
-        return _tensors(repository, oid, entry)
-    link = viewers.linker(repository, revision)
+def _shown(place: Place) -> dict[str, Any]:
+    """How the file is shown: `view` names a template in `hub/viewers`."""
+    repository, entry = place.repository, place.entry
+    if (viewer := viewed(place)) is not None:
+        return viewer
+    link = viewers.linker(repository, place.revision)
     if (found := viewers.special(repository, entry, link)) is not None:
         return found
     if entry.name.lower().endswith((".md", ".markdown")) and entry.size <= SHOWN_LIMIT_BYTES:
         return _markdown(repository, entry, link)
-    return viewers.plain(repository, entry, page)
+    return viewers.plain(repository, entry, place.request.GET.get("page"))
 
 
 def _markdown(repository: Repository, entry: Entry, link: Any) -> dict[str, Any]:
@@ -205,26 +203,6 @@ def _markdown(repository: Repository, entry: Entry, link: Any) -> dict[str, Any]
     card = parse_card(head.text, repository.kind)
     html = render_card(card.body, link=link, folder=posixpath.dirname(entry.path))
     return {"view": "markdown", "html": html, "broken": card.broken}
-
-
-def _tensors(repository: Repository, oid: str, entry: Entry) -> dict[str, Any]:
-    """The header of a safetensors file, or why it could not be read."""
-    try:
-        if entry.lfs is not None:
-            stored = large_files.require_link(repository, entry.lfs.sha256)
-            with repository.blobs().open(stored.sha256) as stream:
-                header = read_header(stream, file_bytes=entry.size)
-        else:
-            with repository.store().open_blob(entry.oid) as stream:
-                header = read_header(stream, file_bytes=entry.size)
-    except HubError as error:
-        return {"view": "tensors", "problem": str(error)}
-    return {
-        "view": "tensors",
-        "header": header,
-        "tensors": header.tensors[:TENSORS_SHOWN],
-        "more_tensors": max(0, len(header.tensors) - TENSORS_SHOWN),
-    }
 
 
 @repository_page()

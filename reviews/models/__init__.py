@@ -11,6 +11,7 @@ from reviews.models.model_merges import ModelMerge
 from reviews.models.queue import QueueEntry, QueueState
 from reviews.models.requests import ReviewRequest
 from reviews.models.reviews import Review, ReviewVerdict
+from reviews.models.tensor_readings import TensorReading
 from reviews.models.timeline import Comment, TimelineEvent, TimelineKind
 from reviews.models.trials import WeightTrial
 from reviews.models.weights import TensorComparison, WeightMerge, WeightsComparison
@@ -31,6 +32,7 @@ __all__ = [
     "ReviewRequest",
     "ReviewVerdict",
     "TensorComparison",
+    "TensorReading",
     "TimelineEvent",
     "TimelineKind",
     "WeightMerge",

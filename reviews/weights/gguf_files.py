@@ -83,6 +83,26 @@ def read_gguf(files: Mapping[str, Path], folder: str, kept: ExitStack) -> FoundG
     return found
 
 
+def stored_tensors(file: OpenFile) -> dict[str, Tensor]:
+    """The tensors of one file as they lie there, by their names there.
+
+    Raises: WeightsError: what `read_gguf_header` raises; lfs_pointer.
+    """
+    found = FoundGguf()
+    header = _header(file, found)
+    if header is None:
+        problem = found.problems[0]
+        raise WeightsError(problem.code, **problem.parameters)
+    return {entry.name: _as_it_lies(entry, file, entry.name) for entry in header.tensors}
+
+
+def _as_it_lies(entry: GgufTensor, file: OpenFile, name: str) -> Tensor:
+    if entry.dtype in STORAGE:
+        return StoredTensor(name, entry.dtype, entry.shape, file.name, file.descriptor, entry.start)
+    span = Span(file.descriptor, entry.start, entry.size)
+    return BlockTensor(name, entry.dtype, entry.shape, file.name, span)
+
+
 def _size(path: Path) -> int:
     try:
         return path.stat().st_size
@@ -136,15 +156,7 @@ def _add(
 def _tensor(
     entry: GgufTensor, file: OpenFile, architecture: str, config: Mapping[str, Any]
 ) -> Tensor:
-    name = transformers_name(entry.name, architecture)
-    tensor: Tensor
-    if entry.dtype in STORAGE:
-        tensor = StoredTensor(
-            name, entry.dtype, entry.shape, file.name, file.descriptor, entry.start
-        )
-    else:
-        span = Span(file.descriptor, entry.start, entry.size)
-        tensor = BlockTensor(name, entry.dtype, entry.shape, file.name, span)
+    tensor = _as_it_lies(entry, file, transformers_name(entry.name, architecture))
     heads = rotary_heads(entry.name, architecture, config)
     if heads is not None and entry.shape and entry.shape[0] % (2 * heads) == 0:
         return ReorderedTensor(tensor, heads)

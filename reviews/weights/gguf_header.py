@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from typing import IO
 
@@ -65,6 +65,8 @@ class GgufHeader:
     values: Mapping[str, Value]
     tokens: tuple[str, ...] | None
     tensors: tuple[GgufTensor, ...]
+    # Of each array: what it holds ("text" or struct's letter) and how many.
+    arrays: Mapping[str, tuple[str, int]] = field(default_factory=dict)
 
 
 class _Cursor:
@@ -73,6 +75,7 @@ class _Cursor:
     def __init__(self, file: IO[bytes], limit: int) -> None:
         self.file, self.limit, self.at = file, limit, 0
         self.strings = 0
+        self.arrays: dict[str, tuple[str, int]] = {}
 
     def read(self, size: int) -> bytes:
         if size > self.limit - self.at:
@@ -135,7 +138,7 @@ def read_gguf_header(file: IO[bytes], *, file_bytes: int) -> GgufHeader:
     tokens = None
     for _ in range(pair_count):
         key = cursor.text(MAX_NAME_BYTES)
-        if key in values:
+        if key in values or key in cursor.arrays:
             raise _refused("repeated_key")
         value = _value(cursor, key)
         if isinstance(value, tuple):
@@ -149,7 +152,8 @@ def read_gguf_header(file: IO[bytes], *, file_bytes: int) -> GgufHeader:
     if alignment & (alignment - 1):
         raise _refused("alignment")
     data_start = -(-cursor.at // alignment) * alignment
-    return GgufHeader(values, tokens, _placed(infos, data_start, alignment, file_bytes))
+    placed = _placed(infos, data_start, alignment, file_bytes)
+    return GgufHeader(values, tokens, placed, cursor.arrays)
 
 
 def _value(cursor: _Cursor, key: str) -> Value | tuple[str, ...] | None:
@@ -167,6 +171,7 @@ def _value(cursor: _Cursor, key: str) -> Value | tuple[str, ...] | None:
 
 def _array(cursor: _Cursor, key: str) -> tuple[str, ...] | None:
     kind, count = cursor.number("I"), cursor.number("Q")
+    cursor.arrays[key] = ("text" if kind == _TEXT else _SCALARS.get(kind, ""), count)
     if kind == _TEXT:
         found = cursor.texts(count, keep=key == TOKENS)
         return found if key == TOKENS else None

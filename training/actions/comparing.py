@@ -177,6 +177,12 @@ def compare_sides(
     return found
 
 
+def shared_scores(actor: Actor, sides: Sequence[Side]) -> Comparison:
+    """What was measured of the sides, benchmark by benchmark, without looking at items."""
+    shared = _shared(sides, _evaluations(actor, sides))
+    return Comparison(list(sides), shared[:SHARED_SHOWN])
+
+
 def _may_read(actor: Actor, benchmark: Benchmark, sides: Sequence[Side]) -> bool:
     """Whether single items may be shown: the data sets and the files of every model are open."""
     if benchmark.pk not in readable_benchmarks(actor, [benchmark]):
