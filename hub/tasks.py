@@ -8,7 +8,7 @@ import structlog
 from celery import shared_task
 
 from hub.errors import StorageUnavailableError
-from hub.jobs import garbage, history, refresh, webhooks
+from hub.jobs import garbage, history, refresh, tables, webhooks
 from hub.jobs import tidy as tidying
 
 log = structlog.get_logger(__name__)
@@ -48,6 +48,19 @@ def sweep_webhooks() -> None:
         deliver_webhook.apply_async((webhook_id,), expires=RING_LIFETIME_SECONDS)
 
 
+@shared_task(acks_late=True, ignore_result=True, soft_time_limit=3600)
+def work_out_table(facts_id: int) -> None:
+    """Go through a table once, unless that is done or somebody is at it."""
+    tables.work_out(facts_id)
+
+
+@shared_task(ignore_result=True)
+def sweep_tables() -> None:
+    """Ring again for tables that wait or whose worker is gone."""
+    for facts_id in tables.due():
+        work_out_table.apply_async((facts_id,), expires=RING_LIFETIME_SECONDS)
+
+
 @shared_task(acks_late=True, ignore_result=True, soft_time_limit=1800)
 def tidy() -> None:
     """Remove what killed requests left, and refresh rows that fell behind git."""
@@ -59,4 +72,5 @@ def tidy() -> None:
         folders=tidying.remove_stray_folders(),
         refreshed=refresh.refresh_stale(),
         deliveries=webhooks.forget_old(),
+        tables=tables.forget(),
     )

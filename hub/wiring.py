@@ -1,4 +1,4 @@
-"""Listens to what features above the hub say, and webhooks tell."""
+"""What the hub fills in of its own registries, and what it hears from features above it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ from typing import Any
 
 from hub import events
 from hub.actions import outbox
+from hub.extensions import registries
 from hub.models import Repository
+from hub.web.tables import viewer_tab
 
 
 def connect() -> None:
     """Called once, when Django has loaded every app."""
     events.discussion_changed.connect(tell_discussion, dispatch_uid="hub.webhooks.discussion")
+    registries.repository_tabs.append(viewer_tab)
 
 
 def tell_discussion(

@@ -315,6 +315,7 @@ PAGES: dict[tuple[str, str], Route] = {
 
 from tests.hub.large_routes import LARGE  # noqa: E402 - their rows are made of Route
 from tests.hub.people_routes import PEOPLE  # noqa: E402
+from tests.hub.table_routes import TABLES  # noqa: E402
 from tests.hub.webhook_routes import WEBHOOKS  # noqa: E402
 from tests.reviews.routes import REVIEWS  # noqa: E402
 from tests.training.routes import TRAINING  # noqa: E402
@@ -326,6 +327,7 @@ TABLE: dict[tuple[str, str], Route] = {
     **LARGE,
     **PAGES,
     **PEOPLE,
+    **TABLES,
     **WEBHOOKS,
     **REVIEWS,
     **TRAINING,

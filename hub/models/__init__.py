@@ -30,6 +30,7 @@ from hub.models.repositories import (
     Visibility,
 )
 from hub.models.statuses import CommitStatus, StatusState
+from hub.models.tables import TableFacts, TableState
 from hub.models.tokens import AccessToken, TokenScope
 from hub.models.webhooks import DeliveryState, DisabledReason, Webhook, WebhookDelivery
 
@@ -68,6 +69,8 @@ __all__ = [
     "RequestStatus",
     "StatusState",
     "StoredObject",
+    "TableFacts",
+    "TableState",
     "Theme",
     "TokenScope",
     "UploadedPart",

@@ -21,6 +21,7 @@ from hub.http.pages import frame, repository_page
 from hub.models import Repository
 from hub.policies import require_files
 from hub.rendering import code_lines, render_markdown
+from hub.web.tables import file_table
 
 SHOWN_LIMIT_BYTES = 1024 * 1024
 TENSORS_SHOWN = 500
@@ -126,7 +127,10 @@ def file(request: HttpRequest, repository: Repository, revision: str, path: str)
         "permalink": file_url(repository, "blob", context["oid"], path),
         "history_url": file_url(repository, "commits", revision, path),
         "last": commits[0] if commits else None,
-        **_shown(repository, context["oid"], entry),
+        **(
+            file_table(request, repository, revision, context["oid"], entry)
+            or _shown(repository, context["oid"], entry)
+        ),
     }
     return render(request, "hub/file.html", context)
 

@@ -21,6 +21,7 @@ from hub.web import (
     repositories,
     sessions,
     settings,
+    tables,
     webhooks,
 )
 
@@ -68,6 +69,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *page("/commits/<revision:revision>/<entry:path>", files.history, "history"),
     *page("/commit/<revision:oid>", files.commit, "commit"),
     path("-/follow/<segment:slug>", namespaces.follow, name="follow"),
+    *page("/viewer", tables.viewer, "viewer"),
+    *page("/viewer/columns", tables.columns, "viewer-columns"),
+    *page("/viewer/media", tables.media, "viewer-media"),
     *page("/lineage", lineage.lineage, "lineage"),
     *page("/like", namespaces.like, "like"),
     *page("/access", access.access, "access"),

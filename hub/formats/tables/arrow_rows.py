@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from itertools import islice
 from typing import IO, Any
 
@@ -43,6 +44,7 @@ class Parquet:
             self._metadata = self._file.metadata
             self.length: int | None = self._metadata.num_rows
             self.columns = columns_of(self._file.schema_arrow)
+        self._decoder = Decoder(self.columns)
 
     def records(self, first: int = 0, marks: tuple[Mark, ...] = ()) -> Iterator[Record]:
         before = 0
@@ -77,7 +79,7 @@ class Parquet:
             before += batch.num_rows
 
     def row(self, record: Record) -> Row:
-        return decoded(record, self.columns)
+        return self._decoder.row(record)
 
 
 class Arrow:
@@ -96,6 +98,7 @@ class Arrow:
             self._open: Callable[[Any], Any] = pa.ipc.open_file if is_file else pa.ipc.open_stream
             opened = self._open(file)
             self.columns = columns_of(opened.schema)
+        self._decoder = Decoder(self.columns)
         self.length: int | None = None
 
     def records(self, first: int = 0, marks: tuple[Mark, ...] = ()) -> Iterator[Record]:
@@ -123,7 +126,7 @@ class Arrow:
             yield batch
 
     def row(self, record: Record) -> Row:
-        return decoded(record, self.columns)
+        return self._decoder.row(record)
 
 
 def _require_footer(file: IO[bytes], size_bytes: int) -> None:
@@ -242,12 +245,28 @@ def _plain_column(column: Any) -> list[Any]:
         return [None] * len(column)
 
 
-def decoded(record: Record, columns: tuple[Column, ...]) -> Row:
-    values = {
-        column.name: _media(value) if column.type in (kinds.IMAGE, kinds.AUDIO) else _plain(value)
-        for column, value in zip(columns, record.content, strict=True)
-    }
-    return Row(record.number, values)
+class Decoder:
+    """Rows of plain values; only columns that need it are gone through value by value."""
+
+    def __init__(self, columns: tuple[Column, ...]) -> None:
+        self._names = [column.name for column in columns]
+        self._special = [
+            (column.name, way) for column in columns if (way := _way_of(column)) is not None
+        ]
+
+    def row(self, record: Record) -> Row:
+        values = dict(zip(self._names, record.content, strict=True))
+        for name, way in self._special:
+            values[name] = way(values[name])
+        return Row(record.number, values)
+
+
+def _way_of(column: Column) -> Callable[[Any], Any] | None:
+    if column.type in (kinds.IMAGE, kinds.AUDIO):
+        return _media
+    if column.type in (kinds.LIST, kinds.STRUCT) or column.dtype.startswith("decimal"):
+        return _plain
+    return None
 
 
 def _media(value: Any) -> Any:
@@ -259,8 +278,6 @@ def _media(value: Any) -> Any:
 
 def _plain(value: Any) -> Any:
     """`value` as the other formats would have it."""
-    from decimal import Decimal
-
     if isinstance(value, Decimal):
         return float(value)
     if isinstance(value, list):

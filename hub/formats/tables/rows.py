@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from hub.formats.tables.errors import BudgetSpentError
 
@@ -30,8 +30,7 @@ class Column:
     labels: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One row before it is decoded: its number in the file, and where it begins.
 
     `content` is the reader's own; None stands for what is too long to be read.
@@ -42,8 +41,7 @@ class Record:
     content: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """`problem` is "", "unreadable", "too_long" or "too_many" (values for the columns)."""
 
     number: int
