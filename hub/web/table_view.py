@@ -166,6 +166,7 @@ def _page_context(facts: TableFacts, asked: Asked, page: RowPage, place: Place) 
         "first": asked.first,
         "told": _told(facts, asked, page),
         "is_unfinished": page.is_unfinished,
+        "is_waiting": page.is_unfinished and not asked.query,
         "clear_url": place.link(),
         "first_url": place.link(**query) if asked.first else "",
         "previous_url": _previous(asked, place),
