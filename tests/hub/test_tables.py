@@ -99,7 +99,7 @@ def test_a_split_is_paged_searched_and_filtered(team, client_for, api_for):
 def test_a_row_stands_alone_with_all_of_a_long_value(team, client_for):
     long = "beginning " + "x" * 5000 + " end"
     repository = dataset(team, {"train.jsonl": json.dumps({"text": long}).encode() + b"\n"})
-    assert " end" not in page(client_for(), repository).partition("<tbody>")[2][:2000]
+    assert "x end" not in page(client_for(), repository)
     alone = page(client_for(), repository, row=0)
     assert long in alone
     assert "no such row" in page(client_for(), repository, row=7)
