@@ -16,6 +16,7 @@ from hub.jobs import (
     readings,
     refresh,
     scans,
+    tables,
     telling,
     webhooks,
 )
@@ -95,6 +96,19 @@ def send_letter(pk: int) -> None:
     letters.send(pk)
 
 
+@shared_task(acks_late=True, ignore_result=True, soft_time_limit=3600)
+def work_out_table(facts_id: int) -> None:
+    """Go through a table once, unless that is done or somebody is at it."""
+    tables.work_out(facts_id)
+
+
+@shared_task(ignore_result=True)
+def sweep_tables() -> None:
+    """Ring again for tables that wait or whose worker is gone."""
+    for facts_id in tables.due():
+        work_out_table.apply_async((facts_id,), expires=RING_LIFETIME_SECONDS)
+
+
 @shared_task(acks_late=True, ignore_result=True, soft_time_limit=1800)
 def tidy() -> None:
     """Remove what killed requests left, and refresh rows that fell behind git."""
@@ -108,4 +122,5 @@ def tidy() -> None:
         refreshed=refresh.refresh_stale(),
         deliveries=webhooks.forget_old(),
         letters=letters.forget_old(),
+        tables=tables.forget(),
     )

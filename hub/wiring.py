@@ -15,6 +15,7 @@ from hub.extensions import registries
 from hub.http import sessions
 from hub.models import Event, Repository, User
 from hub.tasks import tell_people
+from hub.web.tables import viewer_tab
 
 
 def connect() -> None:
@@ -22,6 +23,7 @@ def connect() -> None:
     user_logged_in.connect(tell_sign_in, dispatch_uid="hub.sessions.begin")
     user_logged_out.connect(tell_sign_out, dispatch_uid="hub.sessions.end")
     events.discussion_changed.connect(tell_discussion, dispatch_uid="hub.webhooks.discussion")
+    registries.repository_tabs.append(viewer_tab)
     post_save.connect(ring_for_people, sender=Event, dispatch_uid="hub.inbox.ring")
 
 

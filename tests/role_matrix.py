@@ -354,6 +354,7 @@ from tests.hub.account_routes import ACCOUNTS  # noqa: E402 - their rows are mad
 from tests.hub.inbox_routes import INBOX  # noqa: E402 - their rows are made of Route
 from tests.hub.large_routes import LARGE  # noqa: E402
 from tests.hub.people_routes import PEOPLE  # noqa: E402
+from tests.hub.table_routes import TABLES  # noqa: E402
 from tests.hub.webhook_routes import WEBHOOKS  # noqa: E402
 from tests.hub.writing_routes import WRITING  # noqa: E402
 from tests.reviews.routes import REVIEWS  # noqa: E402
@@ -366,6 +367,7 @@ TABLE: dict[tuple[str, str], Route] = {
     **LARGE,
     **PAGES,
     **PEOPLE,
+    **TABLES,
     **WEBHOOKS,
     **WRITING,
     **ACCOUNTS,

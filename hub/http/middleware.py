@@ -18,9 +18,8 @@ from hub.http.refusals import header_text, refusal, told_by
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "font-src 'self'; connect-src 'self'; frame-src 'self'; form-action 'self'; "
-    "manifest-src 'self'; "
-    "object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+    "media-src 'self'; font-src 'self'; connect-src 'self'; frame-src 'self'; form-action 'self'; "
+    "manifest-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
 log = structlog.get_logger(__name__)
 Handler = Callable[[HttpRequest], HttpResponse]

@@ -35,6 +35,7 @@ from hub.models.repositories import (
 )
 from hub.models.scans import FileScan, ScanFormat, ScanVerdict
 from hub.models.statuses import CommitStatus, StatusState
+from hub.models.tables import TableFacts, TableState
 from hub.models.tokens import AccessToken, TokenScope
 from hub.models.webhooks import DeliveryState, DisabledReason, Webhook, WebhookDelivery
 
@@ -91,6 +92,8 @@ __all__ = [
     "StatusState",
     "StoredObject",
     "Subscription",
+    "TableFacts",
+    "TableState",
     "Theme",
     "TokenScope",
     "UploadedPart",

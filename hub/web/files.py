@@ -16,7 +16,6 @@ from hub.formats.card import parse_card
 from hub.gitstore import Entry
 from hub.http.authentication import actor_of
 from hub.http.mentions import render_card, render_message
-from hub.http.middleware import POLICY
 from hub.http.pages import frame, repository_page
 from hub.models import Repository
 from hub.policies import file_access, require_files
@@ -25,6 +24,7 @@ from hub.web.contents import head_of
 from hub.web.model_viewers import Place, viewed
 from hub.web.places import file_url, place
 from hub.web.scan_badges import Badge, badges
+from hub.web.tables import file_table
 from hub.web.viewers import WITH_SOURCE
 
 SHOWN_LIMIT_BYTES = README_LIMIT_BYTES = 1024 * 1024
@@ -172,10 +172,7 @@ def file(request: HttpRequest, repository: Repository, revision: str, path: str)
     has_text = shown.get("has_source") or shown["view"] in WITH_SOURCE
     context["has_source"] = is_plain or has_text
     context["has_blame"] = entry.lfs is None and (has_text or shown["view"] == "code")
-    response = render(request, "hub/file.html", context)
-    if shown.get("needs_media"):
-        response["Content-Security-Policy"] = f"{POLICY}; media-src 'self'"
-    return response
+    return render(request, "hub/file.html", context)
 
 
 def _shown(place: Place) -> dict[str, Any]:
@@ -183,6 +180,9 @@ def _shown(place: Place) -> dict[str, Any]:
     repository, entry = place.repository, place.entry
     if (viewer := viewed(place)) is not None:
         return viewer
+    table = file_table(place.request, repository, place.revision, place.oid, entry)
+    if table is not None:
+        return table
     link = viewers.linker(repository, place.revision)
     if (found := viewers.special(repository, entry, link)) is not None:
         return found

@@ -107,7 +107,7 @@ def _media(repository: Repository, entry: Entry, view: str) -> dict[str, Any]:
         return {"view": "missing"}
     if not head.content:
         return {"view": "nothing"}
-    return {"view": view, "needs_media": True}
+    return {"view": view}
 
 
 def _pdf(repository: Repository, entry: Entry) -> dict[str, Any]:

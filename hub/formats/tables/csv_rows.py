@@ -1,0 +1,141 @@
+"""Rows of CSV and TSV: the first line names the columns, types are those that the values have."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from math import isfinite
+from typing import Any
+
+from hub.formats.tables.errors import TableError
+from hub.formats.tables.lines import LineFile
+from hub.formats.tables.rows import (
+    BOOL,
+    COLUMNS_LIMIT,
+    FLOAT,
+    INT,
+    NULL,
+    TEXT,
+    Column,
+    Mark,
+    Record,
+    Row,
+    common_type,
+)
+
+_INTEGER = re.compile(r"[-+]?(?:0|[1-9]\d{0,17})\Z", re.ASCII)
+_DECIMAL = re.compile(r"[-+]?(?:\d{1,30}\.?\d{0,30}|\.\d{1,30})(?:[eE][-+]?\d{1,3})?\Z", re.ASCII)
+_BOOLEANS = {"true": True, "false": False}
+_MISSING = frozenset(("", "na", "n/a", "nan", "null", "none"))
+
+
+class Separated:
+    """A table whose values are text between `delimiter`s."""
+
+    length: int | None = None
+
+    def __init__(self, file: LineFile, *, delimiter: str | None = None) -> None:
+        self._file = file
+        self.is_cut = file.is_cut
+        heading = file.heading().decode("utf-8", "replace")
+        self._delimiter = delimiter or _delimiter_of(heading)
+        names = _split(heading, self._delimiter)
+        if not names:
+            raise TableError("broken", "The first line does not name the columns.")
+        if len(names) > COLUMNS_LIMIT:
+            raise TableError("columns", f"More than {COLUMNS_LIMIT} columns are not shown.")
+        self._names = _unique(names)
+        self.columns = self._columns()
+
+    def records(self, first: int = 0, marks: tuple[Mark, ...] = ()) -> Iterator[Record]:
+        return self._file.records(first, marks)
+
+    def row(self, record: Record) -> Row:
+        cells = self._cells(record)
+        if isinstance(cells, str):
+            return Row(record.number, {}, cells)
+        values = {
+            column.name: _typed(cell, column.type)
+            for column, cell in zip(self.columns, cells, strict=False)
+        }
+        return Row(record.number, values, "too_many" if len(cells) > len(self.columns) else "")
+
+    def _cells(self, record: Record) -> list[str] | str:
+        """The values of a record, or what is wrong with it."""
+        if record.content is None:
+            return "too_long"
+        cells = _split(record.content.decode("utf-8", "replace"), self._delimiter)
+        return "unreadable" if cells is None else cells
+
+    def _columns(self) -> tuple[Column, ...]:
+        types: list[set[str]] = [set() for _name in self._names]
+        for record in self._file.sample():
+            cells = self._cells(record)
+            for found, cell in zip(types, [] if isinstance(cells, str) else cells, strict=False):
+                found.add(_type_of(cell))
+        return tuple(
+            Column(name, _column_type(found))
+            for name, found in zip(self._names, types, strict=True)
+        )
+
+
+def _delimiter_of(heading: str) -> str:
+    if "," not in heading:
+        for other in ("\t", ";", "|"):
+            if other in heading:
+                return other
+    return ","
+
+
+def _split(text: str, delimiter: str) -> list[str] | None:
+    """The values of one record; None when they cannot be told apart."""
+    try:
+        return next(csv.reader([text.rstrip("\r\n")], delimiter=delimiter), [])
+    except csv.Error:
+        return None
+
+
+def _unique(names: list[str]) -> list[str]:
+    """Every name once: empty ones are numbered, repeated ones too."""
+    found: dict[str, None] = {}
+    for number, name in enumerate(names, start=1):
+        wanted, again = name or f"column {number}", 2
+        while wanted in found:
+            wanted, again = f"{name or 'column'} ({again})", again + 1
+        found[wanted] = None
+    return list(found)
+
+
+def _column_type(types: set[str]) -> str:
+    common = common_type(types)
+    return common if common in (INT, FLOAT, BOOL, NULL) else TEXT
+
+
+def _type_of(cell: str) -> str:
+    word = cell.strip()
+    if word.lower() in _MISSING:
+        return NULL
+    if _INTEGER.match(word):
+        return INT
+    if _DECIMAL.match(word):
+        return FLOAT
+    return BOOL if word.lower() in _BOOLEANS else TEXT
+
+
+def _typed(cell: str, kind: str) -> Any:
+    """The value in a column of that type; text that does not fit stays text."""
+    if kind == TEXT or not cell:
+        return cell or None
+    word = cell.strip()
+    found = _type_of(word)
+    if found == NULL:
+        return None
+    if found == INT and kind in (INT, FLOAT):
+        return int(word) if kind == INT else float(word)
+    if found == FLOAT and kind in (INT, FLOAT):
+        number = float(word)
+        return number if isfinite(number) else cell
+    if found == BOOL and kind == BOOL:
+        return _BOOLEANS[word.lower()]
+    return cell

@@ -1,0 +1,141 @@
+"""What readers of tables give: columns, records, rows; and a clock that ends a search."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+from hub.formats.tables.errors import BudgetSpentError
+
+COLUMNS_LIMIT = 1_000
+RECORD_LIMIT_BYTES = 4 * 1024**2
+SAMPLE_ROWS = 200
+SAMPLE_BYTES = 1024**2
+
+# Types of columns, as people read them.
+INT, FLOAT, BOOL, TEXT = "int", "float", "bool", "text"
+LIST, STRUCT, TIME, BYTES = "list", "struct", "time", "bytes"
+IMAGE, AUDIO, NULL, MIXED = "image", "audio", "null", "mixed"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """`dtype` is the file's own word for it, or ""; `labels` name the values of a class label."""
+
+    name: str
+    type: str
+    dtype: str = ""
+    labels: tuple[str, ...] = ()
+
+
+class Record(NamedTuple):
+    """One row before it is decoded: its number in the file, and where it begins.
+
+    `content` is the reader's own; None stands for what is too long to be read.
+    """
+
+    number: int
+    at: int
+    content: Any
+
+
+class Row(NamedTuple):
+    """`problem` is "", "unreadable", "too_long" or "too_many" (values for the columns)."""
+
+    number: int
+    values: dict[str, Any]
+    problem: str = ""
+
+
+@dataclass(slots=True)
+class Media:
+    """A picture or a sound inside a row: its bytes, or where they lie."""
+
+    content: bytes | None
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A row of a file, and the byte where it begins."""
+
+    row: int = 0
+    at: int = 0
+
+
+class Reader(Protocol):
+    """One file. `length` is the number of its rows where the file says it; `is_cut` where only
+    the beginning can be read."""
+
+    columns: tuple[Column, ...]
+    length: int | None
+    is_cut: bool
+
+    def records(self, first: int = 0, marks: tuple[Mark, ...] = ()) -> Iterator[Record]:
+        """Records from number `first` on, found from the nearest of `marks` before it."""
+
+    def row(self, record: Record) -> Row:
+        """Decode one."""
+
+
+@dataclass
+class Budget:
+    """What one request may spend on looking; the worker's is endless."""
+
+    seconds: float
+    ends_at: float = field(init=False)
+    _count: int = 0
+
+    def __post_init__(self) -> None:
+        self.ends_at = time.monotonic() + self.seconds
+
+    def spend(self) -> None:
+        """Raises: BudgetSpentError."""
+        self._count += 1
+        if self._count % 64 == 0 and time.monotonic() > self.ends_at:
+            raise BudgetSpentError
+
+    def require(self) -> None:
+        """The same for steps that are long by themselves."""
+        if time.monotonic() > self.ends_at:
+            raise BudgetSpentError
+
+
+def type_of(value: Any) -> str:
+    """The type of one value, as columns are named; what is none of Python's own is a moment."""
+    return _TYPES.get(type(value), TIME)
+
+
+_TYPES: dict[type, str] = {
+    type(None): NULL,
+    bool: BOOL,
+    int: INT,
+    float: FLOAT,
+    str: TEXT,
+    list: LIST,
+    dict: STRUCT,
+    bytes: BYTES,
+    Media: IMAGE,
+}
+
+
+def common_type(types: set[str]) -> str:
+    """What a column is called whose values have these types."""
+    types = types - {NULL}
+    if not types:
+        return NULL
+    if len(types) == 1:
+        return next(iter(types))
+    return FLOAT if types == {INT, FLOAT} else MIXED
+
+
+def nearest(first: int, marks: tuple[Mark, ...]) -> Mark:
+    """The last mark at or before row `first`."""
+    best = Mark()
+    for mark in marks:
+        if mark.row > first:
+            break
+        best = mark
+    return best

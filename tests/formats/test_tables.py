@@ -1,0 +1,274 @@
+"""Readers of tables: exact values by a second path, marks, statistics, splits, hostile bytes."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import random
+import statistics as second_path
+from itertools import islice
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from hub.formats.tables.cells import cell_of, plain
+from hub.formats.tables.conditions import Query
+from hub.formats.tables.errors import BudgetSpentError, TableError
+from hub.formats.tables.opening import format_of, open_table
+from hub.formats.tables.rows import Budget, Column, Mark, Media, Row
+from hub.formats.tables.splits import splits_of
+from hub.formats.tables.statistics import TableStatistics
+
+LONG = Budget(60)
+
+
+def read(content: bytes, kind: str) -> tuple[Any, list[Row]]:
+    reader = open_table(io.BytesIO(content), kind, len(content), LONG)
+    return reader, [reader.row(record) for record in reader.records()]
+
+
+def values(content: bytes, kind: str) -> list[dict[str, Any]]:
+    return [row.values for row in read(content, kind)[1]]
+
+
+def parquet(**columns: Any) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(pa.table(columns), sink, row_group_size=7)
+    return sink.getvalue()
+
+
+def awkward(count: int) -> list[list[str]]:
+    """Cells with whatever CSV allows."""
+    chance = random.Random(4)
+    pieces = ["", "plain", 'a "quote"', "two\nlines", "a,comma", "zwölf 十二", " spaces "]
+    return [[f"r{at}", chance.choice(pieces), chance.choice(pieces)] for at in range(count)]
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_csv_reads_as_the_standard_library_reads_it(line_end):
+    rows = awkward(300)
+    text = io.StringIO()
+    csv.writer(text, lineterminator=line_end).writerows([["id", "b", "c"], *rows])
+    found = values(text.getvalue().encode(), "csv")
+    assert [[each or "" for each in row.values()] for row in found] == rows
+
+
+def test_types_of_csv_are_those_of_the_values():
+    content = b"n,x,flag,text,none\n1,1.5,true,007,\n-2,2,False,x,NA\n"
+    reader, rows = read(content, "csv")
+    assert [column.type for column in reader.columns] == ["int", "float", "bool", "text", "null"]
+    assert rows[1].values == {"n": -2, "x": 2.0, "flag": False, "text": "x", "none": None}
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv"])
+def test_a_mark_leads_to_the_same_rows(kind):
+    rows = awkward(500)
+    if kind == "csv":
+        text = io.StringIO()
+        csv.writer(text).writerows([["id", "b", "c"], *rows])
+        content = text.getvalue().encode()
+    else:
+        content = b"\n".join(json.dumps(row).encode() for row in rows)
+    reader = open_table(io.BytesIO(content), kind, len(content), LONG)
+    records = list(reader.records())
+    marks = tuple(Mark(each.number, each.at) for each in records[50::50])
+    for first in (0, 1, 49, 50, 51, 399, 499, 500):
+        assert list(reader.records(first, marks)) == records[first:]
+
+
+def test_parquet_gives_what_was_written_from_any_row_on():
+    columns = {
+        "n": list(range(50)),
+        "text": [None if at % 9 == 0 else f"text {at}" for at in range(50)],
+        "deep": [{"a": [at, None], "b": {"c": "x"}} for at in range(50)],
+    }
+    content = parquet(**columns)
+    reader, rows = read(content, "parquet")
+    assert reader.length == 50
+    expected = [
+        dict(zip(columns, each, strict=True)) for each in zip(*columns.values(), strict=True)
+    ]
+    assert [row.values for row in rows] == expected
+    later = [reader.row(record).values for record in islice(reader.records(23), 3)]
+    assert later == expected[23:26]
+
+
+def test_features_of_datasets_name_pictures_and_classes():
+    media = pa.array([{"bytes": b"x", "path": "a.png"}])
+    features = {
+        "image": {"_type": "Image"},
+        "label": {"_type": "ClassLabel", "names": ["no", "yes"]},
+    }
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+    table = pa.table({"image": media, "label": [1]}).replace_schema_metadata(metadata)
+    sink = io.BytesIO()
+    pq.write_table(table, sink)
+    reader, rows = read(sink.getvalue(), "parquet")
+    assert reader.columns[0].type == "image" and reader.columns[1].labels == ("no", "yes")
+    assert rows[0].values["image"] == Media(b"x", "a.png")
+    assert cell_of(1, reader.columns[1], limit=10).label == "yes"
+
+
+def test_documents_lines_and_packed_files_are_told_apart():
+    rows = [{"a": 1}, {"a": 2}]
+    as_lines = b"\n".join(json.dumps(row).encode() for row in rows)
+    assert values(json.dumps(rows).encode(), "json") == rows
+    assert values(json.dumps({"data": rows, "version": 1}).encode(), "json") == rows
+    assert values(json.dumps({"a": [1, 2]}).encode(), "json") == rows
+    assert values(as_lines, "json") == rows
+    assert values(gzip.compress(as_lines), "jsonl+gz") == rows
+    assert values(pa.compress(as_lines, "zstd", asbytes=True), "jsonl+zst") == rows
+    assert format_of("data/A.CSV.gz") == "csv+gz" and format_of("a.parquet.gz") == ""
+
+
+def test_only_the_beginning_of_a_bomb_is_unpacked():
+    bomb = gzip.compress(b'{"a": 1}\n' * 4_000_000)
+    reader, rows = read(bomb, "jsonl+gz")
+    assert reader.is_cut and len(rows) == 8 * 1024**2 // 9
+
+
+def test_rows_that_cannot_be_read_stop_nothing():
+    content = b'{"a": 1}\nbroken\n' + b'"' + b"x" * (5 * 1024**2) + b'"\n{"a": 2}\n'
+    assert [row.problem for row in read(content, "jsonl")[1]] == ["", "unreadable", "too_long", ""]
+    deep = b"[" * 200_000 + b"]" * 200_000 + b"\n"
+    assert read(deep, "jsonl")[1][0].problem == "unreadable"
+    # A quote that never closes takes at most so many bytes with it.
+    assert len(read(b'a,b\n1,"open\n' + b"2,3\n" * 10, "csv")[1]) == 1
+
+
+def test_looking_ends_when_its_time_is_up():
+    content = b"x\n" * 100_000
+    with pytest.raises(BudgetSpentError):
+        list(open_table(io.BytesIO(content), "csv", len(content), Budget(0.0)).records())
+
+
+def test_statistics_equal_those_of_the_standard_library():
+    chance = random.Random(7)
+    numbers = [chance.gauss(3, 2) for _ in range(999)] + [None]
+    words = [chance.choice(["yes", "no", "maybe"]) for _ in range(1000)]
+    found = TableStatistics([Column("x", "float"), Column("w", "text")])
+    for at, (number, word) in enumerate(zip(numbers, words, strict=True)):
+        found.add(Row(at, {"x": number, "w": word}))
+    x, w = found.told()
+    known = [number for number in numbers if number is not None]
+    assert (x["rows"], x["nulls"], x["distinct"]) == (1000, 1, 999)
+    told = x["numbers"]
+    assert told["mean"] == pytest.approx(second_path.fmean(known), abs=1e-12)
+    assert told["std"] == pytest.approx(second_path.stdev(known), abs=1e-12)
+    assert told["quantiles"][2] == pytest.approx(second_path.median(known), abs=1e-12)
+    edges, counts = told["histogram"]["edges"], told["histogram"]["counts"]
+    for at, count in enumerate(counts):
+        low, high = edges[at], edges[at + 1]
+        is_last = at == len(counts) - 1
+        assert count == sum(low <= n < high or (is_last and n >= high) for n in known)
+    assert dict(map(tuple, w["top"])) == {word: words.count(word) for word in set(words)}
+    assert w["lengths"]["max"] == 5
+
+
+def test_a_full_budget_ends_the_statistics_and_not_more():
+    found = TableStatistics([Column("x", "int")], budget=1000)
+    for at in range(5000):
+        if found.is_full:
+            break
+        found.add(Row(at, {"x": at}))
+    assert 1000 <= found.rows <= 1256
+
+
+@pytest.mark.parametrize(
+    ("row", "query", "is_meant"),
+    [
+        ({"a": "Ärger"}, Query("äRG"), True),
+        ({"a": {"b": ["deep"]}}, Query("deep"), True),
+        ({"a": 12}, Query.of("", [("a", "ge", "11.5")]), True),
+        ({"a": 12}, Query.of("", [("a", "le", "eleven")]), False),
+        ({"a": None}, Query.of("", [("a", "null", "")]), True),
+        ({"a": None}, Query.of("", [("a", "ne", "1")]), False),
+        ({"a": True}, Query.of("", [("a", "eq", "TRUE")]), True),
+        ({"a": "x"}, Query.of("", [("b", "eq", "x")]), False),
+    ],
+)
+def test_a_query_means_these_rows(row, query, is_meant):
+    assert query.test()(Row(0, row)) is is_meant
+
+
+@pytest.mark.parametrize(
+    ("paths", "card", "expected"),
+    [
+        (["data/train-00000-of-00002.parquet", "data/train-00001-of-00002.parquet"], {}, ["train"]),
+        (["test.csv", "train.csv", "dev.csv", "README.md"], {}, ["train", "validation", "test"]),
+        (["train/a.jsonl", "test/b.jsonl"], {}, ["train", "test"]),
+        (["my_training_set.csv", "contest.csv"], {}, ["train"]),
+        (["all.csv", "more.csv", "other.jsonl"], {}, ["train"]),
+        (["config.json", ".hidden/a.csv"], {}, []),
+        (["x/a.csv"], {"configs": [{"config_name": "c", "data_files": "x/*.csv"}]}, ["train"]),
+        (["x/y/a.csv"], {"configs": [{"data_files": {"held": "**/*.csv"}}]}, ["held"]),
+        (
+            ["a.csv"],
+            {"configs": [{"data_files": [{"split": "s", "path": ["b.csv"]}]}, 3]},
+            ["train"],
+        ),
+    ],
+)
+def test_splits_follow_the_card_or_the_names(paths, card, expected):
+    assert [split.name for split in splits_of(paths, card)] == expected
+
+
+def test_values_become_json_that_every_client_reads():
+    value = {"n": float("nan"), "s": "\ud800", "deep": [[[]]], "b": b"xx", "many": list(range(500))}
+    json.dumps(plain(value), allow_nan=False).encode()
+    assert len(plain(value)["many"]) == 101
+
+
+_SEEDS = {
+    "csv": b'a,b\n1,"x\ny"\n2,z\n',
+    "jsonl": b'{"a": 1, "b": [1, 2]}\n{"a": null}\n',
+    "json": b'[{"a": 1}, {"a": 2}]',
+    "jsonl+gz": gzip.compress(b'{"a": 1}\n' * 50),
+    "jsonl+zst": pa.compress(b'{"a": 1}\n' * 50, "zstd", asbytes=True),
+    "parquet": parquet(n=list(range(20)), s=["text"] * 20, d=[{"a": [1]}] * 20),
+}
+
+
+def _arrow() -> bytes:
+    sink = io.BytesIO()
+    table = pa.table({"n": [1, 2], "s": ["a", None]})
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
+
+
+_SEEDS["arrow"] = _arrow()
+
+
+@pytest.mark.parametrize("kind", _SEEDS)
+def test_damaged_files_are_read_or_refused_and_never_a_fault(kind):
+    chance = random.Random(f"tables {kind}")
+    seed = _SEEDS[kind]
+    for _turn in range(400):
+        content = bytearray(seed)
+        for _change in range(chance.randint(1, 6)):
+            at = chance.randrange(len(content)) if content else 0
+            change = chance.randrange(4)
+            if change == 0 and content:
+                content[at] = chance.randrange(256)
+            elif change == 1:
+                content[at:at] = bytes(chance.randrange(256) for _ in range(chance.randint(1, 8)))
+            elif change == 2:
+                del content[at : at + chance.randint(1, 12)]
+            else:
+                content += content[: chance.randint(0, 40)]
+        try:
+            reader = open_table(io.BytesIO(bytes(content)), kind, len(content), Budget(5))
+            found = TableStatistics(reader.columns)
+            for record in islice(reader.records(), 200):
+                row = reader.row(record)
+                found.add(row)
+                for column in reader.columns:
+                    cell_of(row.values.get(column.name), column, limit=50)
+            json.dumps(found.told(), allow_nan=False).encode()
+        except TableError:
+            pass
