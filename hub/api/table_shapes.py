@@ -44,7 +44,7 @@ class RowsShape(SplitShape):
     rows = RowShape(many=True)
     num_rows_total = IntegerField(required=False, allow_null=True, help_text="null: not known yet.")
     num_rows_per_page = IntegerField(required=False)
-    partial = BooleanField(required=False, help_text="There are more rows than are counted.")
+    partial: Any = BooleanField(required=False, help_text="There are more rows than are counted.")
     next_offset = IntegerField(
         required=False, allow_null=True, help_text="Where to go on; null at the end."
     )
@@ -60,5 +60,5 @@ class ColumnShape(Shape[Any]):
 class StatisticsShape(SplitShape):
     state = ChoiceField(choices=TableState.choices, help_text="Ask again until it is “done”.")
     num_examples = IntegerField(allow_null=True)
-    partial = BooleanField(help_text="The numbers are over the first rows only.")
+    partial: Any = BooleanField(help_text="The numbers are over the first rows only.")
     statistics = ListField(child=ColumnShape())

@@ -86,7 +86,8 @@ class TableView(RepositoryView):
     def _row(
         self, split: Split, placed: PlacedRow, columns: list[Column], most: int
     ) -> dict[str, Any]:
-        values, cut = {}, []
+        values: dict[str, Any] = {}
+        cut: list[str] = []
         for column in columns:
             name, value = clean(column.name), placed.row.values.get(column.name)
             cell = cell_of(value, column, limit=most)

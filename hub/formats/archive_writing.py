@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import IO
+from typing import IO, Any
 
 PIECE_BYTES = 1024**2
 _GZIP = 31  # zlib: with the header and sum of gzip
@@ -35,7 +35,7 @@ class _Sink(io.RawIOBase):
     def writable(self) -> bool:
         return True
 
-    def write(self, data) -> int:  # type: ignore[override, no-untyped-def]
+    def write(self, data: Any) -> int:
         self._pieces.append(bytes(data))
         return len(data)
 

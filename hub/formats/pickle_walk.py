@@ -161,7 +161,7 @@ def _text(argument: Any) -> str:
 
 def _walk_zip(file: IO[bytes], found: Walk) -> None:
     try:
-        with zipfile.ZipFile(_Guarded(file)) as archive:  # type: ignore[arg-type]
+        with zipfile.ZipFile(_Guarded(file)) as archive:
             members = archive.infolist()
             if len(members) > MEMBERS_LIMIT:
                 raise PickleTooLargeError(f"It holds more than {MEMBERS_LIMIT} members.")

@@ -65,7 +65,7 @@ class BearerAuthentication(BaseAuthentication):
 class PageAuthentication(SessionAuthentication):
     """The browser's session; Django's CSRF check applies to every change."""
 
-    def enforce_csrf(self, request: Request) -> None:
+    def enforce_csrf(self, request: Any) -> None:
         """Look for the token where no parser of the API is asked: bodies may be streams."""
         super().enforce_csrf(request._request)
 

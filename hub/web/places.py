@@ -88,7 +88,9 @@ def ref_menu(
     return RefMenu(
         icon,
         label,
-        *shown,
+        branches=shown[0],
+        tags=shown[1],
+        pulls=shown[2],
         more=sum(map(len, found)) - sum(map(len, shown)),
         all_url=file_url(repository, "refs", revision, path),
         view=view,

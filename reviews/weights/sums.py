@@ -68,7 +68,7 @@ def count_differing(old: Bits, new: Bits) -> int:  # pragma: no cover - compiled
         some = np.uint16(0)
         for at in range(start, min(len(old), start + _COUNTED)):
             some = np.uint16(some + np.uint16(old[at] != new[at]))
-        count += some
+        count += int(some)
     return count
 
 
@@ -133,7 +133,7 @@ def count_octaves(
 @njit(nogil=True, cache=True)
 def spread(
     codes: npt.NDArray[np.uint16],
-) -> tuple[int, float, float, float, float]:  # pragma: no cover - compiled
+) -> tuple[int, float, float, Any, Any]:  # pragma: no cover - compiled
     """Of the finite numbers among bf16 codes: count, mean, deviation, smallest and largest."""
     count, total, squares = 0, 0.0, 0.0
     low, high = np.float32(np.inf), np.float32(-np.inf)
@@ -166,6 +166,6 @@ def count_bins(
         is_inside = (number >= low) & (number <= high)
         places[at] = np.int32(place if is_inside else np.float64(len(bins)))
     counts = np.zeros(len(bins) + 1, dtype=np.int32)
-    for place in places:
-        counts[place] += 1
+    for at in range(len(places)):
+        counts[places[at]] += 1
     bins += counts[:-1]

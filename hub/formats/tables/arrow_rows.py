@@ -236,11 +236,11 @@ def _plain_column(column: Any) -> list[Any]:
     import pyarrow as pa
 
     try:
-        return column.to_pylist()  # type: ignore[no-any-return]
+        return column.to_pylist()
     except (ValueError, OverflowError, ImportError, pa.ArrowException):
         pass
     try:
-        return column.cast(pa.string()).to_pylist()  # type: ignore[no-any-return]
+        return column.cast(pa.string()).to_pylist()
     except (ValueError, OverflowError, pa.ArrowException):
         return [None] * len(column)
 
