@@ -34,7 +34,7 @@ def test_a_diagram_is_drawn_in_a_frame_without_our_origin(open_window, story, hu
     window = open_window()
     page = window.goto(f"/{repo_id}")
     expect(page.locator("iframe.diagram-frame.is-drawn")).to_have_count(1, timeout=PATIENCE_MS)
-    drawn = page.frame_locator("iframe.diagram-frame").locator("#place svg")
+    drawn = page.frame_locator("iframe.diagram-frame.is-drawn").locator("#place svg")
     expect(drawn).to_contain_text("Second")
     assert drawn.locator("a[href^='javascript:']").count() == 0
     frame = next(each for each in page.frames if each.url.endswith("/-/diagram"))
