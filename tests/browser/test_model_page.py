@@ -6,6 +6,8 @@ import pytest
 from huggingface_hub import HfApi
 from playwright.sync_api import expect
 
+from tests.browser.conftest import PATIENCE_MS
+
 CARD = """---
 license: mit
 ---
@@ -31,14 +33,16 @@ def test_a_diagram_is_drawn_in_a_frame_without_our_origin(open_window, story, hu
     api.upload_file(path_or_fileobj=CARD.encode(), path_in_repo="README.md", repo_id=repo_id)
     window = open_window()
     page = window.goto(f"/{repo_id}")
-    expect(page.locator("iframe.diagram-frame.is-drawn")).to_have_count(1)
-    drawn = page.frame_locator("iframe.diagram-frame").locator("#place svg")
+    expect(page.locator("iframe.diagram-frame.is-drawn")).to_have_count(1, timeout=PATIENCE_MS)
+    drawn = page.frame_locator("iframe.diagram-frame.is-drawn").locator("#place svg")
     expect(drawn).to_contain_text("Second")
     assert drawn.locator("a[href^='javascript:']").count() == 0
     frame = next(each for each in page.frames if each.url.endswith("/-/diagram"))
     assert frame.evaluate("self.origin") == "null"
     # What is no diagram stays the code that it is.
-    expect(page.locator("pre.diagram", has_text="this is no diagram")).to_be_visible()
+    odd = page.locator("pre.diagram", has_text="this is no diagram")
+    expect(page.locator("iframe.diagram-frame")).to_have_count(1, timeout=PATIENCE_MS)
+    expect(odd).to_be_visible()
     expect(page.locator("math mfrac")).to_have_count(1)
     assert window.said == []
 
@@ -53,6 +57,6 @@ def test_a_model_is_asked_and_answers_as_it_writes(open_window, story):
     page.get_by_label("New tokens, at most").fill("24")
     page.get_by_role("button", name="Ask the model").click()
     answer = page.locator("#try-answer")
-    expect(answer).to_contain_text("first word after")
+    expect(answer).to_contain_text("first word after", timeout=PATIENCE_MS)
     expect(answer.locator(".try-text")).not_to_be_empty()
     assert window.said == []

@@ -14,26 +14,20 @@ import pytest
 from django.test import Client
 
 from hub.gitstore import AddFile, Author
-from hub.models import Kind, Repository, Visibility
-from tests.factories import make_repository
-from tests.hub.hostile_text import DEEP, SHORT, attacks, corpus, faults, poison
+from hub.models import Kind, Repository, Visibility, Webhook
+from tests.factories import make_repository, make_user
+from tests.hub.hostile_text import DEEP, SHORT, attacks, corpus, faults, poison, short
 from tests.hub.test_role_matrix import address_of, make_world
 from tests.role_matrix import TABLE
 
 pytestmark = pytest.mark.django_db
-# Routes that answer with a page, by the first letters of what they are no page for.
-MACHINES = (
-    "api",
-    "diagram",
-    "lfs",
-    "xet",
-    "git",
-    "file-re",
-    "file-raw",
-    "whoami",
-    "auth-check",
-    "healthz",
-)
+# The first letters of what is no page; webhooks, which are their owner's alone, have a test of
+# their own, as has the frame of diagrams.
+_MACHINES = """
+    api auth-check authorize diagram file-raw file-re git healthz lfs safetensors static webhook
+    whoami xet
+"""
+MACHINES = tuple(_MACHINES.split())
 CARD = "---\nlicense: mit\n---\n"
 ATTACKER = Author(SHORT[0], 'a"><script>alert(1)</script>@evil.example')
 FILES = {
@@ -88,12 +82,9 @@ def attack(repository: Repository) -> str:
 
 
 def pages() -> list[str]:
-    names = (name for name, method in TABLE if method == "GET")
-    return sorted(
-        name
-        for name in names
-        if "/" not in name and not name.partition(":")[2].startswith(MACHINES)
-    )
+    names = [name for name, method in TABLE if method == "GET" and "/" not in name]
+    kept = [name for name in names if not name.partition(":")[2].startswith(MACHINES)]
+    return sorted(name for name in kept if not name.endswith("-api"))
 
 
 @pytest.mark.parametrize("name", pages())
@@ -135,6 +126,28 @@ def test_no_file_acts_on_its_page(client, path, kind):
 
 def _quoted(path: str) -> str:
     return quote(path)
+
+
+def test_no_webhook_acts_on_the_page_of_its_owner(client):
+    person = make_user()
+    hook = Webhook.objects.create(
+        owner=person,
+        url=f"https://ci.example.org/{SHORT[0]}",
+        watched=[{"type": "user", "name": text} for text in SHORT],
+    )
+    delivery = hook.deliveries.create(
+        scope="repo",
+        action="update",
+        body=json.dumps({text: text for text in SHORT}),
+        repo_id=short(200),
+        response=corpus(),
+        problem=short(300),
+    )
+    client.force_login(person)
+    for path in ("", f"/{hook.pk}", f"/{hook.pk}/deliveries/{delivery.pk}"):
+        answer = client.get(f"/-/settings/webhooks{path}")
+        assert answer.status_code == 200
+        assert faults(answer.content.decode()) == []
 
 
 def test_the_corpus_is_seen_by_the_check_where_it_is_not_escaped():

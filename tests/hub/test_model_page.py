@@ -69,7 +69,7 @@ def test_a_revision_is_shown_as_it_was(client, model):
 
 def test_the_page_is_small_and_asks_few_questions(client, model, django_assert_max_num_queries):
     page_of(client, model)
-    with django_assert_max_num_queries(30):
+    with django_assert_max_num_queries(10):
         page = page_of(client, model)
     assert len(page.encode()) < 60_000
 
