@@ -5,10 +5,9 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from functools import partial
-from typing import IO, cast
+from typing import Any
 
 from django.conf import settings
 from django.http import StreamingHttpResponse
@@ -105,6 +104,7 @@ class ArchiveView(RepositoryView):
         below = f"{path}/" if path else ""
         for entry in files:
             inner = entry.path.removeprefix(below)
+            opener: Any
             if entry.lfs and with_large:
                 opener = partial(blobs.open, entry.lfs.sha256)
             else:
@@ -114,7 +114,7 @@ class ArchiveView(RepositoryView):
                 _size(entry, with_large),
                 entry.mode == "100755",
                 is_packed=entry.lfs is not None,
-                open=cast("partial[AbstractContextManager[IO[bytes]]]", opener),
+                open=opener,
             )
 
 

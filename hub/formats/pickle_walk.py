@@ -195,5 +195,5 @@ class _Guarded:
 
     def read(self, size: int = -1) -> bytes:
         if size > ARGUMENT_LIMIT_BYTES:
-            raise PickleTooLargeError("The directory of this zip is too long to be read.")
+            raise PickleTooLargeError("A part of this zip is too long to be read.")
         return self._file.read(size if size >= 0 else ARGUMENT_LIMIT_BYTES)

@@ -23,7 +23,8 @@ def terminal_html(text: str) -> SanitisedHtml:
     """
     text = _ORDERS.sub("", text[:LIMIT_CHARACTERS])
     text = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
-    pieces, classes, start = [], "", 0
+    pieces: list[str] = []
+    classes, start = "", 0
     for found in _COLOUR.finditer(text):
         pieces.append(_span(text[start : found.start()], classes))
         classes, start = _next(classes, found[1]), found.end()

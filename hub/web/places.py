@@ -84,11 +84,14 @@ def ref_menu(
     branches.sort(key=lambda each: (not each.is_current, each.label != repository.default_branch))
     found = [_holding(word, links) for links in (branches, tags, pulls)]
     shown = [links[:most] for links in found]
+    shown_branches, shown_tags, shown_pulls = shown
     icon, label = _named(revision, {ref.name for ref in refs})
     return RefMenu(
         icon,
         label,
-        *shown,
+        shown_branches,
+        shown_tags,
+        shown_pulls,
         more=sum(map(len, found)) - sum(map(len, shown)),
         all_url=file_url(repository, "refs", revision, path),
         view=view,
