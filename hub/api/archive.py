@@ -104,6 +104,7 @@ class ArchiveView(RepositoryView):
         below = f"{path}/" if path else ""
         for entry in files:
             inner = entry.path.removeprefix(below)
+            opener: Any
             if entry.lfs and with_large:
                 opener: partial[Any] = partial(blobs.open, entry.lfs.sha256)
             else:

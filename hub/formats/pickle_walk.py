@@ -79,11 +79,10 @@ def walk(file: IO[bytes], found: Walk) -> None:
         raise PickleError("It is neither a pickle nor a zip of pickles.")
 
 
-class _Bounded(io.RawIOBase):
+class _Bounded:
     """Reads on; refuses one long argument, and a long whole."""
 
     def __init__(self, file: IO[bytes]) -> None:
-        super().__init__()
         self._file = io.BufferedReader(file) if isinstance(file, io.RawIOBase) else file
         self._left = PICKLE_LIMIT_BYTES
 
@@ -92,7 +91,7 @@ class _Bounded(io.RawIOBase):
             raise PickleTooLargeError(f"A part is longer than {ARGUMENT_LIMIT_BYTES} bytes.")
         return self._counted(self._file.read(size))
 
-    def readline(self, size: int | None = -1) -> bytes:
+    def readline(self) -> bytes:
         return self._counted(self._file.readline(ARGUMENT_LIMIT_BYTES))
 
     def _counted(self, data: bytes) -> bytes:
@@ -178,10 +177,8 @@ def _walk_zip(file: IO[bytes], found: Walk) -> None:
                 if member.file_size > PICKLE_LIMIT_BYTES:
                     limit = PICKLE_LIMIT_BYTES
                     raise PickleTooLargeError(f"A pickle of more than {limit} bytes is not read.")
-                with archive.open(member) as inner:
-                    _walk_stream(_Bounded(inner), found)
-                    while inner.read(ARGUMENT_LIMIT_BYTES):  # to the end: its checksum is checked
-                        pass
+                # Whole: its checksum is checked at its end.
+                _walk_stream(_Bounded(io.BytesIO(archive.read(member))), found)
     except FormatError:
         raise
     except Exception as error:
@@ -198,5 +195,5 @@ class _Guarded:
 
     def read(self, size: int = -1) -> bytes:
         if size > ARGUMENT_LIMIT_BYTES:
-            raise PickleTooLargeError("The directory of this zip is too long to be read.")
+            raise PickleTooLargeError("A part of this zip is too long to be read.")
         return self._file.read(size if size >= 0 else ARGUMENT_LIMIT_BYTES)

@@ -67,7 +67,8 @@ def _key(oid: str, path: str) -> str:
 def _parsed(output: bytes) -> Iterator[BlamedLines]:
     """The runs of lines that stand together, neighbours of one commit joined."""
     facts: dict[str, dict[str, str]] = {}
-    oid, run = "", None
+    oid = ""
+    run: tuple[str, int, int] | None = None
     for line in output.split(b"\n"):
         if line.startswith(b"\t") or not line:
             continue

@@ -11,10 +11,9 @@ LIMIT_CHARACTERS = 64 * 1024
 _COLOUR = re.compile(r"\x1b\[([0-9;]{0,40})m")
 # Every other escape sequence (cursor, title, links) and control characters but tab and newline.
 _ORDERS = re.compile(
-    r"\x1b\][^\x07\x1b]{0,2000}(?:\x07|\x1b\\)|\x1b\[[0-?]{0,40}[ -/]{0,4}[@-ln-~]|\x1b[^\[\]]"
+    r"\x1b\][^\x07\x1b]{0,300}(?:\x07|\x1b\\)|\x1b\[[0-?]{0,40}[ -/]{0,4}[@-ln-~]|\x1b[^\[\]]"
 )
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f]")
-_OVERWRITTEN = re.compile(r"[^\n]*\r(?=[^\n])")
 
 
 def terminal_html(text: str) -> SanitisedHtml:
@@ -23,8 +22,9 @@ def terminal_html(text: str) -> SanitisedHtml:
     A line that writes over itself, as progress bars do, shows what it ended with.
     """
     text = _ORDERS.sub("", text[:LIMIT_CHARACTERS])
-    text = _OVERWRITTEN.sub("", text.replace("\r\n", "\n"))
-    pieces, classes, start = [], "", 0
+    text = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
+    pieces: list[str] = []
+    classes, start = "", 0
     for found in _COLOUR.finditer(text):
         pieces.append(_span(text[start : found.start()], classes))
         classes, start = _next(classes, found[1]), found.end()

@@ -76,7 +76,8 @@ def _rows(
     repository: Repository, lines: list[SanitisedHtml], runs: list[BlamedLines]
 ) -> list[BlameRow]:
     first = {run.start: run for run in runs}
-    rows, present = [], ""
+    rows: list[BlameRow] = []
+    present = ""
     for number, html in enumerate(lines, start=1):
         run = first.get(number)
         if run is None or run.oid == present:

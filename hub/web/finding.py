@@ -72,7 +72,8 @@ def _ranked(paths: Iterable[str], letters: str) -> Iterator[tuple[int, str, tupl
 def _scattered(lower: str, letters: str, name_at: int) -> tuple[int, tuple[int, ...]] | None:
     """Letters one after the other, from the name if they are there, with what that is worth."""
     for start, worth in ((name_at, 1500), (0, 1000)):
-        places, at = [], start - 1
+        places: list[int] = []
+        at = start - 1
         for letter in letters:
             at = lower.find(letter, at + 1)
             if at < 0:
@@ -85,8 +86,8 @@ def _scattered(lower: str, letters: str, name_at: int) -> tuple[int, tuple[int, 
 
 
 def _pieces(path: str, places: list[int]) -> list[Piece]:
-    hits, pieces = set(places), []
-    start = 0
+    pieces: list[Piece] = []
+    hits, start = set(places), 0
     for at in range(1, len(path) + 1):
         if at == len(path) or (at in hits) != (start in hits):
             pieces.append(Piece(path[start:at], start in hits))

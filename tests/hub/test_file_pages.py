@@ -240,7 +240,8 @@ class TestBlame:
         html = page(client, repository, "blame/main/a.txt")
         assert f"/{repository.path}/commit/{second}" in html and "Shout &lt;b&gt;" in html
         assert html.count("blame-start") == 2 and "What stood here before" in html
-        assert page(client, repository, "blame/main/a.txt") == html  # kept
+        again = page(client, repository, "blame/main/a.txt")  # from what was kept
+        assert again.count("blame-start") == 2
 
     @pytest.mark.parametrize(
         ("path", "why"), [("bytes.dat", "binary"), ("empty.txt", "An empty file")]
@@ -277,7 +278,7 @@ class TestFinder:
 
         paths = [f"data/part-{n % 97}/shard-{n:06}.parquet" for n in range(100_000)]
         assert best(paths, "shard-012345")[0][0].endswith("shard-012345.parquet")
-        assert best(paths, "p7s99999")[0][1]
+        assert best(paths, "p8s99999")[0][0].endswith("shard-099999.parquet")
 
 
 class TestArchive:
