@@ -139,7 +139,7 @@ class BatchView(LfsErrors, RepositoryView):
             # Who can do nothing else asks for small parts: a browser that may be closed.
             part_bytes = settings.SMALL_PART_BYTES if offered == ["multipart"] else None
             grant, transfer = self._grant(settings.MULTIPART_LIFETIME), "multipart"
-            way = partial(self._in_parts, part_bytes=part_bytes)
+            way: UploadWay = partial(self._in_parts, part_bytes=part_bytes)
         else:
             grant, transfer = self._grant(), "basic"
             way = self._whole

@@ -22,7 +22,7 @@ def file_actions(context: Context, place: str) -> dict[str, Any]:
 
     Nothing for a commit or tag, which never change, and for readers who may not even propose.
     """
-    repository, path = context["repository"], context.get("path", "")
+    repository, path = context["repository"], context.get("path") or ""
     revision = context.get("revision") or repository.default_branch
     actor = actor_of(context["request"])
     if revision.startswith(PROPOSAL):

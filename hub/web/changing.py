@@ -125,9 +125,8 @@ class CommitForm(forms.Form):
 
     def look_at(self, head: str) -> None:
         """Go on from `head`, which the author is shown now."""
-        self.data = self.data.copy()
-        self.data["began"] = self.cleaned_data["began"] or self.cleaned_data["parent"]
-        self.data["parent"] = head
+        began = self.cleaned_data["began"] or self.cleaned_data["parent"]
+        self.data = {**self.data.dict(), "began": began, "parent": head}  # type: ignore[attr-defined]
 
 
 def seen_oid(form: CommitForm) -> str:
