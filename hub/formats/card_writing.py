@@ -57,7 +57,7 @@ def _replaced(
             before, after = yaml[: found.start()], yaml[found.end() :].removeprefix("\r")
             yaml = before + after[1:] if after else before.removesuffix("\n").removesuffix("\r")
     try:
-        if load_yaml(yaml) == wanted:
+        if (load_yaml(yaml) or {}) == wanted:
             return yaml
     except YamlError:
         pass

@@ -126,7 +126,7 @@ class CommitForm(forms.Form):
     def look_at(self, head: str) -> None:
         """Go on from `head`, which the author is shown now."""
         began = self.cleaned_data["began"] or self.cleaned_data["parent"]
-        self.data = {**dict(self.data.items()), "began": began, "parent": head}
+        self.data = {**self.data.dict(), "began": began, "parent": head}  # type: ignore[attr-defined]
 
 
 def seen_oid(form: CommitForm) -> str:

@@ -13,7 +13,7 @@ function place() {
   const host = document.createElement("div");
   host.className = "editor";
   area.after(host);
-  return [host, host.attachShadow({ mode: "open" })];
+  return host.attachShadow({ mode: "open" });
 }
 
 const color = (name) => `var(--${name})`;
@@ -21,7 +21,7 @@ const color = (name) => `var(--${name})`;
 async function begin() {
   const cm = await import(area.dataset.editor);
   const { EditorView, tags } = cm;
-  const [host, root] = place();
+  const root = place();
   const marks = cm.HighlightStyle.define([
     { tag: [tags.keyword, tags.operatorKeyword, tags.modifier], color: color("code-keyword") },
     { tag: [tags.string, tags.special(tags.string)], color: color("code-string") },
@@ -63,7 +63,7 @@ async function begin() {
       ...(language ? [language()] : []),
     ],
   });
+  view.scrollDOM.tabIndex = 0; // it scrolls by the keyboard too
   area.hidden = true;
-  host.addEventListener("focus", () => view.focus());
 }
 begin();

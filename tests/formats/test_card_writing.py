@@ -51,3 +51,21 @@ def test_a_text_without_front_matter_gets_one():
 def test_a_front_matter_that_cannot_be_read_is_left_alone(broken):
     readme = b"---\n" + broken + b"\n---\n" + BODY
     assert with_card_data(readme, VALUES) == readme
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("# a\nlicense: mit\ntags:\n- a\n- b\n# z\nx: 1", "# a\nlicense: mit\n# z\nx: 1"),
+        ("license: mit\r\ntags: [a,\r\n  b]", "license: mit"),
+        ("tags: a\nlicense: mit", "license: mit"),
+        ("tags: a", ""),
+        ("license: mit", "license: mit"),
+    ],
+)
+def test_a_key_goes_and_nothing_else(before, after):
+    readme = b"---\n" + before.encode() + b"\n---\n" + BODY
+    written = with_card_data(readme, {}, without=["tags"])
+    assert front(written) == after
+    assert written.endswith(b"\n---\n" + BODY)
+    assert with_card_data(BODY, {}, without=["tags"]) == BODY

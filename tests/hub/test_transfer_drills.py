@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 
 from tests.hub.machines import (
@@ -24,7 +26,8 @@ from tests.hub.machines import (
     signed_upload,
     web_processes,
 )
-from tests.server import running_hub
+from tests.hub.transfers import LFS_JSON
+from tests.server import running_hub, wait_until_ready
 
 pytestmark = [pytest.mark.drill, pytest.mark.stack, pytest.mark.timeout(900)]
 GROWTH_LIMIT_BYTES = 100 * MIB
@@ -102,6 +105,48 @@ def fetch(ann: Machine, digest: str, size_bytes: int) -> None:
 
 def resolve(ann: Machine) -> int:
     return drain(f"{ann.server.url}/ann/home/resolve/main/xet.bin", {})
+
+
+def test_an_upload_in_parts_outlives_kills_of_the_web_processes(tmp_path):
+    with hub_of(tmp_path) as ann:
+        big = random_file(tmp_path / "big.bin", 20 * MIB)
+        content, digest = big.read_bytes(), digest_of(big)
+        etags: dict[int, str] = {}
+        for number in range(1, 4):
+            upload = begun(ann, digest, len(content))
+            came = json.loads(ask(upload["href"], "GET").body)["parts"]
+            assert {one["partNumber"]: one["etag"] for one in came} == etags
+            part = content[(number - 1) * 8 * MIB : number * 8 * MIB]
+            sent = ask(upload["header"][f"{number:05d}"], "PUT", part)
+            assert sent.status == 200
+            etags[number] = sent.headers["ETag"].strip('"')
+            kill_web(ann)
+        parts = [{"partNumber": number, "etag": etag} for number, etag in etags.items()]
+        body = json.dumps({"oid": digest, "parts": parts})
+        href = begun(ann, digest, len(content))["href"]
+        for _again in range(2):
+            assert ask(href, "POST", body, {"Content-Type": LFS_JSON}).status == 200
+            kill_web(ann)
+        fetch(ann, digest, len(content))
+
+
+def begun(ann: Machine, digest: str, size_bytes: int) -> dict[str, Any]:
+    """Where a browser sends the parts of a file, and finishes it."""
+    objects = [{"oid": digest, "size": size_bytes}]
+    body = {"operation": "upload", "transfers": ["multipart"], "objects": objects}
+    address = f"{ann.server.url}/ann/home.git/info/lfs/objects/batch"
+    answer = ann.ask("POST", address, json.dumps(body), **{"Content-Type": LFS_JSON})
+    (found,) = json.loads(answer.body)["objects"]
+    return found["actions"]["upload"]
+
+
+def kill_web(ann: Machine) -> None:
+    """The workers end at once and come again by themselves."""
+    killed = web_processes(ann.server)
+    for one in killed:
+        one.kill()
+    psutil.wait_procs(killed, timeout=30)
+    wait_until_ready(ann.server.url, ann.server.process)
 
 
 @pytest.fixture
