@@ -31,7 +31,6 @@ class Losses:
     count: int
     size_bytes: int
     collections: int
-    webhooks: int
 
 
 SHOWN = 20
@@ -45,7 +44,6 @@ def losses_of(namespace: Namespace) -> Losses:
         count=rows.count(),
         size_bytes=rows.aggregate(total=Sum("size_bytes"))["total"] or 0,
         collections=namespace.collections.count(),
-        webhooks=namespace.owner.webhooks.count() if namespace.owner else 0,
     )
 
 

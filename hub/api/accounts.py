@@ -101,7 +101,7 @@ class NamespaceView(HubView):
             "_id": str(namespace.pk),
             "fullname": namespace.full_name or namespace.slug,
             "avatarUrl": avatar_url(namespace.slug),
-            "details": None,
+            "details": namespace.bio or None,
             "isFollowing": bool(follower) and rows.filter(follower=follower).exists(),
             "numModels": kinds.count("model"),
             "numDatasets": kinds.count("dataset"),

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.db.models import Exists, OuterRef, Q
 from django.http import HttpRequest, HttpResponse
@@ -26,11 +27,12 @@ SCOPES = [
     (TokenScope.WRITE, gettext_lazy("write: also everything with repositories, deletion too")),
     (TokenScope.ADMIN, gettext_lazy("admin: also organisations, people, branch protection")),
 ]
-DEFAULT_DAYS, REPOSITORIES_LIMIT = 90, 50
+REPOSITORIES_LIMIT = 50
 
 
 def _lifetimes() -> list[tuple[int, str]]:
-    return [(days, _("after %(days)d days") % {"days": days}) for days in (7, 30, 90, 365)]
+    offered = sorted({7, 30, 90, 365, settings.TOKEN_LIFETIME.days})
+    return [(days, _("after %(days)d days") % {"days": days}) for days in offered]
 
 
 class TokenForm(forms.Form):
@@ -46,7 +48,7 @@ class TokenForm(forms.Form):
         label=gettext_lazy("It ends"),
         choices=_lifetimes,
         coerce=int,
-        initial=DEFAULT_DAYS,
+        initial=lambda: settings.TOKEN_LIFETIME.days,
         required=False,
         empty_value=None,
     )
@@ -92,7 +94,7 @@ def _issue(actor: Actor, data: dict[str, Any]) -> str:
         require_person(actor),
         name=data["name"],
         scope=data["scope"],
-        expires_at=timezone.now() + timedelta(days=data["days"] or DEFAULT_DAYS),
+        expires_at=timezone.now() + timedelta(days=data["days"]) if data["days"] else None,
         repositories=[_repository(actor, each) for each in wanted],
         by=actor,
     )
