@@ -270,7 +270,7 @@ class TestRuns:
         assert "3 of 8 left in question" in page
         assert "measuring" in page and "nearer, not shown" in page
         assert "90.0 %" in page and "50.0 %" in page
-        assert "hx-get" in page.partition('id="main"')[2]
+        assert "hx-get" in page
 
     def test_a_live_gate_shows_its_looks(self, client_for):
         lab = make_lab()
