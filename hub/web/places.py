@@ -84,7 +84,6 @@ def ref_menu(
     branches.sort(key=lambda each: (not each.is_current, each.label != repository.default_branch))
     found = [_holding(word, links) for links in (branches, tags, pulls)]
     shown = [links[:most] for links in found]
-    shown_branches, shown_tags, shown_pulls = shown
     icon, label = _named(revision, {ref.name for ref in refs})
     return RefMenu(
         icon,
