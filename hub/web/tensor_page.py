@@ -98,7 +98,7 @@ class Explorer:
     def _module(self, module: Module) -> ModuleRow:
         rows = len(module.modules) + len(module.own)
         # What has few rows is worth opening at once: the trunk, not each of its layers.
-        level = self._level(module, 0) if rows <= self.left and module.path.count(".") < 1 else None
+        level = self._level(module, 0) if rows <= self.left and module.path.count(".") < 2 else None
         share = 100 * module.size_bytes / self.total
         return ModuleRow(module, share, self.address(**{"in": module.path}), level)
 
