@@ -15,6 +15,7 @@ from hub.actions import readings as asking
 from hub.gitstore import AddFile
 from hub.jobs import readings
 from hub.models import Access, Visibility
+from hub.templatetags.hub_format import count_short
 from reviews.jobs import tensor_reading
 from reviews.jobs.working import due
 from reviews.models import TensorReading
@@ -125,7 +126,7 @@ def test_shards_are_one_model_and_large_ones_stay_small_pages(client_for):
     level = page_of(
         client, f"{url.replace('/blob/', '/tensors/')}/model.safetensors.index.json?in=model.layers"
     )
-    assert "and 300 more" in level
+    assert "and 420 more" in level
     shard = page_of(client, f"{url}/{names[0]}")
     assert ">2500</dd>" in shard and "See the model as one" in shard
     queries = CaptureQueriesContext(connection)
@@ -153,7 +154,7 @@ def test_settings_are_explained_and_counted(client_for):
     page = page_of(client, f"{url}/config.json")
     assert "How many heads attention has in a layer." in page
     counted = sum(array.size for array in _tiny_tensors().values())
-    assert "Parameters, counted in the tensors" in page and f"{counted / 1e6:.1f}M" in page
+    assert "Parameters, counted in the tensors" in page and count_short(counted) in page
     assert page.count('<small class="muted">+') == 0, "the estimate is what is there"
     assert "How many heads" not in page_of(client, f"{url}/config.json?view=source")
     template = page_of(client, f"{url}/tokenizer_config.json")
