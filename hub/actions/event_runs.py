@@ -60,5 +60,5 @@ def labels(entries: Sequence[Entry]) -> list[str]:
     folders = [posixpath.dirname(each.path) for each in entries]
     if len(set(folders)) < len(folders):
         return [each.name for each in entries]
-    shared = posixpath.commonpath(folders) if all(folders) else ""
+    shared = posixpath.commonpath(folders) if folders and all(folders) else ""
     return [posixpath.relpath(each or ".", shared or ".") for each in folders]

@@ -24,8 +24,9 @@ from hub.policies import require_files
 from hub.web.gguf_words import metadata_rows
 from hub.web.places import crumbs, file_url
 
-ROWS_AT_ONCE = 120  # of modules and tensors; deeper levels come when they are opened
-ROWS_A_LEVEL = 200
+ROWS_AT_ONCE = 80  # of modules and tensors; deeper levels come when they are opened
+ROWS_A_LEVEL = 80
+LEVELS_AT_ONCE = 2
 FOUND_SHOWN = 200
 FILTER_CHARACTERS = 200
 
@@ -68,7 +69,7 @@ class Explorer:
 
     def level(self, path: str, skip: int = 0) -> Level:
         """The level of the module at `path`, with the levels below it while rows are left."""
-        return self._level(self.root.within(path), skip)
+        return self._level(self.root.within(path), skip, 0)
 
     def found(self, words: str) -> tuple[list[TensorRow], int]:
         """Tensors whose names hold all words, and how many there are."""
@@ -81,7 +82,7 @@ class Explorer:
     def address(self, **query: str | int) -> str:
         return f"{self.url}?{urlencode(query)}"
 
-    def _level(self, module: Module, skip: int) -> Level:
+    def _level(self, module: Module, skip: int, depth: int) -> Level:
         modules, own = module.modules, module.own
         rows: list[Module | HeadTensor] = [*modules, *own]
         some = rows[skip : skip + ROWS_A_LEVEL]
@@ -89,16 +90,17 @@ class Explorer:
         more = len(rows) - skip - len(some)
         following: dict[str, str | int] = {"in": module.path, "skip": skip + ROWS_A_LEVEL}
         return Level(
-            [self._module(each) for each in some if isinstance(each, Module)],
+            [self._module(each, depth) for each in some if isinstance(each, Module)],
             [self._tensor(each, module.path) for each in some if isinstance(each, HeadTensor)],
             more,
             self.address(**following) if more else "",
         )
 
-    def _module(self, module: Module) -> ModuleRow:
+    def _module(self, module: Module, depth: int) -> ModuleRow:
         rows = len(module.modules) + len(module.own)
         # What has few rows is worth opening at once: the trunk, not each of its layers.
-        level = self._level(module, 0) if rows <= self.left and module.path.count(".") < 1 else None
+        is_open = rows <= self.left and depth < LEVELS_AT_ONCE
+        level = self._level(module, 0, depth + 1) if is_open else None
         share = 100 * module.size_bytes / self.total
         return ModuleRow(module, share, self.address(**{"in": module.path}), level)
 
