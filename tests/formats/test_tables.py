@@ -23,7 +23,7 @@ from hub.formats.tables.rows import Budget, Column, Mark, Media, Row
 from hub.formats.tables.splits import splits_of
 from hub.formats.tables.statistics import TableStatistics
 
-LONG = Budget(60)
+LONG = Budget(1e9)
 
 
 def read(content: bytes, kind: str) -> tuple[Any, list[Row]]:
@@ -126,7 +126,7 @@ def test_documents_lines_and_packed_files_are_told_apart():
 
 
 def test_only_the_beginning_of_a_bomb_is_unpacked():
-    bomb = gzip.compress(b'{"a": 1}\n' * 4_000_000)
+    bomb = gzip.compress(b'{"a": 1}\n' * 1_000_000)
     reader, rows = read(bomb, "jsonl+gz")
     assert reader.is_cut and len(rows) == 8 * 1024**2 // 9
 

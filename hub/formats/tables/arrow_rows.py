@@ -122,7 +122,7 @@ class Arrow:
                     batch = read() if read else opened.get_batch(number)
                 except StopIteration:
                     return
-                batch.validate()
+                batch.validate(full=True)
             yield batch
 
     def row(self, record: Record) -> Row:
