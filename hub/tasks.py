@@ -8,7 +8,7 @@ import structlog
 from celery import shared_task
 
 from hub.errors import StorageUnavailableError
-from hub.jobs import garbage, history, refresh, webhooks
+from hub.jobs import garbage, heat, history, refresh, webhooks
 from hub.jobs import tidy as tidying
 
 log = structlog.get_logger(__name__)
@@ -46,6 +46,12 @@ def sweep_webhooks() -> None:
     """Ring again for every webhook that has something to send and nobody at it."""
     for webhook_id in webhooks.due():
         deliver_webhook.apply_async((webhook_id,), expires=RING_LIFETIME_SECONDS)
+
+
+@shared_task(acks_late=True, ignore_result=True, soft_time_limit=600)
+def count_heat() -> None:
+    """Bring trends and the totals of filters up to now."""
+    log.info("hub.heat_counted", warmed=heat.count())
 
 
 @shared_task(acks_late=True, ignore_result=True, soft_time_limit=1800)

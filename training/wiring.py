@@ -22,6 +22,7 @@ from training.tasks import ring_for_hidden
 from training.web.benchmarks_tab import benchmarks_tab
 from training.web.blind import BLIND_TAB
 from training.web.card_panel import CARD_PANEL
+from training.web.explore_scores import score_choices, scores
 from training.web.leaderboards import leaderboards_of
 from training.web.panels import PANELS
 from training.web.quick import quick_look
@@ -41,6 +42,8 @@ def connect() -> None:
     registries.quick_labels = quick_labels
     registries.measure_quickly = measure_quickly
     registries.quick_look = quick_look
+    registries.score_choices = score_choices
+    registries.scores = scores
     events.revision_pushed.connect(hide_ruled, dispatch_uid="training.hide_ruled")
     events.change_merged.connect(name_merge, dispatch_uid="training.name_merge")
     events.change_proposed.connect(weigh, dispatch_uid="training.weigh")

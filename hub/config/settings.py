@@ -315,6 +315,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-comparisons": {"task": "reviews.tasks.sweep_comparisons", "schedule": 30.0},
     "sweep-queues": {"task": "reviews.tasks.sweep_queues", "schedule": 30.0},
     "sweep-full-weights": {"task": "reviews.tasks.sweep_full_weights", "schedule": 30.0},
+    "count-heat": {"task": "hub.tasks.count_heat", "schedule": 120.0},
     "sweep-webhooks": {"task": "hub.tasks.sweep_webhooks", "schedule": 15.0},
 }
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

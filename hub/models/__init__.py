@@ -29,6 +29,7 @@ from hub.models.repositories import (
     RepositoryRedirect,
     Visibility,
 )
+from hub.models.search import SearchEntry, SearchTotal
 from hub.models.statuses import CommitStatus, StatusState
 from hub.models.tokens import AccessToken, TokenScope
 from hub.models.webhooks import DeliveryState, DisabledReason, Webhook, WebhookDelivery
@@ -66,6 +67,8 @@ __all__ = [
     "Repository",
     "RepositoryRedirect",
     "RequestStatus",
+    "SearchEntry",
+    "SearchTotal",
     "StatusState",
     "StoredObject",
     "Theme",

@@ -192,6 +192,7 @@ class Repository(models.Model):
     head_oid = models.CharField(max_length=40, blank=True)
     card_data = models.JSONField(null=True, blank=True)
     card_problem = models.CharField(max_length=300, blank=True)
+    summary = models.CharField(max_length=220, blank=True, help_text="First words of the card.")
     tags = ArrayField(models.CharField(max_length=128), default=list, blank=True)
     pipeline_tag = models.CharField(max_length=64, blank=True)
     library_name = models.CharField(max_length=64, blank=True)

@@ -12,6 +12,9 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 PAGES = {
     "home": "/",
     "explore": "/-/explore",
+    "explore, narrowed": "/-/explore?q=demo&kind=model&license=mit",
+    "explore, a filter": "/-/explore/values/license",
+    "explore, people": "/-/explore?kind=people",
     "sign in": "/-/sign-in",
     "new": "/-/new",
     "tokens": "/-/settings/tokens",
