@@ -68,7 +68,7 @@ def facet_values(request: HttpRequest, facet: str) -> HttpResponse:
     """All values of one facet, searched by a text."""
     if facet not in FACETS:
         raise NotFoundError("There is no such filter.")
-    like = request.GET.get("find", "").strip()[:_VALUE_LENGTH]
+    like = request.GET.get("find", "").replace("\0", "").strip()[:_VALUE_LENGTH]
     explorer = Explorer(actor_of(request), read_wish(request.GET))
     query = without_page(request.GET)
     query.pop("find", None)
@@ -99,8 +99,8 @@ def read_wish(query: QueryDict) -> Wish:
 
 
 def _values(query: QueryDict, name: str) -> tuple[str, ...]:
-    given = (each.replace("\0", "")[:_VALUE_LENGTH] for each in query.getlist(name) if each)
-    return tuple(dict.fromkeys(given))[:_VALUES_CHOSEN]
+    given = (each.replace("\0", "")[:_VALUE_LENGTH] for each in query.getlist(name))
+    return tuple(dict.fromkeys(each for each in given if each))[:_VALUES_CHOSEN]
 
 
 def _number(text: str) -> float | None:
