@@ -200,13 +200,14 @@ class Explorer:
         return list(found)
 
     def _spelt_nearly(self, rows: SearchEntryQuerySet, text: str) -> list[int]:
+        columns = ("likeness", "heat", "pk")
         for nearness in NEARNESS:
             with transaction.atomic(), connection.cursor() as cursor:
                 cursor.execute(
                     "SELECT set_config('pg_trgm.word_similarity_threshold', %s, true)",
                     [str(nearness)],
                 )
-                looked_at = rows.near(text).values_list("likeness", "heat", "pk")[:LOOKED_AT]
+                looked_at = rows.near(text).values_list(*columns)[:LOOKED_AT]
                 if near := sorted(looked_at, reverse=True):
                     return [pk for _likeness, _heat, pk in near[:FUZZY]]
         return []

@@ -216,6 +216,7 @@ class Repository(models.Model):
     access: int  # annotated by `with_access`
     large_bytes: int  # annotated by `with_storage`
     is_liked = False  # whether the one who looks likes it; pages set it
+    found_score = ""  # the measured score that it was found by; explore sets it
 
     class Meta:
         constraints = [

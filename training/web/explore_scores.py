@@ -35,7 +35,8 @@ def scores(
     benchmark = next(iter(_open(actor, rows)), None)
     if benchmark is None:
         return {}
-    metric, found = benchmark.metric_named(""), {}
+    metric = benchmark.metric_named("")
+    found: dict[int, tuple[float, str]] = {}
     scale = scale_of(metric.get("unit"))
     choice = choose(actor, [benchmark.digest])
     cells = [
