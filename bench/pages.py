@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import requests
 
+from bench import forges, seeded
 from bench.hub import MB, BenchHub, p50_ms
 from bench.rows import Absent, Bar, Row
 
@@ -16,7 +17,14 @@ FLOOR = "/healthz of the same server"
 
 
 def measure(hub: BenchHub) -> Iterator[Row | Absent]:
-    """Median times of the two pages that matter most, on a hub with little in it."""
+    """Pages of a hub with little in it, of one with much, and beside other git browsers."""
+    yield from forges.measure(hub)
+    yield from seeded.measure(hub)
+    yield from _little(hub)
+
+
+def _little(hub: BenchHub) -> Iterator[Row | Absent]:
+    """Median times of the two pages that matter most."""
     model = hub.story.url
     pages = {
         "model page": model,

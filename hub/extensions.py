@@ -251,6 +251,24 @@ def _nothing_measured(repository: Any, actor: Any, change: Change, oids: Iterabl
     raise RuntimeError("No app measures models: add `training` to INSTALLED_APPS.")
 
 
+@dataclass(frozen=True)
+class ScoreChoice:
+    """A benchmark that models can be found by. `hint` says which way is better."""
+
+    key: str
+    label: str
+    hint: Any = ""
+
+
+@dataclass(frozen=True)
+class PullRequestHit:
+    """A pull request as the palette names it."""
+
+    title: str
+    repo_id: str
+    path: str
+
+
 @dataclass
 class Registries:
     """What features have filled in, read by the hub's doors and actions."""
@@ -313,6 +331,14 @@ class Registries:
 
     # (user, visible repositories) -> how many discussions and pull requests they opened there
     count_discussions: Callable[[Any, Any], int] = lambda user, repositories: 0
+    # (actor) -> benchmarks by whose verified scores `actor` may search
+    score_choices: Callable[[Any], list[ScoreChoice]] = lambda actor: []
+    # (actor, key of a choice, least, most) -> verified scores by repository, as number and in words
+    scores: Callable[[Any, str, float | None, float | None], dict[int, tuple[float, str]]] = (
+        lambda actor, key, least, most: {}
+    )
+    # (actor, text, most) -> undecided pull requests of theirs whose title holds `text`
+    my_pull_requests: Callable[[Any, str, int], list[PullRequestHit]] = lambda actor, text, most: []
     # (repository, deep) -> what is wrong with a feature's own rows of it
     integrity_checks: list[Callable[[Any, bool], Iterable[Finding]]] = field(default_factory=list)
 

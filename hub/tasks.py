@@ -10,6 +10,7 @@ from celery import shared_task
 from hub.errors import StorageUnavailableError
 from hub.jobs import (
     garbage,
+    heat,
     history,
     letters,
     passwords,
@@ -107,6 +108,12 @@ def sweep_tables() -> None:
     """Ring again for tables that wait or whose worker is gone."""
     for facts_id in tables.due():
         work_out_table.apply_async((facts_id,), expires=RING_LIFETIME_SECONDS)
+
+
+@shared_task(acks_late=True, ignore_result=True, soft_time_limit=600)
+def count_heat() -> None:
+    """Bring trends and the totals of filters up to now."""
+    log.info("hub.heat_counted", warmed=heat.count())
 
 
 @shared_task(acks_late=True, ignore_result=True, soft_time_limit=1800)

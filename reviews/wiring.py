@@ -9,9 +9,9 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from hub import events
-from hub.extensions import Change, FileReader, Finding, Tab, registries
+from hub.extensions import Change, FileReader, Finding, PullRequestHit, Tab, registries
 from hub.models import Repository, User
-from hub.policies import Actor
+from hub.policies import Actor, visible_repositories
 from reviews.actions import queue_step
 from reviews.actions.pull_requests import open_pull_request
 from reviews.actions.tensor_reading import tensor_statistics
@@ -45,6 +45,7 @@ def connect() -> None:
     registries.find_change = find_change
     registries.open_pull_requests = open_pull_requests
     registries.merged_by = merged_by
+    registries.my_pull_requests = my_pull_requests
     registries.commenter = say
     registries.comment_rewriter = say_instead
     registries.count_discussions = count_discussions
@@ -95,6 +96,18 @@ def open_pull_requests(repository: Repository) -> list[tuple[int, str]]:
     """Number and title of the undecided pull requests, the newest first."""
     rows = Discussion.objects.pull_requests().open().filter(repository=repository)
     return list(rows.order_by("-number").values_list("number", "title")[:PULL_REQUESTS_NAMED])
+
+
+def my_pull_requests(actor: Actor, text: str, most: int) -> list[PullRequestHit]:
+    """Undecided pull requests that `actor` opened and still sees, the newest first."""
+    rows = Discussion.objects.pull_requests().open().filter(author=actor.user.pk)
+    rows = rows.filter(title__icontains=text) if text else rows
+    rows = rows.filter(repository__in=visible_repositories(actor).values("pk"))
+    rows = rows.select_related("repository__namespace").order_by("-pk")[:most]
+    return [
+        PullRequestHit(f"#{row.number} {row.title}", row.repository.repo_id, row.get_absolute_url())
+        for row in rows
+    ]
 
 
 def merged_by(repository: Repository, oids: Iterable[str]) -> dict[str, int]:

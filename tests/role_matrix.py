@@ -294,6 +294,8 @@ PAGES: dict[tuple[str, str], Route] = {
     **_both("hub:api-docs", _page(Need.OPEN)),
     **_both("hub:api-docs-section", _page(Need.OPEN, kwargs={"slug": "repositories"})),
     **_both("hub:explore", _page(Need.OPEN)),
+    **_both("hub:explore-values", _page(Need.OPEN, kwargs={"facet": "license"})),
+    **_both("hub:palette", _page(Need.OPEN)),
     **_both("hub:sign-in", _page(Need.OPEN)),
     ("hub:sign-out", "POST"): _page(Need.OPEN),
     **_both("hub:repository-new", _page(Need.PERSON)),

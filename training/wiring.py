@@ -26,6 +26,7 @@ from training.web.benchmarks_tab import benchmarks_tab
 from training.web.blind import BLIND_TAB
 from training.web.card_panel import CARD_PANEL
 from training.web.compared_scores import SCORES_PANEL
+from training.web.explore_scores import score_choices, scores
 from training.web.leaderboards import leaderboards_of
 from training.web.own import own_runs
 from training.web.panels import PANELS
@@ -51,6 +52,8 @@ def connect() -> None:
     registries.notable |= NOTABLE
     registries.threads[FOLDER] = THREADS
     registries.taught_with.append(taught_with)
+    registries.score_choices = score_choices
+    registries.scores = scores
     events.revision_pushed.connect(hide_ruled, dispatch_uid="training.hide_ruled")
     events.change_merged.connect(name_merge, dispatch_uid="training.name_merge")
     events.change_proposed.connect(weigh, dispatch_uid="training.weigh")

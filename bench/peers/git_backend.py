@@ -17,11 +17,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from bench.peers.cgi import answer_by
 from bench.peers.nginx import nginx_in_front
 from hub.supervisor.processes import WEB_THREADS, WEB_WORKERS
 
 PEER = "git http-backend by a CGI bridge (gunicorn) behind the same nginx"
-CHUNK_BYTES = 64 * 1024
 LOCATION = """\
 client_max_body_size 0;
 proxy_http_version 1.1;
@@ -52,7 +52,7 @@ def git_backend(projects: Path) -> Iterator[str]:
         env=os.environ | {"GIT_PROJECT_ROOT": str(projects)},
     )
     try:
-        _wait_for(place)
+        wait_for(place)
         with nginx_in_front(projects.parent / "nginx", LOCATION.format(socket=place)) as url:
             yield url
     finally:
@@ -60,7 +60,8 @@ def git_backend(projects: Path) -> Iterator[str]:
         process.wait(20)
 
 
-def _wait_for(place: Path) -> None:
+def wait_for(place: Path) -> None:
+    """Return once somebody listens at the socket."""
     for _ in range(200):
         try:
             with socket.socket(socket.AF_UNIX) as trial:
@@ -72,34 +73,9 @@ def _wait_for(place: Path) -> None:
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterator[bytes]:
-    """WSGI in, CGI out."""
-    names = {"REQUEST_METHOD", "PATH_INFO", "QUERY_STRING", "CONTENT_TYPE", "REMOTE_ADDR"}
-    passed = {name: environ[name] for name in names if name in environ}
-    passed |= {name: value for name, value in environ.items() if name.startswith("HTTP_")}
-    if length := environ.get("CONTENT_LENGTH"):
-        passed["CONTENT_LENGTH"] = length
-    if protocol := environ.get("HTTP_GIT_PROTOCOL"):
-        passed["GIT_PROTOCOL"] = protocol
-    process = subprocess.Popen(
+    return answer_by(
         [str(git_backend_program())],
-        env=os.environ | passed | {"GIT_HTTP_EXPORT_ALL": "1", "REMOTE_USER": "bench"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
+        {"GIT_HTTP_EXPORT_ALL": "1", "REMOTE_USER": "bench"},
+        environ,
+        start_response,
     )
-    assert process.stdin is not None and process.stdout is not None  # noqa: S101, asked for above
-    body = environ["wsgi.input"]
-    with process.stdin as stdin:
-        while chunk := body.read(CHUNK_BYTES):
-            stdin.write(chunk)
-    status, headers = "200 OK", []
-    while line := process.stdout.readline().strip():
-        name, _, value = line.decode().partition(": ")
-        if name == "Status":
-            status = value
-        else:
-            headers.append((name, value))
-    start_response(status, headers)
-    while chunk := process.stdout.read1(CHUNK_BYTES):  # type: ignore[attr-defined]
-        yield chunk
-    process.stdout.close()
-    process.wait()

@@ -10,7 +10,7 @@ from hub import events
 from hub.actions import audit, large_files, outbox
 from hub.actions.repositories import end_redirects
 from hub.errors import ConflictError, ForbiddenError
-from hub.jobs import lineage
+from hub.jobs import lineage, search_index
 from hub.models import Access, RepoId, Repository, RepositoryRedirect
 from hub.models.repositories import check_name
 from hub.policies import Actor, get_namespace
@@ -52,6 +52,7 @@ def move_repository(repository: Repository, actor: Actor, to: RepoId) -> Reposit
 
 def _carry_over(repository: Repository, row: Repository, actor: Actor) -> None:
     repository.save(update_fields=["namespace", "name"])
+    search_index.record(repository)
     large_files.move_scope(repository, source=row)
     end_redirects(repository.named_by)
     old = row.named_by

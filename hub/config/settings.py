@@ -353,6 +353,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-full-weights": {"task": "reviews.tasks.sweep_full_weights", "schedule": 30.0},
     "send-password-resets": {"task": "hub.tasks.send_password_resets", "schedule": 60.0},
     "sweep-tables": {"task": "hub.tasks.sweep_tables", "schedule": 30.0},
+    "count-heat": {"task": "hub.tasks.count_heat", "schedule": 120.0},
     "sweep-webhooks": {"task": "hub.tasks.sweep_webhooks", "schedule": 15.0},
     "tell-people": {"task": "hub.tasks.tell_people", "schedule": 15.0},
     "write-letters": {"task": "hub.tasks.write_letters", "schedule": 30.0},

@@ -18,7 +18,7 @@ from hub.formats.errors import FormatError
 from hub.formats.eval_results import load_eval_results, to_dict
 from hub.formats.safetensors_header import SafetensorsHeader, read_header
 from hub.gitstore import Entry, GitStore
-from hub.jobs import lineage
+from hub.jobs import lineage, search_index
 from hub.models import Kind, Repository, StoredObject
 
 SHARDS_LIMIT = 256
@@ -76,6 +76,7 @@ def apply(repository: Repository, columns: dict[str, Any]) -> None:
         setattr(repository, name, value)
     Repository.objects.filter(pk=repository.pk).update(**columns)
     lineage.record(repository)
+    search_index.record(repository)
 
 
 def refresh_stale() -> int:
@@ -117,6 +118,7 @@ def derive(repository: Repository, oid: str) -> dict[str, Any]:
         "head_oid": oid,
         "card_data": storable(card.data) or None,
         "card_problem": (card.broken or "")[:300],
+        "summary": storable(summary(card.body)),
         "config": storable(config),
         "tags": _tags(card, library, task, files, config),
         "pipeline_tag": task,

@@ -34,6 +34,7 @@ from hub.models.repositories import (
     Visibility,
 )
 from hub.models.scans import FileScan, ScanFormat, ScanVerdict
+from hub.models.search import SearchEntry, SearchTotal
 from hub.models.statuses import CommitStatus, StatusState
 from hub.models.tables import TableFacts, TableState
 from hub.models.tokens import AccessToken, TokenScope
@@ -88,6 +89,8 @@ __all__ = [
     "RequestStatus",
     "ScanFormat",
     "ScanVerdict",
+    "SearchEntry",
+    "SearchTotal",
     "SignUpInvitation",
     "StatusState",
     "StoredObject",

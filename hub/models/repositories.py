@@ -203,6 +203,7 @@ class Repository(models.Model):
     head_oid = models.CharField(max_length=40, blank=True)
     card_data = models.JSONField(null=True, blank=True)
     card_problem = models.CharField(max_length=300, blank=True)
+    summary = models.CharField(max_length=220, blank=True, help_text="First words of the card.")
     tags = ArrayField(models.CharField(max_length=128), default=list, blank=True)
     pipeline_tag = models.CharField(max_length=64, blank=True)
     library_name = models.CharField(max_length=64, blank=True)
@@ -227,6 +228,7 @@ class Repository(models.Model):
     large_bytes: int  # annotated by `with_storage`
     is_liked = False  # whether the one who looks likes it; pages set it
     listening: Any = None  # what they hear of it, likewise; asked where it is shown
+    found_score = ""  # the measured score that it was found by; explore sets it
 
     class Meta:
         constraints = [

@@ -15,6 +15,9 @@ WIDE, NARROW = 1440, 360
 PAGES = {
     "home": "/",
     "explore": "/-/explore",
+    "explore, narrowed": "/-/explore?q=demo&kind=model&license=mit",
+    "explore, a filter": "/-/explore/values/license",
+    "explore, people": "/-/explore?kind=people",
     "sign in": "/-/sign-in",
     "new": "/-/new",
     "tokens": "/-/settings/tokens",

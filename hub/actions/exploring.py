@@ -1,0 +1,293 @@
+"""Explore: which repositories answer a wish, in which order, and what they could be narrowed by.
+
+Every step has an end: larger sets than COUNTED are counted in a sample and say so, words
+are ranked among the RANKED hottest that answer. Whoever may not see a repository finds neither it
+nor its shadow in a number. Decision 25.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from django.db import connection, transaction
+
+from hub.extensions import registries
+from hub.formats import search_words
+from hub.formats.facets import FACETS
+from hub.models import Repository, SearchEntry, SearchTotal
+from hub.models.search import SearchEntryQuerySet, answers, namespaces_of
+from hub.policies import Actor, visible_repositories
+
+COUNTED, SAMPLE, PAGED, RANKED, NAMED, FUZZY = 2_000, 4_000, 10_000, 600, 200, 100
+# Values of one facet: beside the results, and in its own list.
+VALUES_SHOWN, VALUES_LISTED = 24, 200
+LOTS = 1000
+# How near a misspelt name has to be: at first, and where nothing is; and how many are looked at.
+NEARNESS, LOOKED_AT = (0.6, 0.42), 400
+BEST, SCORE = "best", "score"
+SORTS = {
+    "trending": "-heat", "downloads": "-downloads", "likes": "-likes", "recent": "-modified_at",
+}  # fmt: skip
+_EXACT, _BEGINS, _NAMED, _TOLD = range(4)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What somebody looks for. `chosen` has the values of each facet: any of them will do.
+
+    `benchmark` is a key of `registries.score_choices`; `least` and `most` are ends of its score.
+    """
+
+    query: str = ""
+    kind: str = ""
+    tag: str = ""
+    sort: str = ""
+    chosen: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    benchmark: str = ""
+    least: float | None = None
+    most: float | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it narrows by nothing but the kind."""
+        return not (self.query or self.tag or self.benchmark or any(self.chosen.values()))
+
+    def without(self, facet: str) -> Wish:
+        kept = {name: values for name, values in self.chosen.items() if name != facet}
+        return replace(self, chosen=kept)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many have each `facet:value`; `about`: from a sample, scaled up."""
+
+    values: Mapping[str, int]
+    about: bool = False
+
+
+@dataclass(frozen=True)
+class Found:
+    """What answers: `keys` in order where they were ranked, else `rows` in an order of the table.
+
+    `total` is exact up to COUNTED, and beyond it where nothing is asked for but a kind; else it is
+    `about` so many. `is_loose`: nothing answers as it is written, these are near.
+    """
+
+    total: int
+    keys: tuple[int, ...] | None
+    rows: SearchEntryQuerySet
+    about: bool = False
+    is_loose: bool = False
+    scores: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def reachable(self) -> int:
+        return min(self.total, PAGED) if self.keys is None else len(self.keys)
+
+    def page(self, begin: int, end: int) -> list[int]:
+        if self.keys is not None:
+            return list(self.keys[begin:end])
+        return list(self.rows.values_list("pk", flat=True)[begin:end])
+
+
+class Explorer:
+    """One person's search. Each question to the database is asked once."""
+
+    def __init__(self, actor: Actor, wish: Wish) -> None:
+        self.actor, self.wish = actor, wish
+        self._own: Counts | None = None
+
+    @cached_property
+    def _spaces(self) -> list[int]:
+        return namespaces_of(self.actor.user)
+
+    @cached_property
+    def _scores(self) -> dict[int, tuple[float, str]]:
+        """Those with a score between the ends, by repository: its value and how it reads."""
+        wish = self.wish
+        if not wish.benchmark:
+            return {}
+        return registries.scores(self.actor, wish.benchmark, wish.least, wish.most)
+
+    def _visible(self) -> SearchEntryQuerySet:
+        rows = SearchEntry.objects.in_reach_of(self._spaces)
+        if self.actor.is_limited and self.actor.token is not None:
+            rows = rows.filter(pk__in=self.actor.token.repositories.values("pk"))
+        return rows
+
+    def _narrowed(self, wish: Wish) -> SearchEntryQuerySet:
+        """All that `wish` says but its words."""
+        rows = self._visible()
+        if wish.kind:
+            rows = rows.filter(kind=wish.kind)
+        for facet, values in wish.chosen.items():
+            if values:
+                rows = rows.filter(facets__overlap=[f"{facet}:{value}" for value in values])
+        if wish.tag:
+            rows = rows.filter(repository__tags__contains=[wish.tag])
+        if wish.benchmark:
+            rows = rows.filter(pk__in=list(self._scores))
+        return rows
+
+    def _answering(self, wish: Wish) -> SearchEntryQuerySet:
+        rows, asked = self._narrowed(wish), search_words.question(wish.query)
+        if wish.query and not asked:
+            return rows.none()
+        if asked:
+            rows = rows.answering(asked)
+        if self.found.is_loose:
+            rows = self._narrowed(wish).filter(pk__in=self.found.keys)
+        return rows
+
+    @cached_property
+    def found(self) -> Found:
+        wish = self.wish
+        asked = search_words.question(wish.query)
+        rows = self._narrowed(wish)
+        if wish.query and not asked:
+            return Found(0, (), rows.none())
+        hits = rows.answering(asked) if asked else rows
+        counts = self._counted(hits, wish)
+        total = counts.values.get("", 0)
+        scores = {key: text for key, (_value, text) in self._scores.items()}
+        if asked and total == 0:
+            near = self._near(rows)
+            return Found(len(near), tuple(near), rows, is_loose=bool(near), scores=scores)
+        self._own = counts
+        if wish.benchmark and wish.sort == SCORE:
+            keys = sorted(self._scores, key=lambda key: self._scores[key][0], reverse=True)
+            seen = set(hits.values_list("pk", flat=True))
+            ordered = tuple(key for key in keys if key in seen)
+            return Found(total, ordered, rows, counts.about, scores=scores)
+        if asked and wish.sort not in SORTS:
+            return Found(total, self._ranked(rows, hits), rows, counts.about, scores=scores)
+        order = SORTS.get(wish.sort, SORTS["trending"])
+        return Found(total, None, hits.order_by(order, "-pk"), counts.about, scores=scores)
+
+    def _ranked(
+        self, rows: SearchEntryQuerySet, hits: SearchEntryQuerySet, ranked: int = RANKED
+    ) -> tuple[int, ...]:
+        """The name itself, names that begin so, words of names, all other words; each by heat."""
+        text = self.wish.query.casefold()
+        wanted = search_words.question(self.wish.query, weight=search_words.NAME)
+        begins = rows.filter(name__startswith=text.rpartition("/")[2])
+        columns = ("pk", "name", "label", "heat", "named")
+        looked_at = (
+            *begins.annotate(named=answers(wanted)).order_by("-heat").values_list(*columns)[:NAMED],
+            *hits.annotate(named=answers(wanted)).order_by("-heat").values_list(*columns)[:ranked],
+        )
+        if "/" in text:
+            owner = text.partition("/")[0]
+            looked_at = tuple(each for each in looked_at if each[2].startswith(owner)) or looked_at
+        placed = {
+            pk: (_place(text, name, label, named), -heat, -pk)
+            for pk, name, label, heat, named in looked_at
+        }
+        return tuple(sorted(placed, key=placed.__getitem__))
+
+    def _near(self, rows: SearchEntryQuerySet) -> list[int]:
+        """Names that are spelt nearly so, and texts with any of the pairs of ideographs."""
+        found: dict[int, None] = {}
+        text = self.wish.query.casefold()
+        if loose := search_words.loose_question(text):
+            found |= dict.fromkeys(
+                rows.answering(loose).order_by("-heat").values_list("pk", flat=True)[:FUZZY]
+            )
+        if any(len(run) >= 3 and not search_words.is_cjk(run) for run in search_words.runs(text)):
+            found |= dict.fromkeys(self._spelt_nearly(rows, text))
+        return list(found)
+
+    def _spelt_nearly(self, rows: SearchEntryQuerySet, text: str) -> list[int]:
+        columns = ("likeness", "heat", "pk")
+        for nearness in NEARNESS:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT set_config('pg_trgm.word_similarity_threshold', %s, true)",
+                    [str(nearness)],
+                )
+                looked_at = rows.near(text).values_list(*columns)[:LOOKED_AT]
+                if near := sorted(looked_at, reverse=True):
+                    return [pk for _likeness, _heat, pk in near[:FUZZY]]
+        return []
+
+    def first(self, most: int) -> list[int]:
+        """The best few, without a count; what is spelt nearly so where nothing else is there."""
+        rows, asked = self._narrowed(self.wish), search_words.question(self.wish.query)
+        if not asked:
+            return []
+        hits = rows.answering(asked)
+        return list(self._ranked(rows, hits, NAMED)[:most]) or self._near(rows)[:most]
+
+    def rows_of(self, keys: Iterable[int]) -> list[Repository]:
+        """The repositories `keys`, in their order, as the one who asks may see them now."""
+        wanted = list(keys)
+        rows = {row.pk: row for row in visible_repositories(self.actor).filter(pk__in=wanted)}
+        return [rows[key] for key in wanted if key in rows]
+
+    def suggestion(self, shown: Iterable[Repository]) -> str:
+        """What may have been meant, in words of what is shown; empty where nothing is near."""
+        return search_words.meant(self.wish.query, [row.repo_id for row in shown])
+
+    @cached_property
+    def plain(self) -> Counts:
+        """Of everything of the kind: the totals of what is public, and what else is in reach."""
+        return self._plain(self.wish.kind)
+
+    def _plain(self, kind: str, facet: str = "", like: str = "") -> Counts:
+        most = VALUES_LISTED if facet else VALUES_SHOWN
+        totals = SearchTotal.objects.filter(kind=kind).order_by("-count")
+        wanted = (facet,) if facet else ("", *FACETS)
+        parts = [
+            totals.filter(facet=name, value__icontains=like).values_list("value", "count")[:most]
+            for name in wanted
+        ]
+        found = dict(parts[0].union(*parts[1:], all=True)) if len(parts) > 1 else dict(parts[0])
+        if self._spaces:
+            private = SearchEntry.objects.private_in(self._spaces)
+            private = private.filter(kind=kind) if kind else private
+            for value, count in private.facet_counts().items():
+                if not facet or (value.startswith(f"{facet}:") and like in value):
+                    found[value] = found.get(value, 0) + count
+        return Counts(found)
+
+    def counts(self, facet: str, *, like: str = "", listed: bool = False) -> Counts:
+        """How many have each value of `facet`, whatever of it is chosen.
+
+        `listed`: many of them, those that hold the text `like`.
+        """
+        found, wish = self.found, self.wish.without(facet)
+        if listed and self._is_everything(wish):
+            return self._plain(wish.kind, facet, like)
+        if wish != self.wish:
+            return self._counted(self._answering(wish), wish)
+        if self._own is None and found.is_loose:
+            self._own = self._counted(self._answering(wish), wish)
+        return self._own or Counts({})
+
+    def _is_everything(self, wish: Wish) -> bool:
+        """Whether the totals say how many there are: so many that nobody counts them at once."""
+        if not wish.is_plain or self.actor.is_limited:
+            return False
+        return self.plain.values.get("", 0) > COUNTED
+
+    def _counted(self, rows: SearchEntryQuerySet, wish: Wish) -> Counts:
+        """Exact up to COUNTED; of more from the totals, or else from a sample, scaled up."""
+        if self._is_everything(wish):
+            return self.plain
+        exact = rows.facet_counts(COUNTED + 1)
+        if exact.get("", 0) <= COUNTED:
+            return Counts(exact)
+        everything = max(self.plain.values.get("", 0), COUNTED)
+        lots = max(1, min(LOTS, LOTS * SAMPLE // everything))
+        sample = rows.filter(lot__lt=lots).facet_counts()
+        return Counts({value: count * LOTS // lots for value, count in sample.items()}, about=True)
+
+
+def _place(text: str, name: str, label: str, named: bool) -> int:
+    if text in {name, label}:
+        return _EXACT
+    if name.startswith(text) or label.startswith(text):
+        return _BEGINS
+    return _NAMED if named else _TOLD

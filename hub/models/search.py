@@ -1,0 +1,130 @@
+"""What explore looks at: a narrow row beside each repository, and totals of the public ones.
+
+Triggers of the database keep kind, namespace, visibility, name, likes and the time of the last
+change equal to the repository's row, whoever changes it: no list or count can be late about who may
+see what. Words and filters are written by `jobs.search_index`, heat and downloads by `jobs.heat`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.contrib.postgres.search import SearchVectorField
+from django.db import connection, models
+from django.db.models import F, Q
+from django.db.models.expressions import RawSQL
+
+from hub.models.namespaces import Access, Membership, Namespace
+from hub.models.repositories import Kind, Repository
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hub.models.repositories import Person
+
+
+class SearchEntryQuerySet(models.QuerySet["SearchEntry"]):
+    def in_reach_of(self, namespaces: Iterable[int]) -> Self:
+        """What is public, and what else lies in these namespaces."""
+        return self.filter(Q(is_public=True) | Q(namespace__in=namespaces))
+
+    def answering(self, question: str) -> Self:
+        return self.filter(answers(question))
+
+    def near(self, text: str) -> Self:
+        """Those with a name that is spelt nearly as `text`, as the session's threshold says."""
+        near = RawSQL('"hub_searchentry"."label" %%> %s', [text], models.BooleanField())
+        likeness = RawSQL('word_similarity(%s, "hub_searchentry"."label")', [text])
+        return self.filter(near).annotate(likeness=likeness)
+
+    def private_in(self, namespaces: Iterable[int]) -> Self:
+        return self.filter(is_public=False, namespace__in=namespaces)
+
+    def facet_counts(self, most: int | None = None) -> dict[str, int]:
+        """How many of these rows, of `most` at most, have each value; under the empty text how
+        many there are."""
+        sql, params = self.order_by().values_list("facets")[:most].query.sql_with_params()
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT value, count(*) FROM ({sql}) AS rows (facets),"  # noqa: S608
+                " unnest(array_append(facets, '')) AS value GROUP BY 1",
+                params,
+            )
+            return dict(cursor.fetchall())
+
+
+def namespaces_of(user: Person) -> list[int]:
+    """The namespaces in which this person may read what is private."""
+    if user.pk is None:
+        return []
+    member = Membership.objects.filter(user=user.pk, access__gte=Access.READ)
+    return list(member.values_list("namespace", flat=True))
+
+
+def answers(question: str) -> RawSQL:
+    """Whether a row's words answer a tsquery that `formats.search_words` has written."""
+    return RawSQL('"hub_searchentry"."document" @@ %s::tsquery', [question], models.BooleanField())
+
+
+class SearchEntry(models.Model):
+    """One repository as lists find it. `lot` is a number from 0 to 999 by chance, for samples.
+
+    `heat` is its trend: see `jobs.heat`, which has seen `downloads`, `seen_likes` and
+    `seen_discussions` so far.
+    """
+
+    repository = models.OneToOneField(
+        Repository, on_delete=models.CASCADE, primary_key=True, related_name="search_entry"
+    )
+    kind = models.CharField(max_length=8, choices=Kind)
+    namespace = models.ForeignKey(Namespace, on_delete=models.CASCADE, related_name="+")
+    is_public = models.BooleanField()
+    name = models.CharField(max_length=96)
+    label = models.CharField(max_length=200, help_text="namespace/name, in small letters.")
+    document = SearchVectorField(default="")
+    facets = ArrayField(models.CharField(max_length=140), default=list)
+    likes = models.PositiveIntegerField(default=0)
+    modified_at = models.DateTimeField()
+    downloads = models.PositiveBigIntegerField(default=0)
+    heat = models.FloatField(default=0)
+    seen_likes = models.PositiveIntegerField(default=0)
+    seen_discussions = models.PositiveIntegerField(default=0)
+    lot = models.PositiveSmallIntegerField()
+
+    objects = SearchEntryQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            GinIndex(fields=["document"], name="search_document"),
+            GinIndex(fields=["facets"], name="search_facets"),
+            GinIndex(OpClass("label", name="gin_trgm_ops"), name="search_label_trigrams"),
+            models.Index(OpClass("name", name="text_pattern_ops"), name="search_name"),
+            models.Index("kind", F("heat").desc(), F("repository").desc(), name="search_kind"),
+            models.Index(F("heat").desc(), F("repository").desc(), name="search_heat"),
+            models.Index(F("downloads").desc(), F("repository").desc(), name="search_downloads"),
+            models.Index(F("likes").desc(), F("repository").desc(), name="search_likes"),
+            models.Index(F("modified_at").desc(), F("repository").desc(), name="search_modified"),
+            models.Index("lot", name="search_lot"),
+            models.Index("namespace", condition=Q(is_public=False), name="search_private"),
+        ]
+
+
+class SearchTotal(models.Model):
+    """How many public repositories of a kind have a value of a facet; counted anew by `jobs.heat`.
+
+    `kind` empty: of all kinds together. `facet` and `value` empty: how many there are.
+    """
+
+    kind = models.CharField(max_length=8, blank=True, choices=Kind)
+    facet = models.CharField(max_length=16, blank=True)
+    value = models.CharField(max_length=140, blank=True)
+    count = models.PositiveIntegerField()
+    counted_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "facet", "value"], name="search_total_unique")
+        ]
+        indexes = [models.Index("kind", "facet", F("count").desc(), name="search_total_most")]

@@ -1,0 +1,77 @@
+"""Models by what they scored here: explore asks for a benchmark and a range.
+
+The same evaluation stands for a model as on the benchmark's board; what is self-reported, partial
+or hidden finds nothing.
+"""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+
+from hub.extensions import ScoreChoice
+from hub.policies import Actor, visible_repositories
+from training.actions.leaderboard_rows import choose
+from training.actions.leaderboards import goodness
+from training.jobs.disclosure import readable_benchmarks
+from training.models import Benchmark, BenchmarkDirection, Evaluation
+from training.web.units import scale_of
+
+CHOICES = 60
+
+
+def score_choices(actor: Actor) -> list[ScoreChoice]:
+    """Benchmarks that have ranked something `actor` sees, by name; the newest digest of a file."""
+    return [
+        ScoreChoice(row.reference, f"{row.label} ({row.metric})", _hint(row))
+        for row in sorted(_open(actor, _measured(actor)), key=lambda row: row.label.casefold())
+    ]
+
+
+def scores(
+    actor: Actor, key: str, least: float | None, most: float | None
+) -> dict[int, tuple[float, str]]:
+    """Scores between the ends, in the scale in which boards show them: how good, and in words."""
+    rows = [row for row in _measured(actor) if row.reference == key]
+    benchmark = next(iter(_open(actor, rows)), None)
+    if benchmark is None:
+        return {}
+    metric = benchmark.metric_named("")
+    found: dict[int, tuple[float, str]] = {}
+    scale = scale_of(metric.get("unit"))
+    choice = choose(actor, [benchmark.digest])
+    cells = [
+        row.cells[benchmark.digest].pk
+        for row in choice.rows
+        if row.is_verified and row.is_whole and choice.is_alike(row)
+    ]
+    for evaluation in Evaluation.objects.filter(pk__in=cells).only("repository", "scores"):
+        value = evaluation.score_of(metric["name"]).get("value")
+        shown = scale.shown(value)
+        if shown is None or not (least is None or shown >= least):
+            continue
+        if not (most is None or shown <= most):
+            continue
+        text = f"{benchmark.label}: {scale.score(value)}"
+        found[evaluation.repository_id] = (goodness(value, metric), text)
+    return found
+
+
+def _measured(actor: Actor) -> list[Benchmark]:
+    """The newest digest of each file that was measured of something `actor` sees."""
+    seen = visible_repositories(actor)
+    measured = Evaluation.objects.verified().whole().filter(repository__in=seen.values("pk"))
+    rows = Benchmark.objects.filter(
+        pk__in=measured.values("benchmark"), repository__in=seen.values("pk")
+    )
+    newest = rows.order_by("repository", "path", "-pk").distinct("repository", "path")
+    return list(newest.select_related("repository__namespace")[:CHOICES])
+
+
+def _open(actor: Actor, rows: list[Benchmark]) -> list[Benchmark]:
+    told = [row for row in rows if not row.is_hidden]
+    readable = readable_benchmarks(actor, told)
+    return [row for row in told if row.pk in readable]
+
+
+def _hint(row: Benchmark) -> str:
+    return _("lower is better") if row.direction == BenchmarkDirection.LOWER else ""
