@@ -2,7 +2,7 @@
 
 Every step has an end: larger sets than COUNTED are counted in a sample and say so, words
 are ranked among the RANKED hottest that answer. Whoever may not see a repository finds neither it
-nor its shadow in a number. Decision 25.
+nor its shadow in a number. Decision 30.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ class Explorer:
         if asked:
             rows = rows.answering(asked)
         if self.found.is_loose:
-            rows = self._narrowed(wish).filter(pk__in=self.found.keys)
+            rows = self._narrowed(wish).filter(pk__in=self.found.keys or ())
         return rows
 
     @cached_property

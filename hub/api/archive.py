@@ -106,7 +106,7 @@ class ArchiveView(RepositoryView):
             inner = entry.path.removeprefix(below)
             opener: Any
             if entry.lfs and with_large:
-                opener: partial[Any] = partial(blobs.open, entry.lfs.sha256)
+                opener = partial(blobs.open, entry.lfs.sha256)
             else:
                 opener = partial(store.open_blob, entry.oid)
             yield Member(

@@ -67,7 +67,7 @@ class PageAuthentication(SessionAuthentication):
 
     def enforce_csrf(self, request: Any) -> None:
         """Look for the token where no parser of the API is asked: bodies may be streams."""
-        super().enforce_csrf(request._request)  # type: ignore[arg-type]
+        super().enforce_csrf(request._request)
 
 
 def actor_of(request: HttpRequest | Request) -> Actor:
