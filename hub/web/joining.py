@@ -93,9 +93,7 @@ def sign_up(request: HttpRequest) -> HttpResponse:
                     return redirect(user.get_absolute_url())
     is_offered = settings.SIGN_UP == "open" or (settings.SIGN_UP == "invite" and bool(invitation))
     context = {"form": form, "invitation": invitation[:100], "is_offered": is_offered}
-    response = render(request, "hub/sign_up.html", context, status=status)
-    response["Referrer-Policy"] = "no-referrer"  # the address may hold an invitation
-    return response
+    return render(request, "hub/sign_up.html", context, status=status)
 
 
 def forgotten(request: HttpRequest) -> HttpResponse:
@@ -132,6 +130,5 @@ def choose_password(request: HttpRequest, uid: str, token: str) -> HttpResponse:
     person = joining.person_of_link(uid, token)
     context = {"form": form, "person": person}
     response = render(request, "hub/password_choose.html", context, status=status)
-    response["Referrer-Policy"] = "no-referrer"
     response["Cache-Control"] = "no-store"
     return response
