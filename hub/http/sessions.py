@@ -41,6 +41,8 @@ def _note(request: HttpRequest) -> None:
 def begin(request: HttpRequest, user_pk: int) -> None:
     """A browser has just signed in: its person is told of it from now on."""
     request.session[SEEN] = time.time()
+    if request.session.session_key is None:  # somebody else was signed in until now
+        request.session.save()
     BrowserSession.objects.update_or_create(
         session_key=request.session.session_key,
         defaults={

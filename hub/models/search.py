@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.contrib.postgres.search import SearchVectorField
+from django.core.exceptions import EmptyResultSet
 from django.db import connection, models
 from django.db.models import F, Q
 from django.db.models.expressions import RawSQL
@@ -45,7 +46,10 @@ class SearchEntryQuerySet(models.QuerySet["SearchEntry"]):
     def facet_counts(self, most: int | None = None) -> dict[str, int]:
         """How many of these rows, of `most` at most, have each value; under the empty text how
         many there are."""
-        sql, params = self.order_by().values_list("facets")[:most].query.sql_with_params()
+        try:
+            sql, params = self.order_by().values_list("facets")[:most].query.sql_with_params()
+        except EmptyResultSet:  # nothing can answer, which Django knows without asking
+            return {}
         with connection.cursor() as cursor:
             cursor.execute(
                 f"SELECT value, count(*) FROM ({sql}) AS rows (facets),"  # noqa: S608

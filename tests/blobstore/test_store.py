@@ -117,6 +117,11 @@ def test_a_range_is_that_part_or_is_refused(tmp_path_factory, start, end):
     if 0 <= start <= (500 if end is None else end) <= 500:
         with store.open(blob.sha256, start, end) as reader:
             assert reader.read() == data[start:end]
+            half = reader.tell() // 2
+            assert reader.seek(half) == half
+            assert reader.read() == data[start:end][half:]
+            reader.seek(-half, io.SEEK_END)
+            assert reader.read(half) == data[start:end][reader.tell() - half :]
     else:
         with pytest.raises(UnsatisfiableRangeError):
             store.open(blob.sha256, start, end)

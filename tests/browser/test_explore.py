@@ -21,7 +21,7 @@ def test_finding_a_model_by_typing_filters_and_the_palette(open_window, story):
     page.get_by_role("searchbox", name="Find by name, tag or words").fill(name[:5])
     page.wait_for_url(re.compile(rf"/-/explore\?.*q={name[:5]}"))
     rows = page.locator(".explore-rows")
-    expect(rows.get_by_role("link", name=story.repo_id)).to_be_visible()
+    expect(rows.get_by_role("link", name=story.repo_id, exact=True)).to_be_visible()
 
     licence = page.locator("#facet-box-license a").first
     licence.click()

@@ -19,7 +19,8 @@ def test_a_tensor_is_found_and_read(open_window, story):
     expect(drawer.get_by_text("Standard deviation")).to_be_visible()
     expect(drawer.get_by_role("img", name="How many elements have which value")).to_be_visible()
     page = window.goto(f"{story.url}/tensors/main/model.safetensors")
-    layer = page.locator("#tensor-tree details", has_text="Open this module").first
-    layer.locator("summary").first.click()
-    expect(layer.locator(".tree").first).to_be_visible()
+    layer = page.locator("#tensor-tree details:not([open])").first.element_handle()
+    assert layer is not None
+    layer.query_selector("summary").click()
+    layer.wait_for_selector(".tree", state="visible")
     assert window.said == []

@@ -37,6 +37,7 @@ def test_a_model_is_taught_weighed_reviewed_and_merged_by_clicking(open_window, 
 def protect(owner: Window, repo_id: str) -> None:
     page = owner.goto(f"/{repo_id}")
     page.get_by_role("link", name="Settings").click()
+    page.get_by_role("link", name="Branches").click()
     page.get_by_label("Branch").fill("main")
     page.get_by_role("button", name="Protect").click()
     expect(page.locator(".notice").first).to_contain_text("main is protected")

@@ -53,8 +53,8 @@ def upload(window: Window, folder: Path, digest: str) -> None:
     page.locator("#upload-folder").set_input_files(folder)
     with page.expect_request(sent), page.expect_response(f"**/-/lfs/{digest}/parts/1?*"):
         page.get_by_role("button", name="Upload and commit").click()
-    page.unroute(sent)
     page.reload()
+    page.unroute(sent)  # before the reload it would let the part through
     page.get_by_text("An upload was under way").wait_for()
     asked.clear()
     page.locator("#upload-folder").set_input_files(folder)

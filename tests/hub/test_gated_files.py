@@ -181,16 +181,26 @@ def test_the_refusal_says_where_one_stands(standing, said, repository, owner, ap
 
 def _addresses(world: World) -> dict[str, str]:
     """Every route that reads this repository; `secret.txt` in place of a path."""
-    found = {}
-    for (name, method), route in TABLE.items():
-        if method != "GET" or not route.of_repository or route.need is not Need.READ:
-            continue
+    found, store = {}, world.repository.store()
+    head = store.resolve("main")
+    reading = {
+        name: route
+        for (name, method), route in TABLE.items()
+        if method == "GET" and route.of_repository and route.need is Need.READ
+    }
+    # All at first: one makes a data set of it, which has other addresses.
+    for route in reading.values():
         with suppress(Exception), transaction.atomic():  # the repository has a pull request already
             route.prepare(world)
+    for name, route in reading.items():
         kwargs = route.address(world)
         if "path" in kwargs:
             kwargs["path"] = "secret.txt"
+        if name == "hub:commit":
+            kwargs["oid"] = head
         found[name] = reverse(name, kwargs=kwargs)
+    # Some routes were given files of their own in place of ours.
+    store.move_ref("refs/heads/main", new=head, old=store.resolve("main"))
     return found
 
 

@@ -7,6 +7,7 @@ by attacks, and what is answered is read as a browser reads it.
 from __future__ import annotations
 
 import json
+import re
 import time
 from urllib.parse import quote
 
@@ -24,8 +25,8 @@ pytestmark = pytest.mark.django_db
 # The first letters of what is no page; webhooks, which are their owner's alone, have a test of
 # their own, as has the frame of diagrams.
 _MACHINES = """
-    api auth-check authorize diagram file-raw file-re git healthz lfs safetensors static webhook
-    whoami xet
+    api auth-check authorize diagram file-raw file-re git healthz inbox-open lfs safetensors static
+    unsubscribe viewer-media webhook whoami xet
 """
 MACHINES = tuple(_MACHINES.split())
 CARD = "---\nlicense: mit\n---\n"
@@ -116,7 +117,11 @@ def test_no_file_acts_on_its_page(client, path, kind):
     for view in ("blob", "commits"):
         answer = client.get(f"{repository.get_absolute_url()}/{view}/main/{_quoted(path)}")
         assert answer.status_code == 200
-        assert faults(answer.content.decode()) == []
+        # A drawing is the source of an <img>, where no script runs and nothing is fetched.
+        html = re.sub(
+            r'<img src="data:image/svg\+xml;base64,[\w+/=]+"', "<img", answer.content.decode()
+        )
+        assert faults(html) == []
     raw = client.get(f"{repository.get_absolute_url()}/resolve/main/{_quoted(path)}")
     assert "sandbox" in raw["Content-Security-Policy"]
     assert raw["X-Content-Type-Options"] == "nosniff"

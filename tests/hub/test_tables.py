@@ -80,7 +80,7 @@ def parquet(columns: dict[str, Any], **options: Any) -> bytes:
 
 
 def test_a_split_is_paged_searched_and_filtered(team, client_for, api_for):
-    repository = dataset(team, {"train.jsonl": lines(60), "test.csv": b"a;b\n"})
+    repository = dataset(team, {"train.jsonl": lines(60), "test.jsonl": lines(1)})
     text = page(client_for(), repository)
     assert "sentence 24" in text and "sentence 25" not in text
     assert "Rows 0 to 24 of 60" in text and "from=25" in text

@@ -99,7 +99,7 @@ def test_the_page_shows_both_sides_with_log_likelihoods(stage, client_for):
     assert "\N{MINUS SIGN}1.400" in page, "the log-likelihoods"
     assert "lost <span" in page and "data-flips" in page
     same = client_for().get(f"{stage.url}/examples?direction=same").content.decode()
-    assert same.count('class="flip"') == 20 and "Page 1 of 15" in same
+    assert same.count('class="flip"') == 10 and "Page 1 of 30" in same
     none = client_for().get(f"{stage.url}/examples?group=nobody").content.decode()
     assert "No item is like that" in none
 

@@ -99,4 +99,4 @@ def _gunzip(file: IO[bytes]) -> IO[bytes]:
 def _unzstd(file: IO[bytes]) -> IO[bytes]:
     import pyarrow as pa
 
-    return cast(IO[bytes], pa.CompressedInputStream(pa.PythonFile(file), "zstd"))
+    return cast(IO[bytes], pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd"))
