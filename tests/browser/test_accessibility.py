@@ -122,7 +122,6 @@ def test_pages_keep_to_wcag_aa(open_window, told):
         page.add_script_tag(path=AXE)
         found |= violations(page, {"type": "tag", "values": RULES}, f"{name}, light")
         page.evaluate("document.documentElement.dataset.theme = 'dark'")
-        page.evaluate("Promise.all(document.getAnimations().map(each => each.finished))")
         found |= violations(page, {"type": "rule", "values": OF_THEME}, f"{name}, dark")
         page.set_viewport_size({"width": NARROW, "height": 900})
         found |= violations(page, {"type": "rule", "values": OF_WIDTH}, f"{name}, narrow")
