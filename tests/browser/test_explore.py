@@ -39,7 +39,9 @@ def test_finding_a_model_by_typing_filters_and_the_palette(open_window, story):
     box.fill(name)
     option = page.get_by_role("option", name=story.repo_id).first
     expect(option).to_be_visible()
-    expect(page.get_by_role("option").first).to_have_attribute("aria-selected", "true")
+    expect(page.locator("#palette-list [role=option]").first).to_have_attribute(
+        "aria-selected", "true"
+    )
     page.keyboard.press("ArrowDown")
     active = box.get_attribute("aria-activedescendant")
     expect(page.locator(f"#{active}")).to_have_attribute("aria-selected", "true")
