@@ -12,8 +12,6 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 OF_THEME = ["color-contrast"]
 OF_WIDTH = ["color-contrast", "target-size", "scrollable-region-focusable"]
 WIDE, NARROW = 1440, 360
-# Colours that fade into each other have arrived.
-TWO_FRAMES = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 PAGES = {
     "home": "/",
     "explore": "/-/explore",
@@ -124,11 +122,11 @@ def test_pages_keep_to_wcag_aa(open_window, told):
         page.add_script_tag(path=AXE)
         found |= violations(page, {"type": "tag", "values": RULES}, f"{name}, light")
         page.evaluate("document.documentElement.dataset.theme = 'dark'")
-        page.evaluate(TWO_FRAMES)
-        found |= violations(page, {"type": "rule", "values": OF_THEME}, f"{name}, dark")
+        # The narrow window first: Chromium takes up the colours of a theme while it lays out anew.
         page.set_viewport_size({"width": NARROW, "height": 900})
-        found |= violations(page, {"type": "rule", "values": OF_WIDTH}, f"{name}, narrow")
+        found |= violations(page, {"type": "rule", "values": OF_WIDTH}, f"{name}, narrow and dark")
         page.set_viewport_size({"width": WIDE, "height": 900})
+        found |= violations(page, {"type": "rule", "values": OF_THEME}, f"{name}, dark")
     assert not found, "\n".join(f"{where}: {places}" for where, places in found.items())
 
 
