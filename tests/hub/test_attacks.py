@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import os
 import pickle
+import re
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -222,7 +224,7 @@ PAGES = sorted(
     if method == "GET"
     and not route.takes_tokens
     and "/" not in name
-    # A frame without origin and network, which holds nothing of ours: see test_model_page.
+    # Its policy is another one: see below.
     and name != "hub:diagram"
 )
 
@@ -264,6 +266,24 @@ def test_every_page_has_the_headers_and_nothing_inline(name):
     inline = Inline()
     inline.feed(answer.content.decode())
     assert inline.found == []
+
+
+def test_the_frame_of_diagrams_has_neither_our_origin_nor_a_network():
+    answer = Client().get("/-/diagram")
+    rules = dict(
+        rule.strip().partition(" ")[::2] for rule in answer["Content-Security-Policy"].split(";")
+    )
+    assert rules["sandbox"] == "allow-scripts"  # without allow-same-origin: no cookies, no storage
+    assert rules["default-src"] == "'none'"
+    assert not {"connect-src", "img-src", "frame-src"} & set(rules), "default-src holds for them"
+    assert rules["form-action"] == rules["base-uri"] == "'none'"
+    assert rules["frame-ancestors"] == "'self'"
+    scripts = re.findall(r"<script>(.*?)</script>", answer.content.decode(), re.DOTALL)
+    digests = [
+        base64.b64encode(hashlib.sha256(each.encode()).digest()).decode() for each in scripts
+    ]
+    assert rules["script-src"].split() == [f"'sha256-{digests[0]}'", "blob:"]
+    assert answer["X-Content-Type-Options"] == "nosniff"
 
 
 @pytest.mark.parametrize(

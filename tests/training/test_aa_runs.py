@@ -81,7 +81,7 @@ def test_twenty_runs_of_the_tiny_model_show_no_fail(tmp_path):
     """In bfloat16 wherever it runs; a processor without it computes that slowly: few items."""
     rows = order_rows()[:100]
     scored = score_repeatedly(TINY, rows, ORDER, dtype="bfloat16", how=HOW, folder=tmp_path)
-    require_no_fail(scored, passes_at=0.08)
+    require_no_fail(scored, passes_at=0.05)
 
 
 @pytest.mark.real_model
