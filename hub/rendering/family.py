@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-BOX_WIDTH, BOX_HEIGHT, GAP_X, GAP_Y, MARGIN = 208, 40, 72, 14, 4
+BOX_WIDTH, BOX_HEIGHT, GAP_X, GAP_Y, MARGIN = 236, 40, 72, 14, 4
 NAME_CHARACTERS = 27
 
 
@@ -94,6 +94,7 @@ def _curve(parent: Box, child: Box) -> str:
 
 
 def _fitting(name: str) -> str:
-    if len(name) <= NAME_CHARACTERS:
-        return name
-    return f"{name[: NAME_CHARACTERS - 1]}…"
+    """A long name goes without its owner first: versions and sizes stand at its end."""
+    if len(name) > NAME_CHARACTERS and "/" in name:
+        name = f"…/{name.partition('/')[2]}"
+    return name if len(name) <= NAME_CHARACTERS else f"{name[: NAME_CHARACTERS - 1]}…"

@@ -104,7 +104,7 @@ def versions_chart(
 
 @register.inclusion_tag("components/heat_map.html")
 def heat_map(columns: Sequence[str], rows: Iterable[Any], title: str = "") -> dict[str, Any]:
-    """A map of numbers, layer by module: the darker the larger.
+    """A map of numbers, layer by module: the stronger the larger.
 
     `columns` are the headings; a row has label and cells, each None or an object with value,
     title (read out and shown on hover), and maybe url.
