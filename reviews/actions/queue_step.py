@@ -11,6 +11,7 @@ from django.utils.translation import override
 from hub.errors import ConflictError
 from hub.extensions import Change, Requirement, registries
 from hub.models import Access, Repository
+from hub.models.work import WorkState
 from hub.policies import Actor, repository_by_key
 from reviews.actions.merging import merge_pull_request
 from reviews.actions.requirements import checklist
@@ -23,7 +24,6 @@ from reviews.models import (
     QueueEntry,
     QueueState,
     WeightMerge,
-    WorkState,
 )
 from reviews.policies import get_pull_request
 

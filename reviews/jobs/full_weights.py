@@ -10,12 +10,13 @@ from django.conf import settings
 from django.utils import timezone
 
 from hub.actions.derived import keep_derived, require_room
+from hub.jobs import working
+from hub.jobs.working import Claim
 from hub.models import Repository
-from reviews.jobs import working
+from hub.models.work import WorkState
 from reviews.jobs.comparing import effective
 from reviews.jobs.weight_files import WeightFile, lay_out
-from reviews.jobs.working import Claim
-from reviews.models import FullWeights, WorkState
+from reviews.models import FullWeights
 from reviews.weights.checkpoint import Checkpoint, open_checkpoint
 from reviews.weights.full import changed_tensors, write_full
 

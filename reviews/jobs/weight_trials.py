@@ -12,12 +12,13 @@ import structlog
 from django.db import transaction
 
 from hub.errors import HubError
+from hub.jobs import working
+from hub.jobs.working import Claim
 from hub.models import ObjectLink, Repository
-from reviews.jobs import working
+from hub.models.work import WorkState
 from reviews.jobs.weight_making import Made, make, threads
 from reviews.jobs.weight_merging import link_weights
-from reviews.jobs.working import Claim
-from reviews.models import WeightMerge, WeightTrial, WorkState
+from reviews.models import WeightMerge, WeightTrial
 from reviews.weights.checkpoint import open_checkpoint
 from reviews.weights.merging.preview import DeltaPreview, delta_preview
 

@@ -57,7 +57,7 @@ def test_a_queue_whose_worker_is_killed_merges_each_once_and_in_order(when):
     assert outcome(second) == ("waiting", "")
 
     later = timezone.now() - timedelta(hours=1)
-    QueueEntry.objects.filter(pk=first.pk).update(lease_until=later)
+    QueueEntry.objects.filter(pk=first.pk).update(lease_ends_at=later)
     Merge.objects.update(created_at=later)
     reconcile_merges()
     work()

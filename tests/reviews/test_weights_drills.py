@@ -14,12 +14,13 @@ from django.db import connection
 from safetensors.numpy import save
 
 from hub.gitstore import AddFile
+from hub.jobs.working import due
 from hub.models import Repository
+from hub.models.work import WorkState
 from reviews.actions.weight_merges import choice_of, start_weight_merge
 from reviews.actions.weights import request_comparison, side_at
 from reviews.jobs import comparing, weight_merging
 from reviews.jobs.pushes import record_push
-from reviews.jobs.working import due
 from reviews.models import (
     Discussion,
     TensorComparison,
@@ -27,7 +28,6 @@ from reviews.models import (
     TimelineKind,
     WeightMerge,
     WeightsComparison,
-    WorkState,
 )
 from tests.factories import actor, make_repository
 from tests.reviews.factories import make_pull_request
@@ -39,8 +39,10 @@ TENSORS, SIZE, RANK = 48, 640, 3
 # With a short lease, and word of every tensor.
 WORKER = """
 import sys, datetime, django; django.setup()
-from reviews.jobs import {module}, working
-working.LEASE, working.TOLD_EVERY_SECONDS = datetime.timedelta(seconds=4), 0.0
+from hub.jobs import working
+from hub.models.work import Work
+from reviews.jobs import {module}
+Work.lease, working.TOLD_EVERY_SECONDS = lambda: datetime.timedelta(seconds=4), 0.0
 {module}.carry_out(int(sys.argv[1]))
 """
 

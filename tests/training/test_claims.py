@@ -28,8 +28,16 @@ pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)
 
 
-def claim(run: Run, worker: str = "w1", lease: timedelta = MINUTE) -> Run | None:
-    return Run.objects.claim(run.pk, worker=worker, lease=lease)
+def claim(run: Run, worker: str = "w1") -> Run | None:
+    return Run.objects.claim(run.pk, worker=worker)
+
+
+def lose(run: Run, worker: str = "w1") -> Run:
+    """A claim whose worker says nothing more."""
+    row = claim(run, worker)
+    assert row is not None
+    Run.objects.filter(pk=run.pk).update(lease_ends_at=timezone.now() - MINUTE)
+    return row
 
 
 def test_a_second_message_finds_nothing_to_do():
@@ -42,7 +50,7 @@ def test_a_second_message_finds_nothing_to_do():
 
 def test_an_abandoned_run_is_taken_over_and_the_lost_attempt_is_told():
     run = make_run()
-    claim(run, "first", -MINUTE)
+    lose(run, "first")
     taken = claim(run, "second")
     assert taken is not None
     assert (taken.attempt, taken.fence) == (2, 2)
@@ -52,8 +60,7 @@ def test_an_abandoned_run_is_taken_over_and_the_lost_attempt_is_told():
 
 def test_a_worker_that_wakes_up_late_can_write_nothing():
     run = make_run()
-    late = claim(run, "first", -MINUTE)
-    assert late is not None
+    late = lose(run, "first")
     recorder = Recorder(late)
     held = claim(run, "second")
     assert held is not None
@@ -61,7 +68,7 @@ def test_a_worker_that_wakes_up_late_can_write_nothing():
     recorder.metric(1, {"loss": 2.0})
     with pytest.raises(LeaseLostError):
         recorder.flush()
-    assert not Run.objects.renew(late.pk, late.fence, lease=MINUTE)
+    assert not Run.objects.renew(late)
     with pytest.raises(LeaseLostError):
         finish(late, RunStatus.SUCCEEDED)
     run.refresh_from_db()
@@ -86,7 +93,7 @@ def test_a_run_ends_once():
 
 def test_the_sweeper_rings_for_waiting_and_abandoned_runs_alone():
     waiting, abandoned, held, done = (make_run() for _ in range(4))
-    claim(abandoned, lease=-MINUTE)
+    lose(abandoned)
     claim(held)
     ended = claim(done)
     assert ended is not None
@@ -104,7 +111,7 @@ def test_a_waiting_run_is_cancelled_at_once_and_never_claimed():
 
 def test_a_cancelled_run_whose_worker_died_is_ended_by_the_sweeper():
     run = make_run()
-    claim(run, lease=-MINUTE)
+    lose(run)
     Run.objects.filter(pk=run.pk).update(cancel_requested_at=timezone.now())
     assert claim(run) is None
     assert sweep.due() == []
@@ -155,7 +162,7 @@ def test_a_lease_ends_when_another_worker_has_the_run(transactional_db):
     run = make_run()
     first = claim(run, "first")
     assert first is not None
-    with Lease(first, lease=MINUTE, every=timedelta(0)) as lease:
+    with Lease(first, every=timedelta(0)) as lease:
         Run.objects.filter(pk=run.pk).update(lease_ends_at=timezone.now() - MINUTE)
         second = claim(run, "second")
         assert second is not None
@@ -197,11 +204,15 @@ def test_a_person_who_lost_access_gets_no_run():
 
 
 def test_a_run_that_keeps_killing_its_worker_is_given_up():
-    run = make_run(attempt=5)
+    run = make_run()
+    for _ in range(5):
+        lose(run)
     execute(run.pk)
+    assert sweep.due() == []
     run.refresh_from_db()
-    assert run.status == RunStatus.FAILED
+    assert (run.status, run.attempt) == (RunStatus.FAILED, 5)
     assert "lost 5 times" in run.error
+    assert {attempt.outcome for attempt in run.attempts.all()} == {"lost"}
 
 
 def test_a_person_has_so_many_runs_at_work_and_the_others_wait(settings):

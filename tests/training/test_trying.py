@@ -151,7 +151,7 @@ class TestAKilledWorker:
     def lost(self, row):
         """As a killed worker leaves a row."""
         Try.objects.filter(pk=row.pk).update(
-            status=RunStatus.RUNNING, fence=1, attempt=1, worker="gone", text="half an ans",
+            status=RunStatus.RUNNING, fence=1, attempts_left=1, worker="gone", text="half an ans",
             lease_ends_at=timezone.now() - timedelta(seconds=1),
         )  # fmt: skip
 
@@ -167,10 +167,11 @@ class TestAKilledWorker:
     def test_after_two_losses_it_fails_in_words(self, model, person):
         row = ask(model, person)
         self.lost(row)
-        Try.objects.filter(pk=row.pk).update(attempt=2)
+        Try.objects.filter(pk=row.pk).update(fence=2, attempts_left=0)
         tries.answer(row.pk)
+        assert tries.due() == []
         row.refresh_from_db()
-        assert (row.status, row.attempt) == (RunStatus.FAILED, 3)
+        assert (row.status, row.attempt) == (RunStatus.FAILED, 2)
         assert "lost 2 times" in row.error
 
     def test_what_was_cancelled_meanwhile_is_not_answered(self, model, person):

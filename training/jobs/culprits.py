@@ -24,7 +24,7 @@ def settle(run: Run, result: dict[str, Any]) -> None:
     """End the run and name the culprit on its commit, in the activity and on its pull request: all
     of it once, or nothing. Raises: LeaseLostError.
     """
-    if not Run.objects.held(run.pk, run.fence).select_for_update().exists():
+    if not Run.objects.held(run).select_for_update().exists():
         raise LeaseLostError
     if not result["hidden"] and hidden_now({result["benchmark"]}, within=run.repository_id):
         result = without_numbers(result)

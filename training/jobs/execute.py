@@ -24,8 +24,6 @@ from training.models import Run, RunAttempt, RunKind, RunStatus
 from training.policies import running_of, still_allowed
 
 log = structlog.get_logger(__name__)
-# A run that takes its worker down this often is not given to a next one.
-ATTEMPTS_LIMIT = 5
 # (lease, workspace, recorder) -> what the run came to; it writes its own final state.
 Job = Callable[[Lease, Workspace, Recorder], None]
 JOBS: dict[str, Job] = {
@@ -48,13 +46,13 @@ def execute(pk: int) -> None:
     """
     if _has_to_wait(pk):
         return
-    run = Run.objects.claim(pk, worker=worker_name(), lease=settings.RUN_LEASE)
+    run = Run.objects.claim(pk, worker=worker_name())
     if run is None:
         return
     log.info("run.started", run_id=pk, attempt=run.attempt, fence=run.fence)
     with (
         override("en"),
-        Lease(run, lease=settings.RUN_LEASE, every=settings.RUN_HEARTBEAT) as lease,
+        Lease(run, every=settings.RUN_HEARTBEAT) as lease,
     ):
         _attempt(run, lease)
 
@@ -109,11 +107,6 @@ def _sentence_of(run: Run, fault: Exception) -> str:
 
 def _check(run: Run) -> None:
     """What was allowed when the run was asked for must be so still (threats J5)."""
-    if run.attempt > ATTEMPTS_LIMIT:
-        raise RunFailedError(
-            f"Its worker was lost {ATTEMPTS_LIMIT} times: look for what ends it (memory, disk), "
-            "then run it again."
-        )
     if not still_allowed(run):
         raise RunFailedError(
             f"{run.created_by.username} may no longer use {run.repository.repo_id} or the data "

@@ -184,7 +184,7 @@ def _number(summary: dict[str, Any], key: str) -> Any:
 @transaction.atomic
 def _propose(run: Run, head_oid: str, result: dict[str, Any]) -> None:
     """Open the pull request and settle the run together, so that neither happens twice."""
-    held = Run.objects.held(run.pk, run.fence).select_for_update().first()
+    held = Run.objects.held(run).select_for_update().first()
     if held is None:
         raise LeaseLostError
     if not still_allowed(run):

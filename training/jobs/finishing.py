@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 @transaction.atomic
 def finish(run: Run, status: RunStatus, **facts: Any) -> None:
     """Settle `run` in the caller's transaction. Raises: LeaseLostError; nothing is written then."""
-    if not Run.objects.finish(run.pk, run.fence, status, **facts):
+    if not Run.objects.finish(run, status, **facts):
         raise LeaseLostError
     announce(run, status)
     log.info("run.ended", run_id=run.pk, status=str(status), error=facts.get("error", ""))

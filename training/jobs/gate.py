@@ -285,7 +285,7 @@ def gate_of(spec: dict[str, Any]) -> GateConfig:
 
 @transaction.atomic
 def _begin(run: Run) -> None:
-    if not Run.objects.held(run.pk, run.fence).select_for_update().exists():
+    if not Run.objects.held(run).select_for_update().exists():
         raise LeaseLostError
     set_status(run, StatusState.RUNNING, "The gate is weighing this change.")
 

@@ -72,7 +72,7 @@ class Recorder:
         self._flushed_at = time.monotonic()
         if not (self._metrics or self._lines or self._changed):
             return
-        held = Run.objects.held(self.run.pk, self.run.fence)
+        held = Run.objects.held(self.run)
         # The row stays locked until the commit, so no other claim can come in between.
         if held.update(progress=self.progress, fence=F("fence")) != 1:
             raise LeaseLostError
