@@ -23,10 +23,11 @@ from reviews.actions.pull_requests import open_pull_request
 from reviews.actions.timeline import add_comment, edit_comment
 from reviews.models import Comment, Discussion
 from tests.factories import actor, commit_files, make_member, make_user
+from tests.killing import wait_until
 from tests.reviews.factories import read_weights
 from tests.training.factories import commit, large, make_model, weights_with
 from tests.training.measuring import Lab, make_lab
-from tests.training.test_drills import wait_until, worker
+from tests.training.test_drills import worker
 from training.actions.bisecting import submit_bisect
 from training.actions.evaluating import submit_evaluation
 from training.actions.runs import cancel_run, run_again

@@ -88,7 +88,8 @@ class TrySession:
 
     def _lay_out(self) -> dict[str, Path]:
         repository, inputs = self.first.repository, self.folder / "in"
-        shutil.rmtree(self.folder, ignore_errors=True)
+        for left in self.folder.parent.glob(f"{self.first.pk}-*"):  # of a worker that is gone
+            shutil.rmtree(left, ignore_errors=True)
         self.asks.mkdir(parents=True)
         files = model_files(repository.store(), self.first.oid)
         base, large = self.first.base, {}
