@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -15,12 +16,18 @@ def ring(task: Any, *keys: int) -> None:
     """Ask for a worker for each of these rows once they are committed; without a broker the
     sweeper asks later. `task`: a Celery task that takes a primary key."""
 
-    def ask() -> None:  # the first one that finds no broker spares the others the wait
+    def ring_each() -> None:  # the first one that finds no broker spares the others the wait
         for key in keys:
             task.delay(key)
 
     if keys:
-        transaction.on_commit(ask, robust=True)
+        transaction.on_commit(ring_each, robust=True)
+
+
+def ask(task: Any, *arguments: object) -> None:
+    """Send one message, with these arguments, once the transaction is committed; a broker that is
+    away fails nothing."""
+    transaction.on_commit(partial(task.delay, *arguments), robust=True)
 
 
 def ring_again(task: Any, keys: Iterable[int]) -> None:

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from hub.errors import BadInputError, ConflictError, NotFoundError
 from hub.extensions import registries
-from hub.jobs.doorbell import ring
+from hub.jobs.doorbell import ask, ring
 from hub.models.work import WorkState
 from hub.policies import Actor
 from reviews.actions.weight_merges import (
@@ -148,7 +148,7 @@ def remove_trial(pull_request: Discussion, actor: Actor, trial_id: int) -> None:
     if not WeightTrial.objects.kept().filter(pull_request=row, pk=trial_id).exists():
         raise NotFoundError("This trial is gone already.")
     weight_trials.let_go([trial_id])
-    remove_gone_trials.delay_on_commit()
+    ask(remove_gone_trials)
 
 
 def measure_trials(pull_request: Discussion, actor: Actor) -> str:

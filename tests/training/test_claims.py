@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from hub.jobs.working import ClaimLostError
 from hub.models import Access, CommitStatus, StatusState
 from tests.factories import actor, make_repository, make_user
 from tests.reviews.factories import make_pull_request
@@ -16,7 +17,6 @@ from tests.training.factories import make_model, make_run
 from training.actions.gates import start_gate
 from training.actions.runs import cancel_run
 from training.jobs import sweep
-from training.jobs.errors import LeaseLostError
 from training.jobs.execute import execute
 from training.jobs.finishing import finish
 from training.jobs.lease import Lease
@@ -66,10 +66,10 @@ def test_a_worker_that_wakes_up_late_can_write_nothing():
     assert held is not None
     recorder.line("too late")
     recorder.metric(1, {"loss": 2.0})
-    with pytest.raises(LeaseLostError):
+    with pytest.raises(ClaimLostError):
         recorder.flush()
     assert not Run.objects.renew(late)
-    with pytest.raises(LeaseLostError):
+    with pytest.raises(ClaimLostError):
         finish(late, RunStatus.SUCCEEDED)
     run.refresh_from_db()
     assert run.status == RunStatus.RUNNING
@@ -81,7 +81,7 @@ def test_a_run_ends_once():
     held = claim(run)
     assert held is not None
     finish(held, RunStatus.SUCCEEDED, result={"x": 1})
-    with pytest.raises(LeaseLostError):
+    with pytest.raises(ClaimLostError):
         finish(held, RunStatus.FAILED, error="again")
     assert claim(run) is None
     run.refresh_from_db()
@@ -170,7 +170,7 @@ def test_a_lease_ends_when_another_worker_has_the_run(transactional_db):
         while not lease.must_stop and time.monotonic() < deadline:
             time.sleep(0.05)
         assert lease.lost
-        with pytest.raises(LeaseLostError):
+        with pytest.raises(ClaimLostError):
             lease.check()
 
 

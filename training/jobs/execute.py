@@ -13,9 +13,10 @@ from django.db import DatabaseError, transaction
 from django.utils.translation import override
 
 from hub.errors import HubError
+from hub.jobs.working import ClaimLostError
 from training.jobs import bisect, evaluate, finetune, gate, quick
 from training.jobs.environment import require_same_libraries
-from training.jobs.errors import LeaseLostError, RunCancelledError, RunFailedError
+from training.jobs.errors import RunCancelledError, RunFailedError
 from training.jobs.finishing import finish
 from training.jobs.lease import Lease
 from training.jobs.recorder import Recorder, printable
@@ -69,7 +70,7 @@ def _attempt(run: Run, lease: Lease) -> None:
     workspace, recorder = Workspace(run), Recorder(run)
     try:
         _carry_out(run, lease, workspace, recorder)
-    except LeaseLostError:
+    except ClaimLostError:
         log.warning("run.lease_lost", run_id=run.pk, fence=run.fence)
         return
     workspace.remove()
@@ -80,7 +81,7 @@ def _carry_out(run: Run, lease: Lease, workspace: Workspace, recorder: Recorder)
         _check(run)
         _resume(run, workspace, recorder)
         JOBS[run.kind](lease, workspace, recorder)
-    except LeaseLostError:
+    except ClaimLostError:
         raise
     except RunCancelledError:
         _end(run, recorder, RunStatus.CANCELLED)
@@ -125,7 +126,7 @@ def _resume(run: Run, workspace: Workspace, recorder: Recorder) -> None:
 
 
 def _end(run: Run, recorder: Recorder, status: RunStatus, error: str = "") -> None:
-    """Write how a run ended that did not succeed. Raises: LeaseLostError."""
+    """Write how a run ended that did not succeed. Raises: ClaimLostError."""
     error = printable(error)  # it may quote what people wrote
     if error:
         recorder.line(error)

@@ -11,7 +11,8 @@ from typing import Self
 import structlog
 from django.db import DatabaseError, connection
 
-from training.jobs.errors import LeaseLostError, RunCancelledError
+from hub.jobs.working import ClaimLostError
+from training.jobs.errors import RunCancelledError
 from training.models import Run
 
 log = structlog.get_logger(__name__)
@@ -52,9 +53,9 @@ class Lease:
         return self.lost or self.cancelled
 
     def check(self) -> None:
-        """Raise LeaseLostError or RunCancelledError when the work has to end."""
+        """Raise ClaimLostError or RunCancelledError when the work has to end."""
         if self.lost:
-            raise LeaseLostError
+            raise ClaimLostError
         if self.cancelled:
             raise RunCancelledError
 

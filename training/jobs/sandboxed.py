@@ -59,7 +59,7 @@ class RunnerJob:
         Raises:
             RunFailedError: it ended without a result; the sentence says why.
             SandboxUnavailableError: nothing ran.
-            LeaseLostError, RunCancelledError: it was stopped.
+            ClaimLostError, RunCancelledError: it was stopped.
         """
         workspace, limits = self.workspace, _limits(job["threads"])
         (workspace.inputs / "job.json").write_text(json.dumps(dict(job), ensure_ascii=False))
