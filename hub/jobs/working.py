@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from hub.errors import CodedError, HubError
@@ -80,7 +80,7 @@ def carry_out(
             work(claim, scratch, kept)
     except ClaimLostError:
         log.warning("work.claim_lost", **about)
-    except DatabaseError:
+    except (OperationalError, InterfaceError):
         raise  # nothing can be written now: the lease runs out and the sweeper rings again
     except CodedError as error:
         claim.fail(error.code, **error.parameters)

@@ -22,6 +22,10 @@ class LeasedQuerySet(models.QuerySet[Row]):
         """Those that still want a worker, or have one."""
         return self.filter(self.model.LIVE)
 
+    def settled(self) -> Self:
+        """Those of which it is known what came."""
+        return self.exclude(self.model.LIVE)
+
     def under_way(self) -> Self:
         """Those whose worker has said so lately."""
         return self.live().filter(lease_ends_at__gt=Now())

@@ -36,7 +36,7 @@ class WorkQuerySet(LeasedQuerySet[Row]):
 
     def ask_again(self, **columns: Any) -> int:
         """Have settled ones done once more, with `columns` changed; how many."""
-        return self.exclude(self.model.LIVE).update(
+        return self.settled().update(
             state=WorkState.WAITING, error={}, attempts_left=ATTEMPTS, **columns
         )
 

@@ -81,7 +81,7 @@ def _merge_weights(entry: QueueEntry, row: Discussion, change: Change) -> bool:
     if made is not None and made.state == WorkState.DONE and head == change.head_oid:
         # The proposal has been put back to where it was before: a version that nobody queued.
         return eject(entry, "new_version", head_oid=row.head_oid)
-    is_other_at_work = row.weight_merges.filter(state__in=("waiting", "running")).exists()
+    is_other_at_work = WeightMerge.objects.filter(pull_request=row).live().exists()
     if made is None and not is_other_at_work:
         try:
             start_weight_merge(row, Actor(entry.by), entry.weights, queue_entry=entry)

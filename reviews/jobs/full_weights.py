@@ -13,7 +13,6 @@ from hub.actions.derived import keep_derived, require_room
 from hub.jobs import working
 from hub.jobs.working import Claim
 from hub.models import Repository
-from hub.models.work import WorkState
 from reviews.jobs.comparing import effective
 from reviews.jobs.weight_files import WeightFile, lay_out
 from reviews.models import FullWeights
@@ -63,5 +62,4 @@ def written_full(
 def forget() -> int:
     """Drop rows of what nobody has used for so long that its files are gone. Returns how many."""
     ended = timezone.now() - 2 * settings.DERIVED_LIFETIME
-    settled = (WorkState.DONE, WorkState.FAILED)
-    return FullWeights.objects.filter(asked_at__lt=ended, state__in=settled).delete()[0]
+    return FullWeights.objects.filter(asked_at__lt=ended).settled().delete()[0]

@@ -15,7 +15,6 @@ from hub.errors import HubError
 from hub.jobs import working
 from hub.jobs.working import Claim
 from hub.models import ObjectLink, Repository
-from hub.models.work import WorkState
 from reviews.jobs.weight_making import Made, make, threads
 from reviews.jobs.weight_merging import link_weights
 from reviews.models import WeightMerge, WeightTrial
@@ -99,9 +98,7 @@ def _is_stale(trial: WeightTrial, heads: dict[int, str | None]) -> bool:
 
 def let_go(trial_ids: Sequence[int]) -> None:
     """Show these trials no more; the sweep takes what they hold. One that lands is left alone."""
-    landing = WeightMerge.objects.exclude(made_oid="").exclude(
-        state__in=(WorkState.DONE, WorkState.FAILED)
-    )
+    landing = WeightMerge.objects.exclude(made_oid="").live()
     rows = WeightTrial.objects.kept().filter(pk__in=trial_ids)
     rows.exclude(result_oid__in=landing.values("made_oid")).update(is_going=True)
 

@@ -26,7 +26,7 @@ LIVE = (QueueState.WAITING, QueueState.WORKING)
 class QueueEntryQuerySet(LeasedQuerySet["QueueEntry"]):
     def settled(self) -> Self:
         """Those whose wait is over, the newest first."""
-        return self.exclude(state__in=LIVE).order_by("-settled_at", "-pk")
+        return super().settled().order_by("-settled_at", "-pk")
 
     def of(self, repository_id: int, branch: str) -> Self:
         """Those of one branch, in the order in which they came."""
