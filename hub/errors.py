@@ -12,6 +12,18 @@ class HubError(Exception):
     extra: dict[str, str] | None = None
 
 
+class CodedError(Exception):
+    """Why work cannot be done: `code` and `parameters`, which doors tell in the reader's language.
+
+    The message is English for logs.
+    """
+
+    def __init__(self, code: str, **parameters: object) -> None:
+        told = ", ".join(f"{name}={value}" for name, value in parameters.items())
+        super().__init__(f"{code}: {told}" if told else code)
+        self.code, self.parameters = code, parameters
+
+
 class BadInputError(HubError):
     code = "BadRequest"
     http_status = 400

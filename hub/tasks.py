@@ -20,12 +20,13 @@ from hub.jobs import (
     tables,
     telling,
     webhooks,
+    working,
 )
 from hub.jobs import tidy as tidying
+from hub.jobs.doorbell import ring_again
+from hub.models import TableFacts
 
 log = structlog.get_logger(__name__)
-# A doorbell that nobody heard for so long is rung anew by the sweeper.
-RING_LIFETIME_SECONDS = 60
 
 
 @shared_task(acks_late=True, autoretry_for=(StorageUnavailableError,), retry_backoff=True)
@@ -62,14 +63,13 @@ def collect_garbage() -> None:
 def deliver_webhook(webhook_id: int) -> None:
     """Send what one webhook is owed, unless somebody is at it."""
     if webhooks.deliver(webhook_id):
-        deliver_webhook.apply_async((webhook_id,), expires=RING_LIFETIME_SECONDS)
+        ring_again(deliver_webhook, [webhook_id])
 
 
 @shared_task(ignore_result=True)
 def sweep_webhooks() -> None:
     """Ring again for every webhook that has something to send and nobody at it."""
-    for webhook_id in webhooks.due():
-        deliver_webhook.apply_async((webhook_id,), expires=RING_LIFETIME_SECONDS)
+    ring_again(deliver_webhook, webhooks.due())
 
 
 @shared_task(acks_late=True, ignore_result=True, soft_time_limit=600)
@@ -87,8 +87,7 @@ def tell_people() -> None:
 @shared_task(ignore_result=True)
 def write_letters() -> None:
     """Write the letters that are due, and ring for each that waits."""
-    for pk in letters.write():
-        send_letter.apply_async((pk,), expires=RING_LIFETIME_SECONDS)
+    ring_again(send_letter, letters.write())
 
 
 @shared_task(acks_late=True, ignore_result=True)
@@ -106,8 +105,7 @@ def work_out_table(facts_id: int) -> None:
 @shared_task(ignore_result=True)
 def sweep_tables() -> None:
     """Ring again for tables that wait or whose worker is gone."""
-    for facts_id in tables.due():
-        work_out_table.apply_async((facts_id,), expires=RING_LIFETIME_SECONDS)
+    ring_again(work_out_table, working.due(TableFacts.objects.all()))
 
 
 @shared_task(acks_late=True, ignore_result=True, soft_time_limit=600)

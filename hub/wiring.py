@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth import user_logged_in, user_logged_out
-from django.db import transaction
 from django.db.models.signals import post_save
 from django.http import HttpRequest
 
@@ -13,6 +12,7 @@ from hub import events
 from hub.actions import outbox
 from hub.extensions import registries
 from hub.http import sessions
+from hub.jobs.doorbell import ask
 from hub.models import Event, Repository, User
 from hub.tasks import tell_people
 from hub.web.tables import viewer_tab
@@ -50,4 +50,4 @@ def tell_discussion(
 def ring_for_people(sender: Any, instance: Event, created: bool, **_more: Any) -> None:
     """Something happened that people are told of: a worker does, or the sweeper's later."""
     if created and instance.kind in registries.notable:
-        transaction.on_commit(tell_people.delay, robust=True)
+        ask(tell_people)

@@ -2,6 +2,8 @@
 
 from celery import shared_task
 
+from hub.jobs import working
+from hub.jobs.doorbell import ring, ring_again
 from reviews.jobs import (
     full_weights,
     model_merging,
@@ -11,7 +13,6 @@ from reviews.jobs import (
     weight_merging,
     weight_trials,
     weights_writing,
-    working,
 )
 from reviews.jobs.comparing import carry_out
 from reviews.models import (
@@ -23,9 +24,6 @@ from reviews.models import (
     WeightsWriting,
     WeightTrial,
 )
-
-# A doorbell that nobody heard for so long is rung anew by the sweeper.
-RING_LIFETIME_SECONDS = 60
 
 
 @shared_task
@@ -52,16 +50,11 @@ def read_tensor(reading_id: int) -> None:
 def sweep_comparisons() -> None:
     """Ring again for every comparison, merge, trial and tensor that waits or was abandoned; let go
     of trials that nobody can use any more."""
-    for reading_id in working.due(TensorReading.objects.all()):
-        read_tensor.apply_async((reading_id,), expires=RING_LIFETIME_SECONDS)
-    for comparison_id in working.due(WeightsComparison.objects.all()):
-        compare_weights.apply_async((comparison_id,), expires=RING_LIFETIME_SECONDS)
-    for merge_id in working.due(WeightMerge.objects.all()):
-        merge_weights.apply_async((merge_id,), expires=RING_LIFETIME_SECONDS)
-    for merge_id in working.due(ModelMerge.objects.all()):
-        merge_models.apply_async((merge_id,), expires=RING_LIFETIME_SECONDS)
-    for trial_id in working.due(WeightTrial.objects.kept()):
-        try_weights.apply_async((trial_id,), expires=RING_LIFETIME_SECONDS)
+    ring_again(read_tensor, working.due(TensorReading.objects.all()))
+    ring_again(compare_weights, working.due(WeightsComparison.objects.all()))
+    ring_again(merge_weights, working.due(WeightMerge.objects.all()))
+    ring_again(merge_models, working.due(ModelMerge.objects.all()))
+    ring_again(try_weights, working.due(WeightTrial.objects.kept()))
     weight_trials.let_go_of_stale()
     weight_trials.remove_gone()
 
@@ -94,24 +87,20 @@ def advance_queue(entry_id: int) -> None:
 @shared_task
 def sweep_queues() -> None:
     """Ring again for every merge queue: what it waits for may be there by now."""
-    for entry_id in queue.first_ones():
-        advance_queue.apply_async((entry_id,), expires=RING_LIFETIME_SECONDS)
+    ring_again(advance_queue, queue.first_ones())
 
 
 def ring_queues(repositories: object) -> None:
     """Have the merge queues of some repositories looked at: what one waited for has ended."""
-    for entry_id in queue.first_ones(pull_request__repository__in=repositories):
-        advance_queue.delay(entry_id)
+    ring(advance_queue, *queue.first_ones(pull_request__repository__in=repositories))
 
 
 @shared_task
 def sweep_full_weights() -> None:
     """Ring again for full weights that wait or were abandoned, and forget what nobody uses."""
     full_weights.forget()
-    for row_id in working.due(FullWeights.objects.all()):
-        make_full_weights.apply_async((row_id,), expires=RING_LIFETIME_SECONDS)
-    for writing_id in working.due(WeightsWriting.objects.all()):
-        write_full_weights.apply_async((writing_id,), expires=RING_LIFETIME_SECONDS)
+    ring_again(make_full_weights, working.due(FullWeights.objects.all()))
+    ring_again(write_full_weights, working.due(WeightsWriting.objects.all()))
 
 
 @shared_task

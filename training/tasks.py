@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from celery import shared_task
-from django.db import transaction
 
+from hub.jobs.doorbell import ring, ring_again
 from training.jobs import execute, retelling, sweep, tries
-
-# A doorbell that nobody heard for so long is rung anew by the sweeper.
-RING_LIFETIME_SECONDS = 60
 
 
 @shared_task
@@ -28,13 +23,11 @@ def answer_try(try_id: int) -> None:
 @shared_task
 def sweep_runs() -> None:
     """Ring again for every run and try that waits or was abandoned."""
-    for try_id in tries.due():
-        answer_try.apply_async((try_id,), expires=RING_LIFETIME_SECONDS)
+    ring_again(answer_try, tries.due())
     tries.remove_left_folders()
-    for run_id in sweep.due():
-        execute_run.apply_async((run_id,), expires=RING_LIFETIME_SECONDS)
+    ring_again(execute_run, sweep.due())
     sweep.remove_left_folders()
-    ring_for_hidden()
+    ring_again(tell_less, retelling.due())
 
 
 @shared_task
@@ -45,16 +38,4 @@ def tell_less(hidden_id: int) -> None:
 
 def ring_for_hidden() -> None:
     """Ask for a worker for every file that was hidden and is still told of."""
-    for hidden_id in retelling.due():
-        message = partial(tell_less.apply_async, (hidden_id,), expires=RING_LIFETIME_SECONDS)
-        transaction.on_commit(message, robust=True)
-
-
-def ring(run_id: int) -> None:
-    """Ask for a worker once the row is committed; without a broker the sweeper asks later."""
-    transaction.on_commit(partial(execute_run.delay, run_id), robust=True)
-
-
-def ring_for_try(try_id: int) -> None:
-    """The same for a try."""
-    transaction.on_commit(partial(answer_try.delay, try_id), robust=True)
+    ring(tell_less, *retelling.due())

@@ -12,6 +12,7 @@ from django.utils.http import urlsafe_base64_decode
 
 from hub.actions import people
 from hub.errors import ForbiddenError
+from hub.jobs.doorbell import ask
 from hub.models import PasswordReset, SignUpInvitation, User
 from hub.tasks import send_password_resets
 
@@ -49,7 +50,7 @@ def ask_for_password(address: str) -> None:
     if PasswordReset.objects.count() < RESETS_WAITING:
         with transaction.atomic():
             PasswordReset.objects.create(address=address)
-            send_password_resets.delay_on_commit()
+            ask(send_password_resets)
 
 
 def person_of_link(uid: str, token: str) -> User | None:

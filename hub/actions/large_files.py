@@ -147,7 +147,7 @@ def move_scope(repository: Repository, *, source: Repository) -> None:
         row.save(update_fields=["xet_hash", "unlinked_at"])
         one.stored_object = row
         one.save(update_fields=["stored_object"])
-    repository.multipart_uploads.all().delete()  # their parts lie in the old scope
+    repository.multipart_uploads.all().end()  # their parts lie in the old scope
     repository.derived_objects.all().delete()  # made anew when somebody asks
 
 

@@ -13,6 +13,7 @@ from django.db import transaction
 from hub.actions import audit, large_files, refs
 from hub.errors import EntryNotFoundError, TooLargeError
 from hub.gitstore import GitStore
+from hub.jobs.doorbell import ask
 from hub.jobs.refresh import refresh
 from hub.models import ObjectLink, RemovedObject, Repository
 from hub.policies import Actor
@@ -115,7 +116,7 @@ def remove_for_good(
                 actor, "large_file.remove", f"{subject} {sha256}", old=sha256, about=repository
             )
         if not settings.GARBAGE_QUARANTINE:
-            collect_garbage.delay_on_commit()
+            ask(collect_garbage)
     refresh(repository.pk)
 
 

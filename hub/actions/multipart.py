@@ -19,9 +19,11 @@ from hub.errors import (
     UnprocessableError,
 )
 from hub.models import MultipartUpload, Repository, StoredObject, UploadedPart, User
+from hub.models.objects import MultipartUploadQuerySet
 from hub.policies import Actor
 
 PARTS_LIMIT = 1000
+ENDED = "This upload has ended: ask for new addresses."
 
 
 def begin(
@@ -66,7 +68,7 @@ def find(repository: Repository, actor: Actor, pk: int) -> MultipartUpload:
     rows = MultipartUpload.objects.filter(repository=repository, user=actor.user.pk, pk=pk)
     upload = rows.first()
     if upload is None:
-        raise EntryNotFoundError("This upload has ended: ask for new addresses.")
+        raise EntryNotFoundError(ENDED)
     if upload.scope != repository.scope:
         raise StorageUnavailableError("The visibility of this repository changed: send it again.")
     return upload
@@ -86,12 +88,24 @@ def store_part(upload: MultipartUpload, number: int, source: ByteStream | Path) 
         str(upload.pk), source, size_bytes=upload.size_bytes, start=start, end=end
     )
     with transaction.atomic():
-        rows = MultipartUpload.objects.select_for_update(no_key=True).filter(pk=upload.pk)
-        if not rows.exists():
-            raise EntryNotFoundError("This upload has ended: ask for new addresses.")
-        UploadedPart.objects.update_or_create(upload=upload, number=number, defaults={"etag": etag})
-        upload.save(update_fields=["touched_at"])
-    return etag
+        if _rows(upload).select_for_update(no_key=True).exists():
+            UploadedPart.objects.update_or_create(
+                upload=upload, number=number, defaults={"etag": etag}
+            )
+            upload.save(update_fields=["touched_at"])
+            return etag
+    raise _ended(upload)
+
+
+def _rows(upload: MultipartUpload) -> MultipartUploadQuerySet:
+    return MultipartUpload.objects.filter(pk=upload.pk)
+
+
+def _ended(upload: MultipartUpload) -> EntryNotFoundError:
+    """It was finished or given up while the caller worked at it, who may have made its file anew:
+    that one goes, too."""
+    partial_files(upload.repository).drop(str(upload.pk))
+    return EntryNotFoundError(ENDED)
 
 
 def landed(upload: MultipartUpload) -> list[tuple[int, str]]:
@@ -101,22 +115,22 @@ def landed(upload: MultipartUpload) -> list[tuple[int, str]]:
 
 def give_up(upload: MultipartUpload) -> None:
     """Forget an upload and what came of it. A part that is on its way finds no upload."""
-    name = str(upload.pk)
-    upload.delete()
-    partial_files(upload.repository).drop(name)
+    _rows(upload).end()
+    partial_files(upload.repository).drop(str(upload.pk))
 
 
 def finish(upload: MultipartUpload, etags: Mapping[int, str]) -> StoredObject:
     """Make the parts one file, once it has the sha256 that was announced, and link it.
 
     Parts that make another file are dropped, all of them. Safe to repeat.
-    Raises: BadInputError when parts are missing or not the ones that came last.
+    Raises: BadInputError when parts are missing or not the ones that came last;
+        EntryNotFoundError when it was given up meanwhile.
     """
     held = large_files.links(upload.repository, [upload.sha256]).get(upload.sha256)
     files, name = partial_files(upload.repository), str(upload.pk)
     if held and held.size_bytes == upload.size_bytes:
         files.drop(name)
-        upload.delete()
+        _rows(upload).end()
         return held
     came = dict(upload.parts.values_list("number", "etag"))
     for number in range(1, upload.part_count + 1):
@@ -127,13 +141,17 @@ def finish(upload: MultipartUpload, etags: Mapping[int, str]) -> StoredObject:
     if len(etags) != upload.part_count:
         raise BadInputError(f"This upload has the parts 1 to {upload.part_count}.")
     with files.finishing(name, upload.size_bytes) as path:
+        if not _rows(upload).exists():
+            raise _ended(upload)
         try:
             stored = large_files.adopt(
                 upload.repository, path, sha256=upload.sha256, size_bytes=upload.size_bytes
             )
         except UnprocessableError as error:
             files.drop(name)
-            upload.delete()
+            _rows(upload).end()
             raise BadInputError(str(error)) from None
-        upload.delete()
+        except FileNotFoundError:  # it was given up a moment ago
+            raise _ended(upload) from None
+        _rows(upload).end()
     return stored

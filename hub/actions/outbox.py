@@ -13,6 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
+from hub.jobs.doorbell import ring
 from hub.models import Access, Namespace, Repository, Webhook, WebhookDelivery
 from hub.models.webhooks import keys_of
 from hub.policies import access_of
@@ -82,7 +83,7 @@ def send_test(webhook: Webhook) -> WebhookDelivery:
     payload = {"event": {"action": "update", "scope": "ping"}, "repo": example}
     row = _delivery(webhook, "ping", "update", payload)
     row.save()
-    ring(webhook.pk)
+    ring(deliver_webhook, webhook.pk)
     return row
 
 
@@ -123,18 +124,7 @@ def _tell(
         row.repo_id, row.was_private = repository.repo_id, repository.is_private
         rows.append(row)
     WebhookDelivery.objects.bulk_create(rows)
-    ring(*(row.webhook_id for row in rows))
-
-
-def ring(*webhook_ids: int) -> None:
-    """Ask for a worker once the rows are committed; without a broker the sweeper asks later."""
-
-    def ask() -> None:  # the first one that finds no broker spares the others the wait
-        for webhook_id in webhook_ids:
-            deliver_webhook.delay(webhook_id)
-
-    if webhook_ids:
-        transaction.on_commit(ask, robust=True)
+    ring(deliver_webhook, *(row.webhook_id for row in rows))
 
 
 def _delivery(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from django.core.cache import cache
+from kombu.exceptions import OperationalError
 
 from hub.actions import large_files
 from hub.errors import EntryNotFoundError
@@ -68,5 +70,6 @@ def _reading(repository: Repository, oid: str, entry: Entry, kind: str) -> Readi
         return Reading(**found)
     key = f"reading:{repository.pk}:{kind}:{entry.oid}"
     if cache.add(key, 1, RUNG_EVERY_SECONDS):
-        read_file.delay(repository.pk, kind, oid, entry.path)
+        with suppress(OperationalError):  # without a broker a later reader tries again
+            read_file.delay(repository.pk, kind, oid, entry.path)
     return Reading()

@@ -27,6 +27,7 @@ from hub.errors import (
 )
 from hub.gitstore import GitStore, check_ref_name
 from hub.gitstore.receive import REFS_LIMIT
+from hub.jobs.doorbell import ask
 from hub.jobs.refresh import apply, derive
 from hub.models import Access, BranchProtection, Repository
 from hub.policies import Actor, may_write_ref
@@ -117,7 +118,7 @@ def pushed(repository: Repository, actor: Actor, changes: Iterable[RefChange]) -
         _record(repository, actor, change)
     outbox.refs_moved(repository, [(one.ref, one.old, one.new) for one in moved])
     # One push may bring any number of commits; those of the API come one at a time.
-    index_history.delay_on_commit(repository.pk)
+    ask(index_history, repository.pk)
 
 
 def _record(repository: Repository, actor: Actor | None, change: RefChange) -> None:
@@ -129,7 +130,7 @@ def _record(repository: Repository, actor: Actor | None, change: RefChange) -> N
         apply(repository, derive(repository, new))
     # Files of other branches are looked into when somebody looks at them.
     if new and (is_default or change.ref.startswith(PROPOSAL)):
-        scan_files.delay_on_commit(repository.pk, new)
+        ask(scan_files, repository.pk, new)
     if not change.ref.startswith(PROPOSAL):
         kind, path = ("revision.pushed", f"/{repository.path}/commit/{new}")
         if not new:

@@ -174,6 +174,7 @@ def delete_repository(repository: Repository, actor: Actor) -> None:
     )
     outbox.removed(repository)
     lineage.hold(lineage.names_of(repository))
+    repository.multipart_uploads.all().end()
     try:
         repository.delete()
     except ProtectedError as error:

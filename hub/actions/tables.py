@@ -14,9 +14,9 @@ from hub.formats.card import parse_card
 from hub.formats.tables.errors import TableError
 from hub.formats.tables.splits import Split, splits_of
 from hub.jobs import tables as jobs
+from hub.jobs.doorbell import ring
 from hub.jobs.table_files import VERSION, TablePart, digest_of, require_parts
-from hub.models import Repository, TableFacts, TableState
-from hub.models.tables import ATTEMPTS
+from hub.models import Repository, TableFacts, WorkState
 from hub.tasks import work_out_table
 
 # So little is worked out while the reader waits, everything else by a worker.
@@ -116,7 +116,7 @@ def facts_of(table: Table) -> TableFacts:
     row = TableFacts.objects.filter(digest=table.digest, version=VERSION).first()
     if row is None:
         row = _worked_out(table) if table.is_small else _asked(table)
-    elif row.state == TableState.FAILED and row.fault == "missing":
+    elif row.state == WorkState.FAILED and row.fault == "missing":
         _ask_again(row, table)
     jobs.note_use(row)
     return row
@@ -135,9 +135,9 @@ def _worked_out(table: Table) -> TableFacts:
     try:
         found = jobs.facts_of(list(table.parts), row)
     except TableError as error:
-        row.state, row.fault = TableState.FAILED, error.fault
+        row.state, row.error = WorkState.FAILED, {"code": error.fault}
     else:
-        row.state = TableState.DONE
+        row.state = WorkState.DONE
         for name, value in found.items():
             setattr(row, name, value)
     try:
@@ -157,21 +157,15 @@ def _asked(table: Table) -> TableFacts:
         defaults={"repository": new.repository, "parts": new.parts},
     )
     if created:
-        work_out_table.delay_on_commit(row.pk)
+        ring(work_out_table, row.pk)
     return row
 
 
 @transaction.atomic
 def _ask_again(row: TableFacts, table: Table) -> None:
     """Read it where this reader has it: it is gone from where it was to be read."""
-    failed = TableFacts.objects.filter(pk=row.pk, state=TableState.FAILED, fault="missing")
-    changed = failed.update(
-        state=TableState.WAITING,
-        fault="",
-        repository=table.repository,
-        parts=[part.to_json() for part in table.parts],
-        attempts_left=ATTEMPTS,
-    )
-    if changed:
-        work_out_table.delay_on_commit(row.pk)
+    failed = TableFacts.objects.filter(pk=row.pk, state=WorkState.FAILED, error__code="missing")
+    parts = [part.to_json() for part in table.parts]
+    if failed.ask_again(repository=table.repository, parts=parts):
+        ring(work_out_table, row.pk)
         row.refresh_from_db()

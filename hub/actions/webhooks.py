@@ -9,11 +9,11 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
 from django.utils import timezone
 
 from hub.actions import audit, outbox
 from hub.errors import BadInputError, ConflictError, ForbiddenError, NotFoundError
+from hub.jobs.doorbell import ring
 from hub.models import (
     DeliveryState,
     DisabledReason,
@@ -25,6 +25,7 @@ from hub.models import (
 from hub.models.webhooks import DOMAINS, WATCHED_TYPES
 from hub.outgoing import Allowed, OutgoingError, check_url
 from hub.policies import Actor, require_person
+from hub.tasks import deliver_webhook
 
 WATCHED_LIMIT = 100
 SECRET_LIMIT = 256
@@ -153,7 +154,7 @@ def set_enabled(webhook: Webhook, actor: Actor, *, enabled: bool) -> Webhook:
     action = "webhook.enable" if enabled else "webhook.disable"
     _record(actor, action, row)
     if enabled:
-        outbox.ring(row.pk)
+        ring(deliver_webhook, row.pk)
     return row
 
 
@@ -181,17 +182,16 @@ def replay(webhook: Webhook, delivery_id: int) -> WebhookDelivery:
     """
     _require_on(webhook)
     rows = webhook.deliveries.filter(pk=delivery_id)
-    once_more = F("attempts") + 1
     now = timezone.now()
-    again = {"state": DeliveryState.WAITING, "next_attempt_at": now, "problem": ""}
+    again = {"state": DeliveryState.WAITING, "due_at": now, "problem": "", "attempts_left": 1}
     ended = rows.exclude(state=DeliveryState.WAITING)
-    if not ended.update(last_attempt=once_more, **again):
-        rows.filter(state=DeliveryState.WAITING).update(next_attempt_at=now)
+    if not ended.update(**again):
+        rows.filter(state=DeliveryState.WAITING).update(due_at=now)
     row = rows.first()
     if row is None:
         raise NotFoundError("There is no such delivery of this webhook.")
     Webhook.objects.filter(pk=webhook.pk).update(held_until=None)
-    outbox.ring(webhook.pk)
+    ring(deliver_webhook, webhook.pk)
     return row
 
 

@@ -14,7 +14,7 @@ from rest_framework.fields import (
 )
 
 from hub.api.shapes import Shape, texts
-from hub.models import TableState
+from hub.models import WorkState
 
 
 class SplitShape(Shape[Any]):
@@ -58,7 +58,7 @@ class ColumnShape(Shape[Any]):
 
 
 class StatisticsShape(SplitShape):
-    state = ChoiceField(choices=TableState.choices, help_text="Ask again until it is “done”.")
+    state = ChoiceField(choices=WorkState.choices, help_text="Ask again until it is “done”.")
     num_examples = IntegerField(allow_null=True)
     partial: Any = BooleanField(help_text="The numbers are over the first rows only.")
     statistics = ListField(child=ColumnShape())

@@ -22,6 +22,7 @@ from django.utils import timezone
 from hub.jobs.letter_text import compose
 from hub.models import Digest, Letter, LetterState, MailChoice, Notification, Repository, User
 from hub.models.inbox import URGENT
+from hub.models.leases import wait_after
 from hub.models.letters import PATIENCE, WAITS
 
 log = structlog.get_logger(__name__)
@@ -47,7 +48,7 @@ def write() -> list[int]:
         _write_digest(choice)
     for choice in _urgent_due():
         _write_urgent(choice)
-    return list(Letter.objects.due().order_by("send_at").values_list("pk", flat=True)[:BATCH])
+    return list(Letter.objects.due().order_by("due_at").values_list("pk", flat=True)[:BATCH])
 
 
 def _choose_for_new_people() -> None:
@@ -78,7 +79,7 @@ def _write_digest(choice: MailChoice) -> bool:
         return False
     unread = Notification.objects.unmailed().filter(user=choice.user_id, told_at__lte=now)
     if unread.exists():
-        Letter.objects.create(user_id=choice.user_id, is_digest=True, until=now, send_at=now)
+        Letter.objects.create(user_id=choice.user_id, is_digest=True, until=now, due_at=now)
     return True
 
 
@@ -98,18 +99,18 @@ def _write_urgent(choice: MailChoice) -> bool:
     if not moved.update(urgent_until=until):
         return False
     now = timezone.now()
-    Letter.objects.create(user_id=choice.user_id, is_digest=False, until=until, send_at=now)
+    Letter.objects.create(user_id=choice.user_id, is_digest=False, until=until, due_at=now)
     return True
 
 
 def send(pk: int) -> bool:
     """Send one letter. False when it is not due, or another worker has taken it."""
-    if not is_possible() or not Letter.objects.claim(pk):
+    letter = Letter.objects.claim(pk) if is_possible() else None
+    if letter is None:
         return False
-    letter = Letter.objects.select_related("user__mail_choice").get(pk=pk)
     rows = _rows(letter)
     if not rows or not letter.user.email or not letter.user.is_active:
-        return Letter.objects.settle(pk, state=LetterState.EMPTY)
+        return Letter.objects.settle(letter, state=LetterState.EMPTY)
     message = compose(letter, rows)
     try:
         with get_connection() as connection:
@@ -118,7 +119,7 @@ def send(pk: int) -> bool:
     except (OSError, smtplib.SMTPException, MessageError, ValueError) as error:
         return _refused(letter, error)
     with transaction.atomic():
-        Letter.objects.settle(pk, state=LetterState.SENT)
+        Letter.objects.settle(letter, state=LetterState.SENT)
         told = Notification.objects.filter(pk__in=[row.pk for row in rows])
         told.update(mailed_at=letter.until)
     log.info("letter.sent", letter=str(letter.uid), digest=letter.is_digest, rows=len(rows))
@@ -138,17 +139,16 @@ def _rows(letter: Letter) -> list[Notification]:
 
 def _refused(letter: Letter, error: Exception) -> bool:
     """The server did not take it: later again, at last never."""
-    wait = WAITS[letter.attempts] if letter.attempts < len(WAITS) else None
-    columns: dict[str, object] = {"attempts": letter.attempts + 1, "problem": str(error)[:300]}
-    if wait is None:
-        columns |= {"state": LetterState.FAILED}
+    columns: dict[str, object] = {"problem": str(error)[:300]}
+    if letter.attempts_left:
+        columns |= {"due_at": timezone.now() + wait_after(WAITS, letter.attempt)}
     else:
-        columns |= {"state": LetterState.WAITING, "send_at": timezone.now() + wait}
+        columns |= {"state": LetterState.FAILED}
     log.warning("letter.refused", letter=str(letter.uid), error=type(error).__name__)
-    return Letter.objects.settle(letter.pk, **columns)
+    return Letter.objects.settle(letter, **columns)
 
 
 def forget_old() -> int:
     """Drop letters that went long ago; returns how many."""
-    old = Letter.objects.filter(send_at__lt=timezone.now() - KEPT)
+    old = Letter.objects.filter(due_at__lt=timezone.now() - KEPT)
     return old.delete()[0]

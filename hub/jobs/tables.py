@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
-import structlog
 from django.conf import settings
 from django.utils import timezone
 
@@ -16,62 +16,32 @@ from hub.errors import HubError
 from hub.formats.tables.errors import BudgetSpentError, TableError
 from hub.formats.tables.rows import Budget, Mark, Reader
 from hub.formats.tables.statistics import TableStatistics
+from hub.jobs import working
 from hub.jobs.table_files import TablePart, opened, require_parts
-from hub.models import TableFacts, TableState
-from hub.models.tables import LEASE
+from hub.jobs.working import Claim
+from hub.models import TableFacts
 
-log = structlog.get_logger(__name__)
-TOLD_EVERY_SECONDS = 5.0
 # Marks of one file, evenly spread: a page begins at the nearest.
 MARKS_LIMIT = 2_000
 MARK_EVERY_BYTES = 64 * 1024
 # Statistics end after so long, counting after so long: a table that is larger is told in part.
 STATISTICS_SECONDS, COUNTING_SECONDS = 300.0, 1_200.0
-RUNG_AT_ONCE = 8
-
-
-class ClaimLostError(Exception):
-    """Another worker has the table."""
 
 
 def work_out(facts_id: int) -> None:
     """Work a table out, unless that is done or somebody is at it. Safe to repeat and to kill."""
-    row = TableFacts.objects.claim(facts_id)
-    if row is None:
-        return
+    working.carry_out(TableFacts.objects.all(), facts_id, _work_out)
+
+
+def _work_out(claim: Claim[TableFacts], scratch: Path, kept: ExitStack) -> None:
     try:
-        found = facts_of([TablePart(**part) for part in row.parts], row, _keeper(row))
-    except ClaimLostError:
-        log.warning("table.claim_lost", facts_id=facts_id)
+        found = facts_of([TablePart(**part) for part in claim.row.parts], claim.row, claim.keep)
     except TableError as error:
-        _fail(row, error.fault)
+        claim.fail(error.fault)
     except HubError:
-        _fail(row, "missing")
-    except Exception:
-        log.exception("table.failed", facts_id=facts_id)
-        _fail(row, "internal")
+        claim.fail("missing")
     else:
-        TableFacts.objects.held(row).update(state=TableState.DONE, fault="", **found)
-
-
-def _fail(row: TableFacts, fault: str) -> None:
-    TableFacts.objects.held(row).update(state=TableState.FAILED, fault=fault)
-
-
-def _keeper(row: TableFacts) -> Callable[[], None]:
-    """What renews the lease from time to time. It raises ClaimLostError."""
-    told_at = time.monotonic()
-
-    def keep() -> None:
-        nonlocal told_at
-        if time.monotonic() - told_at < TOLD_EVERY_SECONDS:
-            return
-        told_at = time.monotonic()
-        lease = timezone.now() + LEASE
-        if not TableFacts.objects.held(row).update(lease_until=lease):
-            raise ClaimLostError
-
-    return keep
+        claim.finish(**found)
 
 
 def facts_of(
@@ -161,13 +131,6 @@ def marks_of(facts: TableFacts, part: int) -> tuple[Mark, ...]:
     """The marks of file number `part`."""
     found = facts.marks[part] if part < len(facts.marks) else []
     return tuple(Mark(row, at) for row, at in found)
-
-
-def due() -> list[int]:
-    """Tables whose doorbell must ring again; those that kill every worker are settled."""
-    if count := TableFacts.objects.give_up():
-        log.warning("table.given_up", count=count)
-    return list(TableFacts.objects.due().values_list("pk", flat=True)[:RUNG_AT_ONCE])
 
 
 def forget() -> int:

@@ -47,9 +47,7 @@ def remove_stray_folders() -> int:
 def end_abandoned_uploads() -> int:
     """The number of uploads in parts that were given up: nothing came, and addresses ended."""
     ends_at = timezone.now() - settings.MULTIPART_LIFETIME
-    ended = MultipartUpload.objects.filter(touched_at__lt=ends_at)
-    count = len(ended)
-    ended.delete()
+    count = MultipartUpload.objects.filter(touched_at__lt=ends_at).end()
     for root in settings.OBJECTS_DIR.glob("*"):
         files = PartialFiles(root, BlobStore(root).landing)
         quiet = files.names(settings.MULTIPART_LIFETIME)

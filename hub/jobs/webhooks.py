@@ -27,6 +27,7 @@ from hub.models import (
     Webhook,
     WebhookDelivery,
 )
+from hub.models.leases import wait_after
 from hub.models.webhooks import BACKOFF, FAILURES_LIMIT, LONGEST_HOLD
 from hub.outgoing import Allowed, Answer, OutgoingError, send
 
@@ -59,7 +60,7 @@ def deliver(webhook_id: int) -> bool:
     and is then sent again under the same id.
     """
     ends_at = time.monotonic() + TURN_SECONDS
-    while (row := WebhookDelivery.objects.claim(webhook_id)) is not None:
+    while (row := WebhookDelivery.objects.claim_next(webhook_id)) is not None:
         _attempt(row)
         if time.monotonic() >= ends_at:
             return True
@@ -67,7 +68,10 @@ def deliver(webhook_id: int) -> bool:
 
 
 def due() -> Iterable[int]:
-    """Webhooks whose doorbell should ring: lost messages, waits that ended, leases that ran out."""
+    """Webhooks whose doorbell should ring: lost messages, waits that ended, leases that ran out.
+    A delivery whose worker died at the last attempt has failed."""
+    if count := WebhookDelivery.objects.give_up():
+        log.warning("webhook.given_up", count=count)
     return Webhook.objects.due().values_list("pk", flat=True)[:1000]
 
 
@@ -80,7 +84,8 @@ def forget_old() -> int:
 def _attempt(row: WebhookDelivery) -> None:
     webhook = row.webhook
     if not webhook.owner.is_active:
-        WebhookDelivery.objects.settle(row, next_attempt_at=timezone.now())
+        # It waits, as it did before.
+        WebhookDelivery.objects.settle(row, attempts_left=row.attempts_left + 1)
         _switch_off(webhook, DisabledReason.ACCOUNT)
     elif row.pk not in readable(webhook.owner, [row]):
         problem = "The owner of the webhook may no longer read this repository."
@@ -163,7 +168,6 @@ def _key(secret: str) -> bytes:
 
 
 def _settle(row: WebhookDelivery, outcome: Outcome) -> None:
-    now = timezone.now()
     answer = outcome.answer
     columns: dict[str, Any] = {
         "status_code": None if answer is None else answer.status,
@@ -173,17 +177,17 @@ def _settle(row: WebhookDelivery, outcome: Outcome) -> None:
     }
     if outcome.delivered:
         columns |= {"state": DeliveryState.DELIVERED}
-    elif row.attempts >= row.last_attempt:
+    elif not row.attempts_left:
         columns |= {"state": DeliveryState.FAILED}
     else:
-        columns |= {"next_attempt_at": row.next_attempt_after(now)}
+        columns |= {"due_at": timezone.now() + wait_after(BACKOFF, row.attempt)}
     if not WebhookDelivery.objects.settle(row, **columns):
         return  # another worker has it now; its word counts
     log.info(
         "webhook.attempted",
         webhook_id=row.webhook_id,
         delivery=row.message_id,
-        attempt=row.attempts,
+        attempt=row.attempt,
         status=columns["status_code"],
         delivered=outcome.delivered,
     )
@@ -204,7 +208,7 @@ def _count_failure(webhook: Webhook) -> None:
     rows = Webhook.objects.filter(pk=webhook.pk)
     rows.update(failures=F("failures") + 1)
     failures = rows.values_list("failures", flat=True).first() or 1
-    wait = min(BACKOFF[min(failures, len(BACKOFF)) - 1], LONGEST_HOLD)
+    wait = min(wait_after(BACKOFF, failures), LONGEST_HOLD)
     rows.update(held_until=timezone.now() + wait)
     if failures >= FAILURES_LIMIT:
         _switch_off(webhook, DisabledReason.FAILURES)

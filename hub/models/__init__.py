@@ -36,9 +36,10 @@ from hub.models.repositories import (
 from hub.models.scans import FileScan, ScanFormat, ScanVerdict
 from hub.models.search import SearchEntry, SearchTotal
 from hub.models.statuses import CommitStatus, StatusState
-from hub.models.tables import TableFacts, TableState
+from hub.models.tables import TableFacts
 from hub.models.tokens import AccessToken, TokenScope
 from hub.models.webhooks import DeliveryState, DisabledReason, Webhook, WebhookDelivery
+from hub.models.work import WorkState
 
 __all__ = [
     "Access",
@@ -96,7 +97,6 @@ __all__ = [
     "StoredObject",
     "Subscription",
     "TableFacts",
-    "TableState",
     "Theme",
     "TokenScope",
     "UploadedPart",
@@ -104,4 +104,5 @@ __all__ = [
     "Visibility",
     "Webhook",
     "WebhookDelivery",
+    "WorkState",
 ]

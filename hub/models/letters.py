@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime, timedelta
-from typing import Self
+from typing import ClassVar, Self
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from hub.models.leases import Leased, RetriedQuerySet
 
 
 class Digest(models.TextChoices):
@@ -22,9 +24,8 @@ class Digest(models.TextChoices):
 EVERY = {Digest.DAILY: timedelta(days=1), Digest.WEEKLY: timedelta(days=7)}
 # Somebody who is named twice in a minute gets one letter.
 PATIENCE = timedelta(seconds=60)
-# A worker that has not said how a letter went by then is gone.
-LEASE = timedelta(minutes=10)
 WAITS = tuple(timedelta(minutes=minutes) for minutes in (1, 10, 60, 360))
+ATTEMPTS = len(WAITS) + 1
 
 
 class MailChoice(models.Model):
@@ -55,34 +56,26 @@ class MailChoice(models.Model):
 
 class LetterState(models.TextChoices):
     WAITING = "waiting", _("waiting")
-    SENDING = "sending", _("sending")
     SENT = "sent", _("sent")
     EMPTY = "empty", _("nothing left to say")
     UNSURE = "unsure", _("its worker ended while sending")
     FAILED = "failed", _("failed")
 
 
-class LetterQuerySet(models.QuerySet["Letter"]):
-    def due(self) -> Self:
-        return self.filter(state=LetterState.WAITING, send_at__lte=timezone.now())
-
-    def claim(self, pk: int) -> bool:
-        """Take a letter to send it. It is never taken twice: what is claimed was perhaps sent."""
-        now = timezone.now()
-        return self.due().filter(pk=pk).update(state=LetterState.SENDING, claimed_at=now) == 1
-
-    def settle(self, pk: int, **columns: object) -> bool:
-        """Write down how a claimed letter went, unless somebody has given it up meanwhile."""
-        return self.filter(pk=pk, state=LetterState.SENDING).update(**columns) == 1
+class LetterQuerySet(RetriedQuerySet["Letter"]):
+    def free(self) -> Self:
+        """Those that nobody has taken. What was claimed was perhaps sent: none is taken over."""
+        return self.live().filter(lease_ends_at=None)
 
     def give_up_lost(self) -> int:
         """Letters whose worker is gone: nobody knows whether they were sent."""
-        gone = self.filter(state=LetterState.SENDING, claimed_at__lt=timezone.now() - LEASE)
-        return gone.update(state=LetterState.UNSURE)
+        return self.lost().close(state=LetterState.UNSURE)
 
 
-class Letter(models.Model):
+class Letter(Leased):
     """One letter: what it says is gathered when it is sent, of what its reader may still know."""
+
+    LIVE: ClassVar[Q] = Q(state="waiting")
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="letters"
@@ -91,9 +84,8 @@ class Letter(models.Model):
     until = models.DateTimeField(help_text="It tells what was told before.")
     uid = models.UUIDField(default=uuid.uuid4, unique=True)
     state = models.CharField(max_length=8, choices=LetterState, default=LetterState.WAITING)
-    send_at = models.DateTimeField()
-    claimed_at = models.DateTimeField(null=True, blank=True)
-    attempts = models.PositiveSmallIntegerField(default=0)
+    attempts_left = models.PositiveSmallIntegerField(default=ATTEMPTS)
+    due_at = models.DateTimeField()
     problem = models.CharField(max_length=300, blank=True)
 
     objects = LetterQuerySet.as_manager()
@@ -105,8 +97,9 @@ class Letter(models.Model):
                 condition=Q(state__in=LetterState.values), name="letter_state_known"
             ),
         ]
-        indexes = [
-            models.Index(
-                fields=["send_at"], condition=Q(state__in=["waiting", "sending"]), name="letter_due"
-            )
-        ]
+        indexes = [models.Index(fields=["due_at"], condition=Q(state="waiting"), name="letter_due")]
+
+    @classmethod
+    def lease(cls) -> timedelta:
+        """A worker that has not said how a letter went by then is gone."""
+        return timedelta(minutes=10)

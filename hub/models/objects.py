@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Self
 
 from django.conf import settings
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -101,6 +101,18 @@ class RemovedObject(models.Model):
         ]
 
 
+class MultipartUploadQuerySet(models.QuerySet["MultipartUpload"]):
+    @transaction.atomic
+    def end(self) -> int:
+        """Remove uploads with what is noted of their parts; how many.
+
+        A part that is just being noted is waited for, and none is noted afterwards.
+        """
+        keys = list(self.order_by("pk").select_for_update().values_list("pk", flat=True))
+        self.model.objects.filter(pk__in=keys).delete()
+        return len(keys)
+
+
 class MultipartUpload(models.Model):
     """A large file on its way into a repository, part by part (see `hub.blobstore.parts`)."""
 
@@ -114,6 +126,8 @@ class MultipartUpload(models.Model):
     part_bytes = models.BigIntegerField()
     created_at = models.DateTimeField(auto_now_add=True)
     touched_at = models.DateTimeField(auto_now=True)
+
+    objects = MultipartUploadQuerySet.as_manager()
 
     class Meta:
         constraints = [

@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import uuid
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, ClassVar
 
 from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings
@@ -18,6 +18,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from hub.models.leases import Leased, RetriedQuerySet
 from hub.models.namespaces import NamespaceKind
 
 if TYPE_CHECKING:
@@ -31,8 +32,6 @@ BACKOFF = tuple(
     timedelta(seconds=seconds) for seconds in (10, 60, 300, 1800, 7200, 6 * 3600, 12 * 3600)
 )
 ATTEMPTS = len(BACKOFF) + 1
-# One attempt ends by itself after ten seconds.
-LEASE = timedelta(seconds=20)
 # A webhook whose server does not answer is asked at most this seldom, whatever is waiting.
 LONGEST_HOLD = timedelta(hours=1)
 FAILURES_LIMIT = 20
@@ -90,12 +89,8 @@ class WebhookQuerySet(models.QuerySet["Webhook"]):
 
     def due(self) -> WebhookQuerySet:
         """Those that may send now and have something to send, nothing of which is under way."""
-        now = timezone.now()
-        waiting = WebhookDelivery.objects.filter(webhook=models.OuterRef("pk"))
-        return self.ready().filter(
-            models.Exists(waiting.due()),
-            ~models.Exists(waiting.filter(lease_ends_at__gt=now)),
-        )
+        owed = WebhookDelivery.objects.filter(webhook=models.OuterRef("pk"))
+        return self.ready().filter(models.Exists(owed.due()), ~models.Exists(owed.under_way()))
 
 
 class Webhook(models.Model):
@@ -162,15 +157,10 @@ class Webhook(models.Model):
         return f"/-/settings/webhooks/{self.pk}"
 
 
-class WebhookDeliveryQuerySet(models.QuerySet["WebhookDelivery"]):
-    def due(self) -> WebhookDeliveryQuerySet:
-        now = timezone.now()
-        free = Q(lease_ends_at__isnull=True) | Q(lease_ends_at__lte=now)
-        return self.filter(free, state=DeliveryState.WAITING, next_attempt_at__lte=now)
-
+class WebhookDeliveryQuerySet(RetriedQuerySet["WebhookDelivery"]):
     @transaction.atomic
-    def claim(self, webhook_id: int) -> WebhookDelivery | None:
-        """The oldest due delivery of a webhook, leased to the caller and counted as an attempt.
+    def claim_next(self, webhook_id: int) -> WebhookDelivery | None:
+        """The oldest due delivery of a webhook, claimed.
 
         None when nothing is due, the webhook is held or off, or one of its deliveries is under
         way: a webhook sends one at a time, in order. A lease that ran out is taken over.
@@ -182,35 +172,33 @@ class WebhookDeliveryQuerySet(models.QuerySet["WebhookDelivery"]):
             .filter(pk=webhook_id)
             .first()
         )
-        if webhook is None:
+        if webhook is None or self.under_way().filter(webhook=webhook).exists():
             return None
-        now = timezone.now()
-        under_way = self.filter(lease_ends_at__gt=now)
-        if under_way.filter(webhook=webhook).exists():
+        of_owner = self.under_way().filter(webhook__owner=webhook.owner_id)
+        if of_owner.count() >= UNDER_WAY_PER_OWNER:
             return None
-        if under_way.filter(webhook__owner=webhook.owner_id).count() >= UNDER_WAY_PER_OWNER:
-            return None
-        row = self.due().filter(webhook=webhook).order_by("pk").first()
-        if row is None:
-            return None
-        row.webhook = webhook
-        row.attempts += 1
-        row.lease_ends_at = now + LEASE
-        row.attempted_at = now
-        row.save(update_fields=["attempts", "lease_ends_at", "attempted_at"])
+        oldest = self.due().filter(webhook=webhook).order_by("pk").values_list("pk", flat=True)
+        pk = oldest.first()
+        row = None if pk is None else self.claim(pk, attempted_at=timezone.now())
+        if row is not None:
+            row.webhook = webhook
         return row
 
-    def settle(self, row: WebhookDelivery, **columns: Any) -> bool:
-        """Write how an attempt ended and end its lease.
+    def give_up(self) -> int:
+        """Settle those whose worker was gone at the last attempt; how many."""
+        return self.exhausted().close(
+            state=DeliveryState.FAILED,
+            status_code=None,
+            seconds=None,
+            response="",
+            problem="This server's worker ended while it was sending: it may have arrived.",
+        )
 
-        False when another worker took the delivery over meanwhile; then nothing is written.
-        """
-        mine = self.filter(pk=row.pk, attempts=row.attempts, state=DeliveryState.WAITING)
-        return mine.update(lease_ends_at=None, **columns) == 1
 
-
-class WebhookDelivery(models.Model):
+class WebhookDelivery(Leased):
     """One event for one webhook. Its id and body are the same at every attempt."""
+
+    LIVE: ClassVar[Q] = Q(state="waiting")
 
     webhook = models.ForeignKey(Webhook, on_delete=models.CASCADE, related_name="deliveries")
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -227,12 +215,8 @@ class WebhookDelivery(models.Model):
     repo_id = models.CharField(max_length=200)
     was_private = models.BooleanField(default=False)
     state = models.CharField(max_length=16, choices=DeliveryState, default=DeliveryState.WAITING)
-    attempts = models.PositiveIntegerField(default=0)
-    last_attempt = models.PositiveIntegerField(
-        default=ATTEMPTS, help_text="The attempt after which it has failed."
-    )
-    next_attempt_at = models.DateTimeField(default=timezone.now)
-    lease_ends_at = models.DateTimeField(null=True, blank=True)
+    attempts_left = models.PositiveSmallIntegerField(default=ATTEMPTS)
+    due_at = models.DateTimeField(default=timezone.now)
     created_at = models.DateTimeField(auto_now_add=True)
     # Of the latest attempt:
     attempted_at = models.DateTimeField(null=True, blank=True)
@@ -251,7 +235,7 @@ class WebhookDelivery(models.Model):
         ]
         indexes = [
             models.Index(
-                fields=["webhook", "next_attempt_at"],
+                fields=["webhook", "due_at"],
                 condition=Q(state="waiting"),
                 name="webhook_delivery_waiting",
             ),
@@ -277,5 +261,7 @@ class WebhookDelivery(models.Model):
     def get_absolute_url(self) -> str:
         return f"{self.webhook.get_absolute_url()}/deliveries/{self.pk}"
 
-    def next_attempt_after(self, moment: datetime) -> datetime:
-        return moment + BACKOFF[min(self.attempts, len(BACKOFF)) - 1]
+    @classmethod
+    def lease(cls) -> timedelta:
+        """One attempt ends by itself after ten seconds."""
+        return timedelta(seconds=20)

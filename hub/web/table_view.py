@@ -58,6 +58,7 @@ FAULTS = {
     "too_large": gettext_lazy("This file cannot be paged: write one row a line, or Parquet."),
     "format": gettext_lazy("The hub reads no tables in this format."),
     "empty": gettext_lazy("This file is empty."),
+    "workers_died": gettext_lazy("Every worker that tried this died of it."),
 }
 PROBLEMS = {
     "unreadable": gettext_lazy("This row cannot be read."),

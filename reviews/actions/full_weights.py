@@ -18,13 +18,14 @@ from hub.errors import (
     ForbiddenError,
     ThrottledError,
 )
+from hub.jobs.doorbell import ring
 from hub.models import Access, Kind, Repository, StoredObject
+from hub.models.work import WorkState
 from hub.policies import Actor, require_files
 from reviews.actions.weights import Side, side_at
 from reviews.actions.weights_work import hold_turn, require_turn
 from reviews.jobs.weight_files import WeightFile
-from reviews.models import Discussion, FullWeights, WeightsWriting, WorkState
-from reviews.models.work import ATTEMPTS
+from reviews.models import Discussion, FullWeights, WeightsWriting
 from reviews.policies import get_pull_request, may_push, require_commenter
 from reviews.tasks import make_full_weights, write_full_weights
 from reviews.weights.full import VERSION
@@ -143,13 +144,11 @@ def request_full_weights(side: Side, actor: Actor) -> Standing:
         again = Q(state=WorkState.FAILED)
         if found.state == "absent":
             again |= Q(state=WorkState.DONE, finished_at=row.finished_at)
-        anew = rows.filter(again).update(
-            state=WorkState.WAITING, error={}, results=[], attempts_left=ATTEMPTS, asked_by=user
-        )
+        anew = rows.filter(again).ask_again(results=[], asked_by=user)
         rows.update(asked_at=timezone.now())
         note_use(side.repository, (stored.sha256 for stored in found.made.values()))
         if created or anew:
-            make_full_weights.delay_on_commit(row.pk)
+            ring(make_full_weights, row.pk)
     return full_weights_of(side)
 
 
@@ -164,7 +163,7 @@ def make_place(side: Side) -> None:
     done = list(rows.filter(state=WorkState.DONE).order_by("asked_at"))
     kept = derived(repository, (each["sha256"] for row in done for each in row.results)).keys()
     held = [row for row in done if kept & row.sha256s]
-    over = rows.unfinished().count() + len(held) + 1 - settings.FULL_WEIGHTS_LIMIT
+    over = rows.live().count() + len(held) + 1 - settings.FULL_WEIGHTS_LIMIT
     if over <= 0:
         return
     idle = [row for row in held if row.asked_at < timezone.now() - IDLE_AFTER]
@@ -237,7 +236,7 @@ def start_writing(pull_request: Discussion, actor: Actor) -> WeightsWriting:
                 raise ConflictError("This proposal holds no sparse patch: nothing to write.")
             require_room(sum(file.size_bytes for file in base_files(side)))
             made = WeightsWriting.objects.create(pull_request=row, by=user, head_oid=row.head_oid)
-            write_full_weights.delay_on_commit(made.pk)
+            ring(write_full_weights, made.pk)
             return made
     except IntegrityError:
         raise ConflictError("Full weights are being written already.") from None

@@ -9,6 +9,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from hub.errors import BadInputError, ConflictError, ForbiddenError
+from hub.jobs.doorbell import ring
 from hub.models import Kind, RepoId, Repository, TokenScope
 from hub.policies import Actor, get_repository, may_propose, require_files, require_person
 from reviews.actions.model_family import common_bases
@@ -149,7 +150,7 @@ def start_model_merge(repository: Repository, actor: Actor, wanted: Wanted) -> M
                 parts=_parts(prepared, wanted),
                 choice=_choice(wanted, prepared),
             )
-            merge_models.delay_on_commit(row.pk)
+            ring(merge_models, row.pk)
     except IntegrityError:
         raise ConflictError("Your last merge here is still under way: wait for it.") from None
     return row

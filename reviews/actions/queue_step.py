@@ -11,6 +11,7 @@ from django.utils.translation import override
 from hub.errors import ConflictError
 from hub.extensions import Change, Requirement, registries
 from hub.models import Access, Repository
+from hub.models.work import WorkState
 from hub.policies import Actor, repository_by_key
 from reviews.actions.merging import merge_pull_request
 from reviews.actions.requirements import checklist
@@ -23,7 +24,6 @@ from reviews.models import (
     QueueEntry,
     QueueState,
     WeightMerge,
-    WorkState,
 )
 from reviews.policies import get_pull_request
 
@@ -81,7 +81,7 @@ def _merge_weights(entry: QueueEntry, row: Discussion, change: Change) -> bool:
     if made is not None and made.state == WorkState.DONE and head == change.head_oid:
         # The proposal has been put back to where it was before: a version that nobody queued.
         return eject(entry, "new_version", head_oid=row.head_oid)
-    is_other_at_work = row.weight_merges.filter(state__in=("waiting", "running")).exists()
+    is_other_at_work = WeightMerge.objects.filter(pull_request=row).live().exists()
     if made is None and not is_other_at_work:
         try:
             start_weight_merge(row, Actor(entry.by), entry.weights, queue_entry=entry)

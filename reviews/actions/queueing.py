@@ -8,6 +8,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from hub.errors import AlreadyDecidedError, BranchMovedError, ConflictError, NotFoundError
+from hub.jobs.doorbell import ring
 from hub.models import Access, Repository
 from hub.policies import Actor
 from reviews.actions.queue_step import needs_weights
@@ -49,7 +50,7 @@ def join_queue(
     except IntegrityError:
         message = f"Pull request {pull_request.number} is in the merge queue already."
         raise ConflictError(message) from None
-    transaction.on_commit(lambda: advance_queue.delay(entry.pk), robust=True)
+    ring(advance_queue, entry.pk)
     return entry
 
 
@@ -96,7 +97,7 @@ def leave_queue(pull_request: Discussion, actor: Actor) -> None:
             raise AlreadyDecidedError(f"Pull request {row.number} is being merged.")
         if entry is None or not settle(entry, QueueState.WITHDRAWN, actor, "left"):
             raise NotFoundError(f"Pull request {row.number} is not in the merge queue.")
-    transaction.on_commit(lambda: advance_queue.delay(entry.pk), robust=True)
+    ring(advance_queue, entry.pk)
 
 
 def may_leave(entry: QueueEntry, actor: Actor) -> bool:

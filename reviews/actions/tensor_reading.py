@@ -8,12 +8,13 @@ from django.db import transaction
 from hub.errors import ThrottledError
 from hub.extensions import TensorPlace, TensorStatistics
 from hub.gitstore import Entry
+from hub.jobs.doorbell import ring
 from hub.models import Repository, User
+from hub.models.work import WorkState
 from reviews.actions.weights_said import problem_sentence
 from reviews.actions.weights_work import hold_turn
 from reviews.jobs.weight_files import WeightFile
-from reviews.models import TensorReading, WorkState
-from reviews.models.work import ATTEMPTS
+from reviews.models import TensorReading
 from reviews.tasks import read_tensor
 from reviews.weights.tensor_numbers import VERSION, TensorNumbers
 
@@ -48,7 +49,7 @@ def _known(place: TensorPlace) -> TensorReading | None:
 @transaction.atomic
 def _ask(repository: Repository, place: TensorPlace, by: User) -> TensorReading:
     hold_turn(by)
-    unfinished = TensorReading.objects.filter(asked_by=by).unfinished().count()
+    unfinished = TensorReading.objects.filter(asked_by=by).live().count()
     if unfinished >= settings.TENSOR_READINGS_LIMIT:
         raise ThrottledError(
             f"You have asked for the numbers of {unfinished} tensors that are not read yet, as "
@@ -56,23 +57,17 @@ def _ask(repository: Repository, place: TensorPlace, by: User) -> TensorReading:
         )
     entry = place.entry
     sha256 = entry.lfs.sha256 if entry.lfs else ""
+    asked = {
+        "repository": repository,
+        "asked_by": by,
+        "file": WeightFile(entry.path, entry.oid, sha256, entry.size).to_json(),
+    }
     row, created = TensorReading.objects.get_or_create(
-        digest=_digest(entry),
-        tensor=place.name,
-        version=VERSION,
-        defaults={
-            "repository": repository,
-            "asked_by": by,
-            "file": WeightFile(entry.path, entry.oid, sha256, entry.size).to_json(),
-        },
+        digest=_digest(entry), tensor=place.name, version=VERSION, defaults=asked
     )
-    again = TensorReading.objects.filter(pk=row.pk, state=WorkState.FAILED).update(
-        state=WorkState.WAITING, asked_by=by, repository=repository, error={},
-        attempts_left=ATTEMPTS,
-        file=WeightFile(entry.path, entry.oid, sha256, entry.size).to_json(),
-    )  # fmt: skip
-    if created or again:
-        read_tensor.delay_on_commit(row.pk)
+    failed = TensorReading.objects.filter(pk=row.pk, state=WorkState.FAILED)
+    if created or failed.ask_again(**asked):
+        ring(read_tensor, row.pk)
         row.refresh_from_db()
     return row
 

@@ -12,6 +12,7 @@ from hub.errors import AlreadyDecidedError, BadInputError, ConflictError, Forbid
 from hub.extensions import Change
 from hub.formats.bounded_yaml import load_yaml
 from hub.formats.errors import YamlError
+from hub.jobs.doorbell import ring
 from hub.models import Kind, Repository, User
 from hub.policies import Actor, require_files
 from reviews.actions.weights import side_at
@@ -165,7 +166,7 @@ def start_weight_merge(
         made = WeightMerge.objects.create(
             pull_request=row, by=user, choice=dict(choice), queue_entry=queue_entry, **sides
         )
-        merge_weights.delay_on_commit(made.pk)
+        ring(merge_weights, made.pk)
         return made
 
 

@@ -9,6 +9,8 @@ from django.db import transaction
 
 from hub.errors import BadInputError, ConflictError, NotFoundError
 from hub.extensions import registries
+from hub.jobs.doorbell import ask, ring
+from hub.models.work import WorkState
 from hub.policies import Actor
 from reviews.actions.weight_merges import (
     choice_of,
@@ -20,9 +22,8 @@ from reviews.actions.weights_said import merge_sentence
 from reviews.actions.weights_work import hold_turn, require_turn
 from reviews.changes import change_of
 from reviews.jobs import weight_trials
-from reviews.models import Discussion, WeightMerge, WeightTrial, WorkState
+from reviews.models import Discussion, WeightMerge, WeightTrial
 from reviews.models.trials import choice_digest
-from reviews.models.work import ATTEMPTS
 from reviews.policies import get_pull_request
 from reviews.tasks import merge_weights, remove_gone_trials, try_weights
 from reviews.weights.merging.barrier import loss_barrier
@@ -82,7 +83,7 @@ def start_trials(
         raise ConflictError(
             f"At most {LIVE_LIMIT} ways are kept at once: remove some that you need no more."
         )
-    under_way_or_made = set(here.live().values_list("choice_digest", flat=True))
+    under_way_or_made = set(here.holding().values_list("choice_digest", flat=True))
     require_turn(user, more=len(wanted.keys() - under_way_or_made))
     found = []
     for digest, choice in wanted.items():
@@ -90,11 +91,9 @@ def start_trials(
             choice_digest=digest,
             defaults={"pull_request": row, "by": user, "choice": dict(choice), **sides},
         )
-        again = WeightTrial.objects.filter(pk=trial.pk, state=WorkState.FAILED).update(
-            state=WorkState.WAITING, error={}, attempts_left=ATTEMPTS, by=user
-        )
-        if created or again:
-            try_weights.delay_on_commit(trial.pk)
+        failed = WeightTrial.objects.filter(pk=trial.pk, state=WorkState.FAILED)
+        if created or failed.ask_again(by=user):
+            ring(try_weights, trial.pk)
         found.append(trial)
     return found
 
@@ -120,7 +119,7 @@ def use_trial(
             made_oid=trial.result_oid,
             **sides,
         )
-        merge_weights.delay_on_commit(made.pk)
+        ring(merge_weights, made.pk)
         return made
 
 
@@ -149,7 +148,7 @@ def remove_trial(pull_request: Discussion, actor: Actor, trial_id: int) -> None:
     if not WeightTrial.objects.kept().filter(pull_request=row, pk=trial_id).exists():
         raise NotFoundError("This trial is gone already.")
     weight_trials.let_go([trial_id])
-    remove_gone_trials.delay_on_commit()
+    ask(remove_gone_trials)
 
 
 def measure_trials(pull_request: Discussion, actor: Actor) -> str:
@@ -160,7 +159,7 @@ def measure_trials(pull_request: Discussion, actor: Actor) -> str:
     """
     require_merger(pull_request, actor)
     change = change_of(get_pull_request(pull_request.repository, pull_request.number))
-    trials = WeightTrial.objects.live().filter(pull_request=pull_request)
+    trials = WeightTrial.objects.holding().filter(pull_request=pull_request)
     made = trials.between(change.base_oid, change.head_oid).filter(state=WorkState.DONE)
     oids = list(made.order_by("pk").values_list("result_oid", flat=True))
     if not oids:

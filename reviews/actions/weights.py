@@ -11,7 +11,9 @@ from django.db import transaction
 
 from hub.errors import NotFoundError, ThrottledError
 from hub.extensions import Change
+from hub.jobs.doorbell import ring
 from hub.models import Kind, RepoId, Repository, User
+from hub.models.work import WorkState
 from hub.policies import Actor, get_repository, require_files
 from reviews.actions.timeline import add_comment
 from reviews.actions.weights_work import hold_turn
@@ -22,9 +24,7 @@ from reviews.models import (
     TensorComparison,
     TimelineEvent,
     WeightsComparison,
-    WorkState,
 )
-from reviews.models.work import ATTEMPTS
 from reviews.tasks import compare_weights
 from reviews.weights.places import place_of
 from reviews.weights.tensor_stats import VERSION
@@ -119,7 +119,7 @@ def request_comparison(base: Side, candidate: Side, *, by: User | None = None) -
         },
     )
     if created:
-        compare_weights.delay_on_commit(row.pk)
+        ring(compare_weights, row.pk)
     return row
 
 
@@ -134,22 +134,20 @@ def ask_comparison(base: Side, candidate: Side, *, by: User) -> WeightsCompariso
     if known is None or known.state == WorkState.FAILED:
         _require_room(by)
     row = request_comparison(base, candidate, by=by)
-    again = WeightsComparison.objects.filter(pk=row.pk, state=WorkState.FAILED).update(
-        state=WorkState.WAITING,
+    failed = WeightsComparison.objects.filter(pk=row.pk, state=WorkState.FAILED)
+    again = failed.ask_again(
         asked_by=by,
-        error={},
-        attempts_left=ATTEMPTS,
         base_repository=base.repository,
         candidate_repository=candidate.repository,
     )
     if again:
-        compare_weights.delay_on_commit(row.pk)
+        ring(compare_weights, row.pk)
         row.refresh_from_db()
     return row
 
 
 def _require_room(user: User) -> None:
-    unfinished = WeightsComparison.objects.filter(asked_by=user).unfinished().count()
+    unfinished = WeightsComparison.objects.filter(asked_by=user).live().count()
     if unfinished >= settings.WEIGHTS_COMPARISONS_LIMIT:
         raise ThrottledError(
             f"You have asked for {unfinished} comparisons of weights that are not finished, as "

@@ -25,7 +25,7 @@ def require_turn(user: User, *, more: int = 1) -> None:
         WeightTrial.objects.filter(by=user),
         ModelMerge.objects.filter(by=user),
     )
-    unfinished = sum(rows.unfinished().count() for rows in given)
+    unfinished = sum(rows.live().count() for rows in given)
     if more and unfinished + more > settings.WEIGHTS_WORK_LIMIT:
         raise ThrottledError(
             f"You have {unfinished} merges of models, trials and full weights under way and may "

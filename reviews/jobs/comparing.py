@@ -12,10 +12,10 @@ from typing import Any
 
 from django.conf import settings
 
+from hub.jobs import working
+from hub.jobs.working import Claim
 from hub.models import Repository
-from reviews.jobs import working
 from reviews.jobs.weight_files import WeightFile, lay_out
-from reviews.jobs.working import Claim
 from reviews.models import TensorComparison, WeightsComparison
 from reviews.weights.adapters import with_adapter
 from reviews.weights.checkpoint import Checkpoint, open_checkpoint
@@ -93,7 +93,7 @@ class Comparing:
             summary=self._summary(candidate),
         )
         self._take_spectra(pairs)
-        self.claim.finish(structure=self._rows(), summary=self._summary(candidate))
+        self.claim.finish(structure=self._rows(), summary=self._summary(candidate), progress={})
 
     def _open(self, side: str) -> Checkpoint:
         repository: Repository = getattr(self.row, f"{side}_repository")

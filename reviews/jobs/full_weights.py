@@ -10,12 +10,12 @@ from django.conf import settings
 from django.utils import timezone
 
 from hub.actions.derived import keep_derived, require_room
+from hub.jobs import working
+from hub.jobs.working import Claim
 from hub.models import Repository
-from reviews.jobs import working
 from reviews.jobs.comparing import effective
 from reviews.jobs.weight_files import WeightFile, lay_out
-from reviews.jobs.working import Claim
-from reviews.models import FullWeights, WorkState
+from reviews.models import FullWeights
 from reviews.weights.checkpoint import Checkpoint, open_checkpoint
 from reviews.weights.full import changed_tensors, write_full
 
@@ -62,5 +62,4 @@ def written_full(
 def forget() -> int:
     """Drop rows of what nobody has used for so long that its files are gone. Returns how many."""
     ended = timezone.now() - 2 * settings.DERIVED_LIFETIME
-    settled = (WorkState.DONE, WorkState.FAILED)
-    return FullWeights.objects.filter(asked_at__lt=ended, state__in=settled).delete()[0]
+    return FullWeights.objects.filter(asked_at__lt=ended).settled().delete()[0]

@@ -12,12 +12,12 @@ from django.db import transaction
 
 from hub import extensions
 from hub.actions.derived import require_room
+from hub.jobs import working
+from hub.jobs.working import Claim
 from hub.models import Repository
 from hub.policies import Actor, may_propose
-from reviews.jobs import working
 from reviews.jobs.model_landing import description_of, write_commit
 from reviews.jobs.model_sources import Family, Opened, open_source, require_source
-from reviews.jobs.working import Claim
 from reviews.models import ModelMerge
 from reviews.weights.errors import WeightsError
 from reviews.weights.merging.recipe import MergeRecipe
@@ -113,7 +113,7 @@ class _Merging:
                 head_oid=oid,
                 target_branch=self.row.target_branch,
             )
-            self.claim.finish(result_oid=oid, pull_request_number=proposal.number)
+            self.claim.finish(result_oid=oid, pull_request_number=proposal.number, progress={})
 
 
 def recipe_values(

@@ -23,7 +23,7 @@ from reviews.models import (
     QueueState,
     TimelineEvent,
     TimelineKind,
-    WorkState,
+    WeightMerge,
 )
 
 log = structlog.get_logger(__name__)
@@ -72,7 +72,7 @@ def _take_up(pk: int) -> bool:
 
 def _settle_abandoned(pk: int) -> None:
     """Eject an entry whose every worker died."""
-    rows = QueueEntry.objects.abandoned().filter(pk=pk)
+    rows = QueueEntry.objects.exhausted().filter(pk=pk)
     for entry in rows.select_related("pull_request__repository__namespace", "by"):
         settle(entry, QueueState.EJECTED, Actor(entry.by), "workers_died")
 
@@ -110,13 +110,11 @@ def settle(
     Discussion.objects.select_for_update().only("pk").filter(pk=entry.pull_request_id).first()
     rows = QueueEntry.objects.held(entry) if is_held else QueueEntry.objects.filter(pk=entry.pk)
     reason = {"code": code, "parameters": parameters}
-    ended = {"state": state, "reason": reason, "settled_at": timezone.now(), "lease_until": None}
-    if not rows.live().update(**ended):
+    ended = {"state": state, "reason": reason, "settled_at": timezone.now()}
+    if not rows.live().close(**ended):
         return False
     # What still works at its weights must not move the proposal any more: its claim is lost.
-    entry.weight_merges.filter(state__in=(WorkState.WAITING, WorkState.RUNNING)).update(
-        state=WorkState.FAILED, error={"code": "left_queue"}, finished_at=timezone.now()
-    )
+    WeightMerge.objects.filter(queue_entry=entry).fail("left_queue")
     entry.state, entry.reason = state, reason
     record(entry, actor, "left" if state == QueueState.WITHDRAWN else "ejected", why=reason)
     return True
@@ -124,8 +122,8 @@ def settle(
 
 def settle_merged(pull_request: Discussion) -> None:
     """End the wait of a pull request that is merged, within the transaction that says so."""
-    QueueEntry.objects.live().filter(pull_request=pull_request).update(
-        state=QueueState.MERGED, settled_at=timezone.now(), lease_until=None
+    QueueEntry.objects.live().filter(pull_request=pull_request).close(
+        state=QueueState.MERGED, settled_at=timezone.now()
     )
 
 

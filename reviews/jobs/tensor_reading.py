@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 
-from reviews.jobs import working
+from hub.jobs import working
+from hub.jobs.working import Claim
 from reviews.jobs.weight_files import WeightFile, lay_out
-from reviews.jobs.working import Claim
 from reviews.models import TensorReading
 from reviews.weights.errors import WeightsError
 from reviews.weights.gguf_files import stored_tensors

@@ -14,11 +14,11 @@ from django.conf import settings
 from hub.actions.commits import author_of
 from hub.actions.derived import require_room
 from hub.gitstore import AddFile, AddPointer, CopyPath, DeleteFile, Operation
+from hub.jobs.working import Claim
 from hub.models import Repository
 from hub.policies import Actor
 from reviews.jobs.storing import sha256_of, store_result
 from reviews.jobs.weight_files import WeightFile, lay_out, weight_files
-from reviews.jobs.working import Claim
 from reviews.models import WeightMerge, WeightTrial
 from reviews.weights.checkpoint import Checkpoint, open_checkpoint
 from reviews.weights.digests import tensor_digest

@@ -10,12 +10,12 @@ from django.db import transaction
 from hub.actions import large_files, refs
 from hub.blobstore import Blob
 from hub.errors import ConflictError
+from hub.jobs import working
+from hub.jobs.working import Claim
 from hub.models import Repository
 from hub.policies import Actor
-from reviews.jobs import working
 from reviews.jobs.weight_files import weight_files
 from reviews.jobs.weight_making import make
-from reviews.jobs.working import Claim
 from reviews.models import WeightMerge
 from reviews.policies import require_push
 

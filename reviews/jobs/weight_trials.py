@@ -12,12 +12,12 @@ import structlog
 from django.db import transaction
 
 from hub.errors import HubError
+from hub.jobs import working
+from hub.jobs.working import Claim
 from hub.models import ObjectLink, Repository
-from reviews.jobs import working
 from reviews.jobs.weight_making import Made, make, threads
 from reviews.jobs.weight_merging import link_weights
-from reviews.jobs.working import Claim
-from reviews.models import WeightMerge, WeightTrial, WorkState
+from reviews.models import WeightMerge, WeightTrial
 from reviews.weights.checkpoint import open_checkpoint
 from reviews.weights.merging.preview import DeltaPreview, delta_preview
 
@@ -98,9 +98,7 @@ def _is_stale(trial: WeightTrial, heads: dict[int, str | None]) -> bool:
 
 def let_go(trial_ids: Sequence[int]) -> None:
     """Show these trials no more; the sweep takes what they hold. One that lands is left alone."""
-    landing = WeightMerge.objects.exclude(made_oid="").exclude(
-        state__in=(WorkState.DONE, WorkState.FAILED)
-    )
+    landing = WeightMerge.objects.exclude(made_oid="").live()
     rows = WeightTrial.objects.kept().filter(pk__in=trial_ids)
     rows.exclude(result_oid__in=landing.values("made_oid")).update(is_going=True)
 

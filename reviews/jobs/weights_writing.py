@@ -10,12 +10,12 @@ from django.db import transaction
 from hub.actions import large_files, refs
 from hub.actions.commits import author_of
 from hub.gitstore import AddPointer, DeleteFile, Operation
+from hub.jobs import working
+from hub.jobs.working import Claim
 from hub.models import Repository
 from hub.policies import Actor
-from reviews.jobs import working
 from reviews.jobs.full_weights import written_full
 from reviews.jobs.weight_files import weight_files
-from reviews.jobs.working import Claim
 from reviews.models import WeightsWriting
 from reviews.policies import require_push
 from reviews.weights.errors import WeightsError

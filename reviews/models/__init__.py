@@ -15,7 +15,6 @@ from reviews.models.tensor_readings import TensorReading
 from reviews.models.timeline import Comment, TimelineEvent, TimelineKind
 from reviews.models.trials import WeightTrial
 from reviews.models.weights import TensorComparison, WeightMerge, WeightsComparison
-from reviews.models.work import WorkState
 
 __all__ = [
     "Comment",
@@ -39,5 +38,4 @@ __all__ = [
     "WeightTrial",
     "WeightsComparison",
     "WeightsWriting",
-    "WorkState",
 ]

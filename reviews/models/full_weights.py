@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from reviews.models.work import Work, WorkQuerySet
+from hub.models.work import Work, WorkQuerySet
 
 
 class FullWeights(Work):

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from reviews.models.work import Work, WorkQuerySet
+from hub.models.work import Work, WorkQuerySet
 
 
 class ModelMerge(Work):
@@ -29,6 +29,7 @@ class ModelMerge(Work):
     parts = models.JSONField(help_text="The models, in the recipe's order.")
     choice = models.JSONField(help_text="Method, parameters, rules, seed, and what was confirmed.")
     conditions = models.JSONField(default=list, blank=True)
+    progress = models.JSONField(default=dict, blank=True)
     result_oid = models.CharField(max_length=40, blank=True)
     pull_request_number = models.PositiveIntegerField(null=True, blank=True)
 

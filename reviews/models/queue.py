@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
-from django.utils import timezone
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from reviews.models.work import ATTEMPTS, LEASE
+from hub.models.leases import ATTEMPTS, Leased, LeasedQuerySet
 
 
 class QueueState(models.TextChoices):
@@ -24,13 +23,10 @@ class QueueState(models.TextChoices):
 LIVE = (QueueState.WAITING, QueueState.WORKING)
 
 
-class QueueEntryQuerySet(models.QuerySet["QueueEntry"]):
-    def live(self) -> Self:
-        return self.filter(state__in=LIVE)
-
+class QueueEntryQuerySet(LeasedQuerySet["QueueEntry"]):
     def settled(self) -> Self:
         """Those whose wait is over, the newest first."""
-        return self.exclude(state__in=LIVE).order_by("-settled_at", "-pk")
+        return super().settled().order_by("-settled_at", "-pk")
 
     def of(self, repository_id: int, branch: str) -> Self:
         """Those of one branch, in the order in which they came."""
@@ -39,52 +35,31 @@ class QueueEntryQuerySet(models.QuerySet["QueueEntry"]):
         )
         return rows.order_by("pk")
 
-    def claim(self, pk: int) -> QueueEntry | None:
+    def claim(self, pk: int, **columns: Any) -> QueueEntry | None:
         """Take an entry up; None when a worker has it, it is settled, or its workers die of it."""
-        now = timezone.now()
-        free = Q(lease_until=None) | Q(lease_until__lt=now)
-        taken = (
-            self.live()
-            .filter(free, pk=pk, lost__lt=ATTEMPTS)
-            .update(
-                state=QueueState.WORKING,
-                fence=F("fence") + 1,
-                lost=F("lost") + 1,
-                lease_until=now + LEASE,
-                is_rung=False,
-            )
-        )
-        if not taken:
-            return None
-        return self.select_related("pull_request__repository__namespace", "by").get(pk=pk)
-
-    def held(self, entry: QueueEntry) -> Self:
-        """The row while the claim that `entry` was read under still holds."""
-        return self.filter(pk=entry.pk, fence=entry.fence, state=QueueState.WORKING)
+        return super().claim(pk, state=QueueState.WORKING, is_rung=False, **columns)
 
     def release(self, entry: QueueEntry) -> bool:
         """Lay an entry down. True when somebody rang meanwhile: it has to be looked at again."""
-        rows = self.held(entry)
-        if rows.filter(is_rung=False).update(lease_until=None, lost=0):
+        if self.held(entry).filter(is_rung=False).close(attempts_left=ATTEMPTS):
             return False
-        return rows.update(lease_until=None, lost=0) == 1
+        return self.held(entry).close(attempts_left=ATTEMPTS) == 1
 
     def leave_word(self, pk: int) -> bool:
         """Have the worker that has an entry look at it again. False when none has it."""
-        return self.live().filter(pk=pk, lease_until__gte=timezone.now()).update(is_rung=True) == 1
-
-    def abandoned(self) -> Self:
-        """Those whose every worker died."""
-        return self.live().filter(lost__gte=ATTEMPTS, lease_until__lt=timezone.now())
+        return self.under_way().filter(pk=pk).update(is_rung=True) == 1
 
 
-class QueueEntry(models.Model):
+class QueueEntry(Leased):
     """Somebody's wish to have a pull request merged once its turn comes and all is met.
 
     It is the wish for one version, `head_oid`, and for what the queue itself makes of that: with
     `weights`, a choice as `actions.weight_merges.choice_of` gives it, weights that the target has
-    moved too are merged. The order is that of the keys. `reason` has a code and parameters.
+    moved too are merged. The order is that of the keys. `reason` has a code and parameters. Every
+    look at it is a claim; one that ends in a word makes good for those that were lost.
     """
+
+    LIVE: ClassVar[Q] = Q(state__in=LIVE)
 
     pull_request = models.ForeignKey(
         "reviews.Discussion", on_delete=models.CASCADE, related_name="queue_entries"
@@ -99,11 +74,6 @@ class QueueEntry(models.Model):
     )
     added_at = models.DateTimeField(auto_now_add=True)
     settled_at = models.DateTimeField(null=True, blank=True)
-    fence = models.PositiveIntegerField(default=0, help_text="Counts the claims.")
-    lost = models.PositiveSmallIntegerField(
-        default=0, help_text="Claims in a row after which no worker laid it down."
-    )
-    lease_until = models.DateTimeField(null=True, blank=True)
     is_rung = models.BooleanField(default=False, help_text="While a worker had it.")
 
     objects = QueueEntryQuerySet.as_manager()

@@ -7,7 +7,7 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 
-from reviews.models.work import Work, WorkQuerySet
+from hub.models.work import Work, WorkQuerySet
 
 
 class TensorReading(Work):

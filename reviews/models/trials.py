@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from reviews.models.work import Work, WorkQuerySet, WorkState
+from hub.models.work import Work, WorkQuerySet, WorkState
 
 
 def choice_digest(choice: Mapping[str, Any]) -> str:
@@ -28,7 +28,7 @@ class WeightTrialQuerySet(WorkQuerySet["WeightTrial"]):
         """Those that merge exactly these two heads."""
         return self.filter(ours_oid=ours_oid, theirs_oid=theirs_oid)
 
-    def live(self) -> Self:
+    def holding(self) -> Self:
         """Those that hold weights, or will."""
         return self.kept().exclude(state=WorkState.FAILED)
 

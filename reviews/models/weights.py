@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from reviews.models.work import Work, WorkQuerySet
+from hub.models.work import Work, WorkQuerySet
 
 
 class WeightsComparison(Work):
@@ -36,6 +36,7 @@ class WeightsComparison(Work):
     )
     base_files = models.JSONField()
     candidate_files = models.JSONField()
+    progress = models.JSONField(default=dict, blank=True)
     structure = models.JSONField(default=list, blank=True)
     problems = models.JSONField(
         null=True, blank=True, help_text="What the candidate has wrong and the base had not."

@@ -16,6 +16,7 @@ from hub.extensions import Change, Panel
 from hub.http.authentication import actor_of
 from hub.http.pages import frame, repository_page
 from hub.models import Kind, Repository
+from hub.models.work import Work
 from hub.policies import require_files
 from reviews.actions.full_weights import (
     full_weights_of,
@@ -27,7 +28,6 @@ from reviews.actions.full_weights import (
 )
 from reviews.actions.weights import Side, side_at
 from reviews.actions.weights_said import problem_sentence
-from reviews.models.work import Work
 from reviews.policies import get_pull_request, may_push
 
 

@@ -14,6 +14,7 @@ from hub.errors import HubError, UnauthenticatedError
 from hub.http.authentication import actor_of
 from hub.http.pages import frame, repository_page
 from hub.models import Kind, Repository
+from hub.models.work import WorkState
 from hub.policies import Actor, may_propose
 from reviews.actions.model_family import candidates, common_bases
 from reviews.actions.model_merges import prepare, require_merger, start_model_merge
@@ -26,7 +27,7 @@ from reviews.actions.model_merges_said import (
     warnings_said,
 )
 from reviews.actions.weights_said import METHODS_SAID
-from reviews.models import ModelMerge, WorkState
+from reviews.models import ModelMerge
 from reviews.web.model_merge_form import ModelMergeForm
 from reviews.weights.merging.recipe import RECIPE_PATH
 

@@ -5,18 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from hub.errors import CodedError
 
-class WeightsError(Exception):
-    """Something about the weights is not as it must be; `code` and `parameters` say what.
 
-    The message is English for logs; doors tell `code` in the reader's language.
-    """
-
-    def __init__(self, code: str, **parameters: object) -> None:
-        told = ", ".join(f"{name}={value}" for name, value in parameters.items())
-        super().__init__(f"{code}: {told}" if told else code)
-        self.code = code
-        self.parameters = parameters
+class WeightsError(CodedError):
+    """Something about the weights is not as it must be."""
 
 
 @dataclass(frozen=True)

@@ -68,9 +68,9 @@ def later(**passed: Any) -> None:
         choice.digest_due_at = choice.digest_due_at and choice.digest_due_at - gone
         choice.save()
     for letter in Letter.objects.all():
-        until, claimed = letter.until - gone, letter.claimed_at and letter.claimed_at - gone
+        until, lease = letter.until - gone, letter.lease_ends_at and letter.lease_ends_at - gone
         Letter.objects.filter(pk=letter.pk).update(
-            until=until, claimed_at=claimed, send_at=letter.send_at - gone
+            until=until, lease_ends_at=lease, due_at=letter.due_at - gone
         )
 
 

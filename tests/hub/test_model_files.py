@@ -14,10 +14,10 @@ from safetensors.numpy import save
 from hub.actions import readings as asking
 from hub.gitstore import AddFile
 from hub.jobs import readings
+from hub.jobs.working import due
 from hub.models import Access, Visibility
 from hub.templatetags.hub_format import count_short
 from reviews.jobs import tensor_reading
-from reviews.jobs.working import due
 from reviews.models import TensorReading
 from tests.factories import commit_files, make_member, make_repository, make_user
 from tests.formats.event_files import event_file

@@ -18,7 +18,8 @@ from django.utils import timezone
 from hub.actions import access_requests, tables
 from hub.gitstore import AddPointer
 from hub.jobs import tables as jobs
-from hub.models import Access, Kind, Repository, TableFacts, TableState, Visibility
+from hub.jobs import working
+from hub.models import Access, Kind, Repository, TableFacts, Visibility, WorkState
 from tests.factories import (
     TESTER,
     actor,
@@ -141,11 +142,11 @@ def test_a_large_parquet_is_worked_out_by_a_worker(team, api_for, client_for, se
     text = page(client_for(), repository)
     assert "of 40,000" in text and "every 2s" in text  # the footer says how many
     row = TableFacts.objects.get()
-    assert row.state == TableState.WAITING
+    assert row.state == WorkState.WAITING
     assert "39999" in page(client_for(), repository, **{"from": count - 5})
     jobs.work_out(row.pk)
     row.refresh_from_db()
-    assert (row.state, row.counts, row.counted_rows) == (TableState.DONE, [count], count)
+    assert (row.state, row.counts, row.counted_rows) == (WorkState.DONE, [count], count)
     assert row.columns[0]["numbers"]["mean"] == (count - 1) / 2
     fragment = client_for().get(f"/{repository.path}/viewer/columns").content.decode()
     assert "hx-get" not in fragment and "Histogram" in fragment
@@ -168,19 +169,22 @@ def test_work_survives_a_dead_worker_and_is_done_once(team, settings):
     repository = dataset(team, {"train.csv": b"a\n" + b"1\n" * 300_000})
     table = tables.split_table(repository, repository.store().resolve("main"))
     row = tables.facts_of(table)
-    assert row.state == TableState.WAITING and tables.facts_of(table).pk == row.pk
+    assert row.state == WorkState.WAITING and tables.facts_of(table).pk == row.pk
     # A worker takes it and is killed; another one waits for the lease, then goes on.
     dead = TableFacts.objects.claim(row.pk)
     assert dead is not None
     jobs.work_out(row.pk)
-    assert TableFacts.objects.get().state == TableState.RUNNING and jobs.due() == []
-    TableFacts.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
-    assert jobs.due() == [row.pk]
+    assert (
+        TableFacts.objects.get().state == WorkState.RUNNING
+        and working.due(TableFacts.objects.all()) == []
+    )
+    TableFacts.objects.update(lease_ends_at=timezone.now() - timedelta(seconds=1))
+    assert working.due(TableFacts.objects.all()) == [row.pk]
     jobs.work_out(row.pk)
     done = TableFacts.objects.get()
-    assert (done.state, done.counts, done.fence) == (TableState.DONE, [300_000], 2)
+    assert (done.state, done.counts, done.fence) == (WorkState.DONE, [300_000], 2)
     # What the first one writes, should it wake up, reaches nothing.
-    assert TableFacts.objects.held(dead).update(state=TableState.FAILED) == 0
+    assert TableFacts.objects.held(dead).update(state=WorkState.FAILED) == 0
     jobs.work_out(row.pk)
     assert TableFacts.objects.get().fence == 2
 
@@ -190,10 +194,10 @@ def test_a_table_that_kills_every_worker_is_left_alone(team):
     row = tables.facts_of(tables.split_table(repository, repository.store().resolve("main")))
     for _attempt in range(3):
         assert TableFacts.objects.claim(row.pk)
-        TableFacts.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+        TableFacts.objects.update(lease_ends_at=timezone.now() - timedelta(seconds=1))
     assert TableFacts.objects.claim(row.pk) is None
-    assert jobs.due() == []
-    assert TableFacts.objects.get().state == TableState.FAILED
+    assert working.due(TableFacts.objects.all()) == []
+    assert TableFacts.objects.get().state == WorkState.FAILED
     TableFacts.objects.update(used_at=timezone.now() - timedelta(days=30))
     assert jobs.forget() == 1
 

@@ -57,7 +57,7 @@ def only(webhook):
 def later(webhook):
     """Let every wait of a webhook end now."""
     past = timezone.now() - timedelta(seconds=1)
-    WebhookDelivery.objects.filter(webhook=webhook).update(next_attempt_at=past)
+    WebhookDelivery.objects.filter(webhook=webhook).update(due_at=past)
     Webhook.objects.filter(pk=webhook.pk).update(held_until=past)
 
 
@@ -80,7 +80,7 @@ def test_a_delivery_is_signed_and_kept(owed, receiver, is_genuine):
     assert request.headers["webhook-id"] == row.message_id
     assert is_genuine(request.headers, request.body, SECRET)
     assert (row.state, row.status_code, row.response) == (DeliveryState.DELIVERED, 200, "thanks")
-    assert (row.attempts, row.lease_ends_at) == (1, None)
+    assert (row.attempt, row.lease_ends_at) == (1, None)
     tasks.deliver_webhook(owed.pk)  # a doorbell that rings twice
     assert len(receiver.requests) == 1
 
@@ -125,8 +125,8 @@ def test_a_failure_is_tried_again_later_under_the_same_id(owed, receiver):
         before = timezone.now()
         jobs.deliver(owed.pk)
         row = only(owed)
-        assert (row.attempts, row.state) == (attempt, DeliveryState.WAITING)
-        assert row.next_attempt_at >= before + BACKOFF[attempt - 1]
+        assert (row.attempt, row.state) == (attempt, DeliveryState.WAITING)
+        assert row.due_at >= before + BACKOFF[attempt - 1]
         jobs.deliver(owed.pk)  # too early: nothing happens
         assert len(receiver.requests) == attempt
         later(owed)
@@ -196,24 +196,36 @@ def test_an_owner_without_an_account_is_told_nothing(owed, ann, model, receiver)
 
 
 def test_a_delivery_whose_worker_was_killed_is_sent_by_another(owed, receiver):
-    dead = WebhookDelivery.objects.claim(owed.pk)  # killed here: nothing was settled
-    assert WebhookDelivery.objects.claim(owed.pk) is None
+    dead = WebhookDelivery.objects.claim_next(owed.pk)  # killed here: nothing was settled
+    assert WebhookDelivery.objects.claim_next(owed.pk) is None
     assert owed.pk not in jobs.due()
     WebhookDelivery.objects.filter(pk=dead.pk).update(lease_ends_at=timezone.now())
     assert owed.pk in jobs.due()
     jobs.deliver(owed.pk)
     row = only(owed)
-    assert (row.state, row.attempts) == (DeliveryState.DELIVERED, 2)
+    assert (row.state, row.attempt) == (DeliveryState.DELIVERED, 2)
     # The dead one was only slow, and speaks last: its word counts for nothing.
     assert not WebhookDelivery.objects.settle(dead, state=DeliveryState.FAILED)
     assert only(owed).state == DeliveryState.DELIVERED
+
+
+def test_a_replay_whose_worker_was_killed_has_failed_and_says_why(owed, receiver):
+    jobs.deliver(owed.pk)
+    webhooks.replay(owed, only(owed).pk)
+    assert WebhookDelivery.objects.claim_next(owed.pk) is not None  # killed here
+    WebhookDelivery.objects.update(lease_ends_at=timezone.now())
+    assert owed.pk not in jobs.due()
+    row = only(owed)
+    assert (row.state, row.attempt, row.status_code) == (DeliveryState.FAILED, 2, None)
+    assert "it may have arrived" in row.problem
+    assert len(receiver.requests) == 1
 
 
 @pytest.mark.django_db(transaction=True)
 def test_workers_at_once_send_a_delivery_once(owed, receiver):
     at_once(*[partial(jobs.deliver, owed.pk)] * 6)
     assert len(receiver.requests) == 1
-    assert (only(owed).state, only(owed).attempts) == (DeliveryState.DELIVERED, 1)
+    assert (only(owed).state, only(owed).attempt) == (DeliveryState.DELIVERED, 1)
 
 
 def test_the_doorbell_rings_on_commit_and_again_when_nobody_heard(
@@ -234,7 +246,7 @@ def test_the_doorbell_rings_on_commit_and_again_when_nobody_heard(
 def test_an_owner_has_few_deliveries_under_way_at_once(ann, model, receiver):
     several = [watching(ann, receiver.url, "user:ann") for _ in range(4)]
     refs.create_branch(model, Actor(ann), "dev")
-    claimed = [WebhookDelivery.objects.claim(one.pk) for one in several]
+    claimed = [WebhookDelivery.objects.claim_next(one.pk) for one in several]
     assert [row is not None for row in claimed] == [True, True, True, False]
 
 

@@ -22,7 +22,10 @@ from hub.errors import (
 )
 from hub.gitstore import AddFile, DeleteFile
 from hub.jobs import garbage
+from hub.jobs.working import due
 from hub.models import Access, DerivedObject, Repository, StoredObject, Visibility
+from hub.models.leases import ATTEMPTS
+from hub.models.work import WorkState
 from reviews.actions.full_weights import (
     IDLE_AFTER,
     full_file,
@@ -35,9 +38,7 @@ from reviews.actions.requirements import checklist
 from reviews.actions.weights import side_at
 from reviews.jobs import full_weights, weights_writing
 from reviews.jobs.pushes import record_push
-from reviews.jobs.working import due
-from reviews.models import Discussion, FullWeights, WeightsWriting, WorkState
-from reviews.models.work import ATTEMPTS
+from reviews.models import Discussion, FullWeights, WeightsWriting
 from reviews.weights.patch_writing import make_patch
 from reviews.weights.patches import PATCH
 from tests.factories import actor, make_user
@@ -165,11 +166,11 @@ def test_a_worker_that_died_is_followed_by_another_and_three_give_up(proposal):
     assert rows.claim(found.row.pk) is not None
     full_weights.carry_out(found.row.pk)
     assert full_weights_of(side(proposal)).state == "running", "somebody is at it"
-    rows.update(lease_until=expired)
+    rows.update(lease_ends_at=expired)
     assert due(FullWeights.objects.all()) == [found.row.pk]
     full_weights.carry_out(found.row.pk)
     assert full_weights_of(side(proposal)).state == "done"
-    rows.update(state=WorkState.RUNNING, lease_until=expired, attempts_left=0)
+    rows.update(state=WorkState.RUNNING, lease_ends_at=expired, attempts_left=0)
     assert due(FullWeights.objects.all()) == []
     assert full_weights_of(side(proposal)).state == "failed"
     again = request_full_weights(side(proposal), actor(proposal.author))
@@ -386,7 +387,7 @@ def test_a_worker_that_died_after_the_move_is_settled_by_the_next(proposal):
     weights_writing.carry_out(row.pk)
     head = proposal.repository.store().resolve(proposal.ref)
     expired = timezone.now() - timedelta(seconds=1)
-    WeightsWriting.objects.update(state=WorkState.RUNNING, lease_until=expired)
+    WeightsWriting.objects.update(state=WorkState.RUNNING, lease_ends_at=expired)
     assert due(WeightsWriting.objects.all()) == [row.pk]
     weights_writing.carry_out(row.pk)
     row.refresh_from_db()

@@ -18,15 +18,16 @@ from hub.errors import ConflictError, HubError
 from hub.gitstore import AddFile
 from hub.jobs.lineage import resolve
 from hub.jobs.refresh import refresh
+from hub.jobs.working import due
 from hub.models import Access, Kind, Membership, RepoId, Repository
+from hub.models.work import WorkState
 from hub.policies import ANONYMOUS
 from reviews.actions.model_family import candidates, common_bases
 from reviews.actions.model_merges import Part, Wanted, prepare, start_model_merge
 from reviews.actions.model_merges_said import error_said, sources_of, warnings_said
 from reviews.jobs import model_merging
 from reviews.jobs.model_sources import rerun_sources
-from reviews.jobs.working import due
-from reviews.models import Comment, Discussion, ModelMerge, WorkState
+from reviews.models import Comment, Discussion, ModelMerge
 from reviews.weights.merging.recipe_file import parse_recipe
 from tests.factories import actor, make_organization, make_repository, make_token, make_user
 from tests.races import at_once
@@ -375,7 +376,7 @@ def test_a_worker_that_died_is_followed_by_another(family, monkeypatch):
             model_merging.carry_out(row.pk)
     assert due(ModelMerge.objects.all()) == [] and not Discussion.objects.exists()
     expired = timezone.now() - timedelta(seconds=1)
-    ModelMerge.objects.filter(pk=row.pk).update(lease_until=expired)
+    ModelMerge.objects.filter(pk=row.pk).update(lease_ends_at=expired)
     assert due(ModelMerge.objects.all()) == [row.pk]
     assert done(row).state == WorkState.DONE
     assert Discussion.objects.count() == 1

@@ -23,7 +23,6 @@ from reviews.actions.verdicts import submit_review
 from reviews.jobs.queue import advance, first_ones
 from reviews.jobs.reconcile import reconcile_merges
 from reviews.models import Discussion, Merge, QueueEntry, TimelineEvent
-from reviews.models.work import ATTEMPTS
 from tests.factories import actor, commit_files, make_repository, make_user
 from tests.races import at_once
 from tests.reviews.factories import make_maintainer, make_pull_request, push
@@ -213,7 +212,7 @@ def test_a_worker_that_dies_while_it_merges_leaves_nothing_undone(reached_git, m
     work()
     assert outcome(first) == ("working", ""), "its lease holds, and the merge is not settled"
     expired = timezone.now() - timedelta(seconds=1)
-    QueueEntry.objects.filter(pk=first.pk).update(lease_until=expired)
+    QueueEntry.objects.filter(pk=first.pk).update(lease_ends_at=expired)
     work()
     assert outcome(second) == ("waiting", "")
     Merge.objects.update(created_at=timezone.now() - timedelta(minutes=5))
@@ -229,7 +228,7 @@ def test_a_worker_that_was_thought_dead_merges_nothing_for_the_claim_it_lost(mon
     _repository, (row,) = proposals(1)
     entry = queued(row)
     stale = QueueEntry.objects.claim(entry.pk)
-    QueueEntry.objects.filter(pk=entry.pk).update(lease_until=timezone.now())
+    QueueEntry.objects.filter(pk=entry.pk).update(lease_ends_at=timezone.now())
     fresh = QueueEntry.objects.claim(entry.pk)
     assert fresh is not None and fresh.fence == stale.fence + 1
     with pytest.raises(ConflictError, match="left the merge queue"):
@@ -274,7 +273,7 @@ def test_an_entry_that_kills_its_workers_is_left_alone_and_the_next_merges():
     _repository, rows = proposals(2)
     first, second = (queued(row) for row in rows)
     expired = timezone.now() - timedelta(seconds=1)
-    QueueEntry.objects.filter(pk=first.pk).update(lost=ATTEMPTS, lease_until=expired)
+    QueueEntry.objects.filter(pk=first.pk).update(attempts_left=0, lease_ends_at=expired)
     work()
     assert outcome(first) == ("ejected", "workers_died")
     assert outcome(second) == ("merged", "")

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 from datetime import timedelta
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
 from hub.models import Event
 from reviews.jobs.queue import advance, first_ones
 from reviews.jobs.reconcile import reconcile_merges
 from reviews.models import Discussion, Merge, QueueEntry
+from tests.killing import run_to_death
 from tests.reviews.queueing import outcome, proposals, queued, work
-from tests.training.test_drills import renamed
 
 pytestmark = [pytest.mark.drill, pytest.mark.usefixtures("transactional_db")]
-# The worker kills itself as a machine dies: between two instructions, with nothing tidied up.
 WORKER = """
-import os, signal, sys, django; django.setup()
 from hub.gitstore import GitStore
 from reviews.jobs.queue import advance
 
@@ -33,7 +26,7 @@ def move_ref(store, ref, **oids):
         return really_move(store, ref, **oids)
     if sys.argv[2] == "after":
         really_move(store, ref, **oids)
-    os.kill(os.getpid(), signal.SIGKILL)
+    die()
 
 GitStore.move_ref = move_ref
 advance(int(sys.argv[1]))
@@ -45,19 +38,14 @@ def test_a_queue_whose_worker_is_killed_merges_each_once_and_in_order(when):
     repository, rows = proposals(2)
     store, base = repository.store(), repository.store().resolve("main")
     first, second = (queued(row) for row in rows)
-    env = os.environ | {
-        "DJANGO_SETTINGS_MODULE": "hub.config.settings",
-        "DATABASE_URL": renamed(os.environ["DATABASE_URL"], connection.settings_dict["NAME"]),
-    }
-    done = subprocess.run([sys.executable, "-c", WORKER, str(first.pk), when], env=env, check=False)
-    assert done.returncode == -signal.SIGKILL
+    run_to_death(WORKER, first.pk, when)
     assert (store.resolve("main") != base) is (when == "after")
     advance(first.pk)  # a doubled message, too early: the lease still holds
     assert outcome(first) == ("working", "")
     assert outcome(second) == ("waiting", "")
 
     later = timezone.now() - timedelta(hours=1)
-    QueueEntry.objects.filter(pk=first.pk).update(lease_until=later)
+    QueueEntry.objects.filter(pk=first.pk).update(lease_ends_at=later)
     Merge.objects.update(created_at=later)
     reconcile_merges()
     work()

@@ -27,7 +27,7 @@ from tests.reviews.test_weights_comparing import changed, model  # noqa: F401
 from tests.training.acting import Act, Stage, _acting, chooses, questions, set_stage
 from tests.training.factories import commit, large, weights_with
 from training.jobs.execute import execute
-from training.models import GateRecord, Run
+from training.models import GateRecord, Run, RunStatus
 
 pytestmark = pytest.mark.usefixtures("transactional_db")
 SETTINGS = {"generation_config.json": b'{"max_length": 7}'}
@@ -102,7 +102,7 @@ def test_a_gate_that_somebody_stopped_is_not_started_again(gates):
     work()
     run = Run.objects.get(status="queued")
     Run.objects.filter(pk=run.pk).update(cancel_requested_at=run.created_at)
-    Run.objects.settle_cancelled()
+    Run.objects.to_cancel().end(RunStatus.CANCELLED, RunStatus.CANCELLED)
     work()
     assert outcome(entry) == ("ejected", "requirement")
     assert Run.objects.count() == 1

@@ -13,13 +13,14 @@ from safetensors.numpy import load
 
 from hub.errors import ConflictError, ForbiddenError
 from hub.gitstore import AddFile
+from hub.jobs.working import due
 from hub.models import ObjectLink, Repository
+from hub.models.work import WorkState
 from reviews.actions.weight_merges import choice_of, start_weight_merge
 from reviews.changes import change_of
 from reviews.jobs import weight_merging
 from reviews.jobs.pushes import record_push
-from reviews.jobs.working import due
-from reviews.models import Discussion, WeightMerge, WorkState
+from reviews.models import Discussion, WeightMerge
 from reviews.weights.merging.recipe_file import parse_recipe
 from tests.factories import actor, make_user
 from tests.races import at_once
@@ -164,7 +165,7 @@ def test_a_push_meanwhile_is_not_lost(proposal):
 def test_a_worker_that_died_after_the_move_is_settled_by_the_next(proposal):
     made = merged(proposal, method="linear")
     expired = timezone.now() - timedelta(seconds=1)
-    WeightMerge.objects.filter(pk=made.pk).update(state=WorkState.RUNNING, lease_until=expired)
+    WeightMerge.objects.filter(pk=made.pk).update(state=WorkState.RUNNING, lease_ends_at=expired)
     assert due(WeightMerge.objects.all()) == [made.pk]
     weight_merging.carry_out(made.pk)
     again = WeightMerge.objects.get(pk=made.pk)
@@ -221,7 +222,7 @@ def test_a_head_that_moved_without_its_transaction_gets_its_links_back(proposal)
     links = ObjectLink.objects.filter(repository=repository, stored_object__sha256=sha256)
     links.delete()
     WeightMerge.objects.update(
-        state=WorkState.RUNNING, lease_until=timezone.now() - timedelta(minutes=5)
+        state=WorkState.RUNNING, lease_ends_at=timezone.now() - timedelta(minutes=5)
     )
     weight_merging.carry_out(made.pk)
     made.refresh_from_db()

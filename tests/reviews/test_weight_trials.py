@@ -20,7 +20,9 @@ from hub.errors import (
     ThrottledError,
 )
 from hub.gitstore import AddFile
+from hub.jobs.working import due
 from hub.models import Access, ObjectLink, TokenScope
+from hub.models.work import WorkState
 from reviews.actions.weight_merges import choice_of, start_weight_merge
 from reviews.actions.weight_trials import (
     LIVE_LIMIT,
@@ -32,8 +34,7 @@ from reviews.actions.weight_trials import (
 )
 from reviews.jobs import weight_making, weight_merging, weight_trials
 from reviews.jobs.pushes import record_push
-from reviews.jobs.working import due
-from reviews.models import WeightMerge, WeightTrial, WorkState
+from reviews.models import WeightMerge, WeightTrial
 from reviews.tasks import sweep_comparisons
 from tests.factories import actor, make_member, make_token, make_user
 from tests.races import at_once
@@ -275,7 +276,7 @@ def test_a_worker_that_died_is_followed_by_another(proposal):
     (trial,) = tried(proposal)
     expired = timezone.now() - timedelta(seconds=1)
     WeightTrial.objects.filter(pk=trial.pk).update(
-        state=WorkState.RUNNING, result_oid="", files=[], lease_until=expired
+        state=WorkState.RUNNING, result_oid="", files=[], lease_ends_at=expired
     )
     assert due(WeightTrial.objects.kept()) == [trial.pk]
     weight_trials.carry_out(trial.pk)

@@ -13,12 +13,14 @@ from safetensors.numpy import load_file, save
 
 from hub.errors import ThrottledError
 from hub.gitstore import AddFile
+from hub.jobs import working
+from hub.jobs.working import due
 from hub.models import Repository
+from hub.models.leases import ATTEMPTS
+from hub.models.work import WorkState
 from reviews.actions.weights import ask_comparison, request_comparison, side_at
-from reviews.jobs import comparing, working
-from reviews.jobs.working import due
-from reviews.models import TensorComparison, WeightsComparison, WorkState
-from reviews.models.work import ATTEMPTS
+from reviews.jobs import comparing
+from reviews.models import TensorComparison, WeightsComparison
 from tests.factories import make_repository, make_user
 from tests.races import at_once
 from tests.training.factories import TINY, commit, large
@@ -136,7 +138,7 @@ def test_a_worker_that_dies_leaves_its_claim_to_the_next(model, monkeypatch):
     assert claimed is not None and WeightsComparison.objects.claim(row.pk) is None
     assert due(WeightsComparison.objects.all()) == []
     expired = timezone.now() - timedelta(seconds=1)
-    WeightsComparison.objects.filter(pk=row.pk).update(lease_until=expired)
+    WeightsComparison.objects.filter(pk=row.pk).update(lease_ends_at=expired)
     assert due(WeightsComparison.objects.all()) == [row.pk]
     comparing.carry_out(row.pk)
     row.refresh_from_db()
@@ -169,7 +171,7 @@ def test_weights_that_kill_every_worker_are_given_up_and_can_be_tried_again(mode
     row = request_comparison(*sides)
     for _attempt in range(ATTEMPTS):
         assert WeightsComparison.objects.claim(row.pk) is not None
-        WeightsComparison.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+        WeightsComparison.objects.update(lease_ends_at=timezone.now() - timedelta(seconds=1))
     assert due(WeightsComparison.objects.all()) == []
     row.refresh_from_db()
     assert (row.state, row.error["code"]) == (WorkState.FAILED, "workers_died")

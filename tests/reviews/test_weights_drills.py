@@ -2,62 +2,53 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
-import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from django.conf import settings as django_settings
-from django.db import connection
 from safetensors.numpy import save
 
 from hub.gitstore import AddFile
+from hub.jobs.working import due
 from hub.models import Repository
+from hub.models.work import WorkState
 from reviews.actions.weight_merges import choice_of, start_weight_merge
 from reviews.actions.weights import request_comparison, side_at
-from reviews.jobs import comparing, weight_merging
+from reviews.jobs import comparing, tensor_reading, weight_merging
 from reviews.jobs.pushes import record_push
-from reviews.jobs.working import due
+from reviews.jobs.weight_files import WeightFile
 from reviews.models import (
     Discussion,
     TensorComparison,
+    TensorReading,
     TimelineEvent,
     TimelineKind,
     WeightMerge,
     WeightsComparison,
-    WorkState,
 )
 from tests.factories import actor, make_repository
+from tests.killing import expire, kill, run_to_death, start, wait_until
 from tests.reviews.factories import make_pull_request
 from tests.training.factories import TINY, commit, large
-from tests.training.test_drills import renamed, wait_until
 
 pytestmark = [pytest.mark.drill, pytest.mark.usefixtures("transactional_db")]
 TENSORS, SIZE, RANK = 48, 640, 3
 # With a short lease, and word of every tensor.
 WORKER = """
-import sys, datetime, django; django.setup()
-from reviews.jobs import {module}, working
-working.LEASE, working.TOLD_EVERY_SECONDS = datetime.timedelta(seconds=4), 0.0
+import datetime
+from hub.jobs import working
+from hub.models.work import Work
+from reviews.jobs import {module}
+Work.lease, working.TOLD_EVERY_SECONDS = lambda: datetime.timedelta(seconds=4), 0.0
 {module}.carry_out(int(sys.argv[1]))
 """
 
 
 def worker(module: str, pk: int) -> subprocess.Popen[bytes]:
     """A worker's process of its own, on this test's database."""
-    env = os.environ | {
-        "DJANGO_SETTINGS_MODULE": "hub.config.settings",
-        "DATABASE_URL": renamed(os.environ["DATABASE_URL"], connection.settings_dict["NAME"]),
-        "RUN_THREADS": "1",
-    }
-    return subprocess.Popen([sys.executable, "-c", WORKER.format(module=module), str(pk)], env=env)
-
-
-def kill(process: subprocess.Popen[bytes]) -> None:
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    return start(WORKER.format(module=module), pk, RUN_THREADS="1")
 
 
 def weights(seed: int) -> bytes:
@@ -154,3 +145,54 @@ def test_a_weight_merge_whose_worker_is_killed_lands_once(model, tmp_path):
     pushed = TimelineEvent.objects.filter(discussion=row, kind=TimelineKind.COMMIT)
     assert pushed.filter(data__oid=made.result_oid).count() == 1
     assert not list(django_settings.WORK_DIR.iterdir()), "nothing of the killed one is left"
+
+
+READING = """
+from reviews.jobs import tensor_reading
+
+tensor_reading.tensor_numbers = die
+tensor_reading.carry_out(int(sys.argv[1]))
+"""
+
+
+@pytest.fixture
+def reading() -> TensorReading:
+    """Of a file that lies in git, so that its worker copies it."""
+    file = {"small.safetensors": save({"w": np.arange(12.0).reshape(3, 4)})}
+    model = make_repository(files=file)
+    store = model.store()
+    entry = store.entry(store.resolve("main"), "small.safetensors")
+    return TensorReading.objects.create(
+        digest=f"git:{entry.oid}",
+        tensor="w",
+        version=1,
+        repository=model,
+        file=WeightFile(entry.path, entry.oid, "", entry.size).to_json(),
+    )
+
+
+def left() -> list[Path]:
+    return list(django_settings.WORK_DIR.glob("TensorReading-*"))
+
+
+def test_a_tensor_whose_worker_is_killed_is_read_by_the_next(reading):
+    run_to_death(READING, reading.pk)
+    tensor_reading.carry_out(reading.pk)  # too early
+    reading.refresh_from_db()
+    assert (reading.state, reading.fence, len(left())) == (WorkState.RUNNING, 1, 1)
+    expire(TensorReading.objects)
+    assert due(TensorReading.objects.all()) == [reading.pk]
+    tensor_reading.carry_out(reading.pk)
+    tensor_reading.carry_out(reading.pk)
+    reading.refresh_from_db()
+    assert (reading.state, reading.error, reading.fence) == (WorkState.DONE, {}, 2)
+    assert reading.numbers and left() == []
+
+
+def test_a_tensor_that_kills_its_last_worker_is_given_up(reading):
+    TensorReading.objects.update(attempts_left=1)
+    run_to_death(READING, reading.pk)
+    expire(TensorReading.objects)
+    assert due(TensorReading.objects.all()) == [] and left() == []
+    reading.refresh_from_db()
+    assert (reading.state, reading.error["code"]) == (WorkState.FAILED, "workers_died")

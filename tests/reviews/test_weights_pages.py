@@ -10,13 +10,13 @@ from django.test import Client
 from safetensors.numpy import save
 
 from hub.errors import ConflictError
+from hub.jobs.working import due
 from hub.models import Access, Kind, Repository, Visibility
 from reviews.actions.merging import merge_pull_request
 from reviews.actions.requirements import checklist
 from reviews.actions.weights import request_comparison, sides_of
 from reviews.changes import change_of
 from reviews.jobs.comparing import carry_out
-from reviews.jobs.working import due
 from reviews.models import Discussion, WeightsComparison
 from tests.factories import actor, make_member, make_repository, make_user
 from tests.reviews.factories import make_pull_request

@@ -204,7 +204,7 @@ def test_a_worker_that_was_late_removes_nothing_of_its_successor(monkeypatch):
     places = []
 
     def stall(lease: Any, workspace: Workspace, recorder: Any) -> None:
-        Run.objects.filter(pk=run.pk).update(fence=99, attempt=2)
+        Run.objects.filter(pk=run.pk).update(fence=99)
         successor = Workspace(Run.objects.get(pk=run.pk))
         successor.prepare()
         places.append(successor.folder)
@@ -249,13 +249,13 @@ def test_questions_are_not_read_through_a_link(tmp_path):
 
 
 def test_checkpoints_are_not_taken_through_a_link(tmp_path):
-    run = make_run(attempt=1)
+    run = make_run(fence=1)
     first = Workspace(run)
     first.prepare()
     elsewhere = tmp_path / "of another run"
     (elsewhere / "checkpoint-5").mkdir(parents=True)
     (first.out / "checkpoints").symlink_to(elsewhere)
-    run.attempt = 2
+    run.fence = 2
     assert Workspace(run).prepare() is None
 
 

@@ -17,23 +17,25 @@ from hub.errors import (
     UnauthenticatedError,
 )
 from hub.gitstore import DeleteFile
+from hub.jobs.working import ClaimLostError
 from hub.models import Access, CommitStatus, Event, Visibility
 from reviews.actions.merging import merge_pull_request
 from reviews.actions.pull_requests import open_pull_request
 from reviews.actions.timeline import add_comment, edit_comment
 from reviews.models import Comment, Discussion
 from tests.factories import actor, commit_files, make_member, make_user
+from tests.killing import wait_until
 from tests.reviews.factories import read_weights
 from tests.training.factories import commit, large, make_model, weights_with
 from tests.training.measuring import Lab, make_lab
-from tests.training.test_drills import wait_until, worker
+from tests.training.test_drills import worker
 from training.actions.bisecting import submit_bisect
 from training.actions.evaluating import submit_evaluation
 from training.actions.runs import cancel_run, run_again
 from training.jobs import sweep
 from training.jobs.bisect import Search
 from training.jobs.culprits import comment_of
-from training.jobs.errors import LeaseLostError, RunFailedError
+from training.jobs.errors import RunFailedError
 from training.jobs.execute import execute
 from training.jobs.hiding import hide
 from training.jobs.retelling import due, tell_less
@@ -231,7 +233,7 @@ def test_a_search_that_loses_its_worker_goes_on_and_ends_as_if_undisturbed():
     def dies_at_the_third(self, places):
         calls.append(places)
         if len(calls) == 3:
-            raise LeaseLostError
+            raise ClaimLostError
         measure(self, places)
 
     with lab.acting(run), patch.object(Search, "_measure", dies_at_the_third):

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from hub.jobs.working import ClaimLostError
 from hub.models import Access, CommitStatus, StatusState
 from tests.factories import actor, make_repository, make_user
 from tests.reviews.factories import make_pull_request
@@ -16,7 +17,6 @@ from tests.training.factories import make_model, make_run
 from training.actions.gates import start_gate
 from training.actions.runs import cancel_run
 from training.jobs import sweep
-from training.jobs.errors import LeaseLostError
 from training.jobs.execute import execute
 from training.jobs.finishing import finish
 from training.jobs.lease import Lease
@@ -28,8 +28,16 @@ pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)
 
 
-def claim(run: Run, worker: str = "w1", lease: timedelta = MINUTE) -> Run | None:
-    return Run.objects.claim(run.pk, worker=worker, lease=lease)
+def claim(run: Run, worker: str = "w1") -> Run | None:
+    return Run.objects.claim(run.pk, worker=worker)
+
+
+def lose(run: Run, worker: str = "w1") -> Run:
+    """A claim whose worker says nothing more."""
+    row = claim(run, worker)
+    assert row is not None
+    Run.objects.filter(pk=run.pk).update(lease_ends_at=timezone.now() - MINUTE)
+    return row
 
 
 def test_a_second_message_finds_nothing_to_do():
@@ -42,7 +50,7 @@ def test_a_second_message_finds_nothing_to_do():
 
 def test_an_abandoned_run_is_taken_over_and_the_lost_attempt_is_told():
     run = make_run()
-    claim(run, "first", -MINUTE)
+    lose(run, "first")
     taken = claim(run, "second")
     assert taken is not None
     assert (taken.attempt, taken.fence) == (2, 2)
@@ -52,17 +60,16 @@ def test_an_abandoned_run_is_taken_over_and_the_lost_attempt_is_told():
 
 def test_a_worker_that_wakes_up_late_can_write_nothing():
     run = make_run()
-    late = claim(run, "first", -MINUTE)
-    assert late is not None
+    late = lose(run, "first")
     recorder = Recorder(late)
     held = claim(run, "second")
     assert held is not None
     recorder.line("too late")
     recorder.metric(1, {"loss": 2.0})
-    with pytest.raises(LeaseLostError):
+    with pytest.raises(ClaimLostError):
         recorder.flush()
-    assert not Run.objects.renew(late.pk, late.fence, lease=MINUTE)
-    with pytest.raises(LeaseLostError):
+    assert not Run.objects.renew(late)
+    with pytest.raises(ClaimLostError):
         finish(late, RunStatus.SUCCEEDED)
     run.refresh_from_db()
     assert run.status == RunStatus.RUNNING
@@ -74,7 +81,7 @@ def test_a_run_ends_once():
     held = claim(run)
     assert held is not None
     finish(held, RunStatus.SUCCEEDED, result={"x": 1})
-    with pytest.raises(LeaseLostError):
+    with pytest.raises(ClaimLostError):
         finish(held, RunStatus.FAILED, error="again")
     assert claim(run) is None
     run.refresh_from_db()
@@ -86,7 +93,7 @@ def test_a_run_ends_once():
 
 def test_the_sweeper_rings_for_waiting_and_abandoned_runs_alone():
     waiting, abandoned, held, done = (make_run() for _ in range(4))
-    claim(abandoned, lease=-MINUTE)
+    lose(abandoned)
     claim(held)
     ended = claim(done)
     assert ended is not None
@@ -104,7 +111,7 @@ def test_a_waiting_run_is_cancelled_at_once_and_never_claimed():
 
 def test_a_cancelled_run_whose_worker_died_is_ended_by_the_sweeper():
     run = make_run()
-    claim(run, lease=-MINUTE)
+    lose(run)
     Run.objects.filter(pk=run.pk).update(cancel_requested_at=timezone.now())
     assert claim(run) is None
     assert sweep.due() == []
@@ -155,7 +162,7 @@ def test_a_lease_ends_when_another_worker_has_the_run(transactional_db):
     run = make_run()
     first = claim(run, "first")
     assert first is not None
-    with Lease(first, lease=MINUTE, every=timedelta(0)) as lease:
+    with Lease(first, every=timedelta(0)) as lease:
         Run.objects.filter(pk=run.pk).update(lease_ends_at=timezone.now() - MINUTE)
         second = claim(run, "second")
         assert second is not None
@@ -163,7 +170,7 @@ def test_a_lease_ends_when_another_worker_has_the_run(transactional_db):
         while not lease.must_stop and time.monotonic() < deadline:
             time.sleep(0.05)
         assert lease.lost
-        with pytest.raises(LeaseLostError):
+        with pytest.raises(ClaimLostError):
             lease.check()
 
 
@@ -197,11 +204,15 @@ def test_a_person_who_lost_access_gets_no_run():
 
 
 def test_a_run_that_keeps_killing_its_worker_is_given_up():
-    run = make_run(attempt=5)
+    run = make_run()
+    for _ in range(5):
+        lose(run)
     execute(run.pk)
+    assert sweep.due() == []
     run.refresh_from_db()
-    assert run.status == RunStatus.FAILED
+    assert (run.status, run.attempt) == (RunStatus.FAILED, 5)
     assert "lost 5 times" in run.error
+    assert {attempt.outcome for attempt in run.attempts.all()} == {"lost"}
 
 
 def test_a_person_has_so_many_runs_at_work_and_the_others_wait(settings):

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,6 +14,8 @@ from django.db import connection
 from hub.models import Access
 from reviews.models import Discussion
 from tests.factories import actor, make_member
+from tests.killing import kill, wait_until
+from tests.killing import start as start_worker
 from tests.training.factories import make_model
 from training.actions.runs import cancel_run, run_again, submit_finetune
 from training.jobs import sweep
@@ -25,10 +23,7 @@ from training.jobs.execute import execute
 from training.models import Run, RunStatus
 
 pytestmark = [pytest.mark.drill, pytest.mark.usefixtures("transactional_db")]
-WORKER = (
-    "import sys, django; django.setup(); "
-    "from training.jobs.execute import execute; execute(int(sys.argv[1]))"
-)
+WORKER = "from training.jobs.execute import execute; execute(int(sys.argv[1]))"
 
 
 @pytest.fixture
@@ -46,19 +41,7 @@ def start(settings) -> Callable[[int], Run]:
 
 def worker(run: Run) -> subprocess.Popen[bytes]:
     """A worker's process of its own, on this test's database, with a short lease."""
-    env = os.environ | {
-        "DJANGO_SETTINGS_MODULE": "hub.config.settings",
-        "DATABASE_URL": renamed(os.environ["DATABASE_URL"], connection.settings_dict["NAME"]),
-        "RUN_LEASE_SECONDS": "4",
-        "RUN_HEARTBEAT_SECONDS": "1",
-    }
-    return subprocess.Popen([sys.executable, "-c", WORKER, str(run.pk)], env=env)
-
-
-def renamed(url: str, name: str) -> str:
-    """The database URL with another database."""
-    address, question, options = url.partition("?")
-    return f"{address.rpartition('/')[0]}/{name}{question}{options}"
+    return start_worker(WORKER, run.pk, RUN_LEASE_SECONDS="4", RUN_HEARTBEAT_SECONDS="1")
 
 
 def sandboxed(run: Run) -> list[int]:
@@ -75,15 +58,6 @@ def sandboxed(run: Run) -> list[int]:
     return found
 
 
-def wait_until(holds: Callable[[], bool], seconds: float) -> float:
-    """Seconds until `holds`."""
-    started = time.monotonic()
-    while not holds():
-        assert time.monotonic() - started < seconds, "it did not happen in time"
-        time.sleep(0.1)
-    return time.monotonic() - started
-
-
 def checkpoint(run: Run) -> int:
     run.refresh_from_db()
     return run.progress.get("checkpoint_step", 0)
@@ -98,8 +72,7 @@ def test_a_killed_worker_loses_no_run_and_leaves_no_process(start):
     process = worker(run)
     wait_until(lambda: checkpoint(run) >= 3, 120)
     assert sandboxed(run)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    kill(process)
     wait_until(lambda: not sandboxed(run), 5)
     reached = checkpoint(run)
     assert run.status == RunStatus.RUNNING

@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from hub.models import Access, CommitStatus, Repository
 from tests.factories import actor, make_member
@@ -135,8 +136,9 @@ def test_what_a_lost_worker_had_heard_is_taken_over(run, monkeypatch):
     """The worker died half-way: the next one asks for the rest alone, and nothing counts twice."""
     events = told(run)
     first_half = [e for e in events if e["type"] == "item"][:130]
-    lost = Run.objects.claim(run.pk, worker="lost", lease=timedelta(seconds=-1))
+    lost = Run.objects.claim(run.pk, worker="lost")
     assert lost is not None
+    Run.objects.update(lease_ends_at=timezone.now() - timedelta(seconds=1))
     workspace = Workspace(lost)
     workspace.prepare()
     for side in ("base", "candidate"):

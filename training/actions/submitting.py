@@ -9,11 +9,12 @@ from django.conf import settings
 from django.db import transaction
 
 from hub.errors import ThrottledError
+from hub.jobs.doorbell import ring
 from hub.models import Event, Repository, User
 from training.jobs.inputs import PinnedFile
 from training.models import Run, RunKind, RunStatus
 from training.specs.schema import digest_of
-from training.tasks import ring
+from training.tasks import execute_run
 
 log = structlog.get_logger(__name__)
 
@@ -75,6 +76,6 @@ def submit(
         path=run.get_absolute_url(),
         data={"number": run.number, "kind": str(kind), "title": run.title},
     )
-    ring(run.pk)
+    ring(execute_run, run.pk)
     log.info("run.queued", run_id=run.pk, number=run.number, kind=str(kind))
     return run

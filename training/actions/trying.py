@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from hub.errors import BadInputError, ConflictError, HubError, ThrottledError, UnprocessableError
+from hub.jobs.doorbell import ring
 from hub.models import Kind, ModelLink, Repository, User
 from hub.policies import Actor, repository_by_key, require_files
 from training.actions.evaluating import is_taken_in
@@ -21,7 +22,7 @@ from training.jobs.inputs import PinnedFile, is_loadable, model_digest
 from training.models import Try, TryTask
 from training.policies import get_try, require_try
 from training.runner.folders import ADAPTER_FILES
-from training.tasks import ring_for_try
+from training.tasks import answer_try
 
 log = structlog.get_logger(__name__)
 HISTORY_KEPT = 20
@@ -182,7 +183,7 @@ def _queue(repository: Repository, user: User, found: Askable, facts: dict[str, 
         **facts,
     )
     Try.objects.trim(user.pk, keep=HISTORY_KEPT, within=HOUR)
-    ring_for_try(row.pk)
+    ring(answer_try, row.pk)
     log.info("try.queued", try_id=row.pk)
     return row
 

@@ -9,9 +9,9 @@ from django.db import transaction
 
 from hub import events
 from hub.extensions import registries
+from hub.jobs.working import ClaimLostError
 from hub.models import CommitStatus, Event, StatusState
 from training.jobs.disclosure import hidden_now, without_numbers
-from training.jobs.errors import LeaseLostError
 from training.jobs.finishing import finish
 from training.models import Run, RunStatus
 
@@ -22,10 +22,10 @@ MINUS = "\N{MINUS SIGN}"
 @transaction.atomic
 def settle(run: Run, result: dict[str, Any]) -> None:
     """End the run and name the culprit on its commit, in the activity and on its pull request: all
-    of it once, or nothing. Raises: LeaseLostError.
+    of it once, or nothing. Raises: ClaimLostError.
     """
-    if not Run.objects.held(run.pk, run.fence).select_for_update().exists():
-        raise LeaseLostError
+    if not Run.objects.held(run).select_for_update().exists():
+        raise ClaimLostError
     if not result["hidden"] and hidden_now({result["benchmark"]}, within=run.repository_id):
         result = without_numbers(result)
     said = sentence_of(result)

@@ -7,9 +7,5 @@ class RunFailedError(UnprocessableError):
     """The run cannot succeed: one sentence that names the cause and the remedy."""
 
 
-class LeaseLostError(Exception):
-    """Another worker holds the run now: nothing more may be written for it."""
-
-
 class RunCancelledError(Exception):
     """Somebody asked for the run to stop."""

@@ -13,9 +13,10 @@ from django.db import DatabaseError, transaction
 from django.utils.translation import override
 
 from hub.errors import HubError
+from hub.jobs.working import ClaimLostError
 from training.jobs import bisect, evaluate, finetune, gate, quick
 from training.jobs.environment import require_same_libraries
-from training.jobs.errors import LeaseLostError, RunCancelledError, RunFailedError
+from training.jobs.errors import RunCancelledError, RunFailedError
 from training.jobs.finishing import finish
 from training.jobs.lease import Lease
 from training.jobs.recorder import Recorder, printable
@@ -24,8 +25,6 @@ from training.models import Run, RunAttempt, RunKind, RunStatus
 from training.policies import running_of, still_allowed
 
 log = structlog.get_logger(__name__)
-# A run that takes its worker down this often is not given to a next one.
-ATTEMPTS_LIMIT = 5
 # (lease, workspace, recorder) -> what the run came to; it writes its own final state.
 Job = Callable[[Lease, Workspace, Recorder], None]
 JOBS: dict[str, Job] = {
@@ -48,13 +47,13 @@ def execute(pk: int) -> None:
     """
     if _has_to_wait(pk):
         return
-    run = Run.objects.claim(pk, worker=worker_name(), lease=settings.RUN_LEASE)
+    run = Run.objects.claim(pk, worker=worker_name())
     if run is None:
         return
     log.info("run.started", run_id=pk, attempt=run.attempt, fence=run.fence)
     with (
         override("en"),
-        Lease(run, lease=settings.RUN_LEASE, every=settings.RUN_HEARTBEAT) as lease,
+        Lease(run, every=settings.RUN_HEARTBEAT) as lease,
     ):
         _attempt(run, lease)
 
@@ -71,7 +70,7 @@ def _attempt(run: Run, lease: Lease) -> None:
     workspace, recorder = Workspace(run), Recorder(run)
     try:
         _carry_out(run, lease, workspace, recorder)
-    except LeaseLostError:
+    except ClaimLostError:
         log.warning("run.lease_lost", run_id=run.pk, fence=run.fence)
         return
     workspace.remove()
@@ -82,7 +81,7 @@ def _carry_out(run: Run, lease: Lease, workspace: Workspace, recorder: Recorder)
         _check(run)
         _resume(run, workspace, recorder)
         JOBS[run.kind](lease, workspace, recorder)
-    except LeaseLostError:
+    except ClaimLostError:
         raise
     except RunCancelledError:
         _end(run, recorder, RunStatus.CANCELLED)
@@ -109,11 +108,6 @@ def _sentence_of(run: Run, fault: Exception) -> str:
 
 def _check(run: Run) -> None:
     """What was allowed when the run was asked for must be so still (threats J5)."""
-    if run.attempt > ATTEMPTS_LIMIT:
-        raise RunFailedError(
-            f"Its worker was lost {ATTEMPTS_LIMIT} times: look for what ends it (memory, disk), "
-            "then run it again."
-        )
     if not still_allowed(run):
         raise RunFailedError(
             f"{run.created_by.username} may no longer use {run.repository.repo_id} or the data "
@@ -132,7 +126,7 @@ def _resume(run: Run, workspace: Workspace, recorder: Recorder) -> None:
 
 
 def _end(run: Run, recorder: Recorder, status: RunStatus, error: str = "") -> None:
-    """Write how a run ended that did not succeed. Raises: LeaseLostError."""
+    """Write how a run ended that did not succeed. Raises: ClaimLostError."""
     error = printable(error)  # it may quote what people wrote
     if error:
         recorder.line(error)

@@ -18,10 +18,11 @@ from hub.formats.bounded_json import load_json
 from hub.formats.errors import FormatError
 from hub.formats.safetensors_header import read_header
 from hub.gitstore import AddFile, AddPointer, Operation
+from hub.jobs.working import ClaimLostError
 from hub.models import Repository
 from hub.policies import Actor
 from training.jobs.cards import FinetuneFacts, with_finetune
-from training.jobs.errors import LeaseLostError, RunFailedError
+from training.jobs.errors import RunFailedError
 from training.jobs.finishing import finish
 from training.jobs.inputs import files_of, lay_out, open_pinned
 from training.jobs.lease import Lease
@@ -184,9 +185,9 @@ def _number(summary: dict[str, Any], key: str) -> Any:
 @transaction.atomic
 def _propose(run: Run, head_oid: str, result: dict[str, Any]) -> None:
     """Open the pull request and settle the run together, so that neither happens twice."""
-    held = Run.objects.held(run.pk, run.fence).select_for_update().first()
+    held = Run.objects.held(run).select_for_update().first()
     if held is None:
-        raise LeaseLostError
+        raise ClaimLostError
     if not still_allowed(run):
         raise RunFailedError(
             f"{run.created_by.username} may no longer propose this, or read its data: let someone "

@@ -7,8 +7,8 @@ from typing import Any
 import structlog
 from django.db import transaction
 
+from hub.jobs.working import ClaimLostError
 from hub.models import Event
-from training.jobs.errors import LeaseLostError
 from training.models import Run, RunStatus
 
 log = structlog.get_logger(__name__)
@@ -16,9 +16,9 @@ log = structlog.get_logger(__name__)
 
 @transaction.atomic
 def finish(run: Run, status: RunStatus, **facts: Any) -> None:
-    """Settle `run` in the caller's transaction. Raises: LeaseLostError; nothing is written then."""
-    if not Run.objects.finish(run.pk, run.fence, status, **facts):
-        raise LeaseLostError
+    """Settle `run` in the caller's transaction. Raises: ClaimLostError; nothing is written then."""
+    if not Run.objects.finish(run, status, **facts):
+        raise ClaimLostError
     announce(run, status)
     log.info("run.ended", run_id=run.pk, status=str(status), error=facts.get("error", ""))
 

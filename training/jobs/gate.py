@@ -12,12 +12,13 @@ from django.db import transaction
 from hub import events
 from hub.actions import large_files
 from hub.errors import ConflictError
+from hub.jobs.working import ClaimLostError
 from hub.models import CommitStatus, Event, Repository, StatusState
 from training.jobs.benchmarks import PinnedBenchmark, benchmarks_of, pinned_of
 from training.jobs.comparisons import Compared, write_comparison
 from training.jobs.contamination import Contamination, look_for_contamination
 from training.jobs.disclosure import coarse_look, coarse_progress, hidden_now
-from training.jobs.errors import LeaseLostError, RunFailedError
+from training.jobs.errors import RunFailedError
 from training.jobs.evaluations import Side
 from training.jobs.finishing import finish
 from training.jobs.items import Item, ItemsError
@@ -285,8 +286,8 @@ def gate_of(spec: dict[str, Any]) -> GateConfig:
 
 @transaction.atomic
 def _begin(run: Run) -> None:
-    if not Run.objects.held(run.pk, run.fence).select_for_update().exists():
-        raise LeaseLostError
+    if not Run.objects.held(run).select_for_update().exists():
+        raise ClaimLostError
     set_status(run, StatusState.RUNNING, "The gate is weighing this change.")
 
 

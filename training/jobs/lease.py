@@ -11,7 +11,8 @@ from typing import Self
 import structlog
 from django.db import DatabaseError, connection
 
-from training.jobs.errors import LeaseLostError, RunCancelledError
+from hub.jobs.working import ClaimLostError
+from training.jobs.errors import RunCancelledError
 from training.models import Run
 
 log = structlog.get_logger(__name__)
@@ -27,9 +28,8 @@ class Lease:
     have the run.
     """
 
-    def __init__(self, run: Run, *, lease: timedelta, every: timedelta) -> None:
-        self.run, self.fence = run, run.fence
-        self.lease, self.every_seconds = lease, every.total_seconds()
+    def __init__(self, run: Run, *, every: timedelta) -> None:
+        self.run, self.every_seconds = run, every.total_seconds()
         self.lost = self.cancelled = False
         self._over = threading.Event()
         self._renewed_at = time.monotonic()
@@ -53,9 +53,9 @@ class Lease:
         return self.lost or self.cancelled
 
     def check(self) -> None:
-        """Raise LeaseLostError or RunCancelledError when the work has to end."""
+        """Raise ClaimLostError or RunCancelledError when the work has to end."""
         if self.lost:
-            raise LeaseLostError
+            raise ClaimLostError
         if self.cancelled:
             raise RunCancelledError
 
@@ -77,15 +77,15 @@ class Lease:
         except DatabaseError as fault:
             log.warning("run.lease_not_renewed", run_id=self.run.pk, fault=str(fault))
             connection.close()
-            self.lost = unrenewed_seconds >= self.lease.total_seconds()
+            self.lost = unrenewed_seconds >= Run.lease().total_seconds()
 
     def _cancel_requested(self) -> bool:
-        held = Run.objects.held(self.run.pk, self.fence)
+        held = Run.objects.held(self.run)
         return held.filter(cancel_requested_at__isnull=False).exists()
 
     def _renew(self) -> None:
         asked_at = time.monotonic()
-        if Run.objects.renew(self.run.pk, self.fence, lease=self.lease):
+        if Run.objects.renew(self.run):
             self._renewed_at = asked_at
         else:
             self.lost = True

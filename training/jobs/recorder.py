@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import F, Sum
 from django.db.models.functions import Length
 
-from training.jobs.errors import LeaseLostError
+from hub.jobs.working import ClaimLostError
 from training.models import LogLine, Metric, Run
 
 FLUSH_EVERY_SECONDS = 1.0
@@ -68,14 +68,14 @@ class Recorder:
 
     @transaction.atomic
     def flush(self) -> None:
-        """Write what has come. Raises: LeaseLostError when another worker holds the run."""
+        """Write what has come. Raises: ClaimLostError when another worker holds the run."""
         self._flushed_at = time.monotonic()
         if not (self._metrics or self._lines or self._changed):
             return
-        held = Run.objects.held(self.run.pk, self.run.fence)
+        held = Run.objects.held(self.run)
         # The row stays locked until the commit, so no other claim can come in between.
         if held.update(progress=self.progress, fence=F("fence")) != 1:
-            raise LeaseLostError
+            raise ClaimLostError
         Metric.objects.bulk_create(
             [Metric(run=self.run, name=n, step=s, value=v) for (n, s), v in self._metrics.items()],
             update_conflicts=True,

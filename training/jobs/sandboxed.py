@@ -59,7 +59,7 @@ class RunnerJob:
         Raises:
             RunFailedError: it ended without a result; the sentence says why.
             SandboxUnavailableError: nothing ran.
-            LeaseLostError, RunCancelledError: it was stopped.
+            ClaimLostError, RunCancelledError: it was stopped.
         """
         workspace, limits = self.workspace, _limits(job["threads"])
         (workspace.inputs / "job.json").write_text(json.dumps(dict(job), ensure_ascii=False))
@@ -127,7 +127,7 @@ class RunnerJob:
         run.cpu_seconds = (run.cpu_seconds or 0.0) + ended.cpu_seconds
         run.peak_memory_bytes = max(run.peak_memory_bytes or 0, ended.peak_memory_bytes)
         used = {"cpu_seconds": run.cpu_seconds, "peak_memory_bytes": run.peak_memory_bytes}
-        Run.objects.held(run.pk, run.fence).update(**used)
+        Run.objects.held(run).update(**used)
 
 
 def _limits(threads: int) -> Limits:

@@ -11,7 +11,7 @@ from django.db import transaction
 from training.jobs import gate
 from training.jobs.finishing import announce
 from training.models import Run, RunKind, RunStatus
-from training.models.runs import RunQuerySet
+from training.models.runs import ATTEMPTS, RunQuerySet
 
 log = structlog.get_logger(__name__)
 # Any free worker takes the run that waits longest: ringing for more would only pile up messages.
@@ -19,23 +19,37 @@ RUNG_AT_ONCE = 8
 
 
 def due() -> list[int]:
-    """Settle what was cancelled while nobody held it; the runs whose doorbell must ring again."""
-    cancelled = settle_cancelled(Run.objects.all())
-    abandoned = list(Run.objects.abandoned().values_list("pk", flat=True))
+    """Settle what was cancelled while nobody held it, and what takes every worker down; the runs
+    whose doorbell must ring again."""
+    cancelled, given_up = settle_cancelled(Run.objects.all()), _give_up()
+    abandoned = list(Run.objects.lost().due().values_list("pk", flat=True))
     waiting = list(Run.objects.waiting().values_list("pk", flat=True)[:RUNG_AT_ONCE])
-    if cancelled or abandoned:
-        log.info("runs.swept", cancelled=cancelled, abandoned=abandoned)
+    if cancelled or given_up or abandoned:
+        log.info("runs.swept", cancelled=cancelled, given_up=given_up, abandoned=abandoned)
     return [*abandoned, *waiting]
 
 
 @transaction.atomic
 def settle_cancelled(rows: RunQuerySet) -> list[int]:
     """End those of `rows` that are to stop and that no worker holds; their keys."""
-    ended = rows.settle_cancelled()
+    return _tell(rows.to_cancel().end(RunStatus.CANCELLED, RunStatus.CANCELLED))
+
+
+@transaction.atomic
+def _give_up() -> list[int]:
+    """End those whose every worker was lost; their keys."""
+    error = (
+        f"Its worker was lost {ATTEMPTS} times: look for what ends it (memory, disk), then run it "
+        "again."
+    )
+    return _tell(Run.objects.exhausted().end(RunStatus.FAILED, "lost", error=error))
+
+
+def _tell(ended: list[Run]) -> list[int]:
     for run in ended:
-        announce(run, RunStatus.CANCELLED)
+        announce(run, RunStatus(run.status))
         if run.kind == RunKind.COMPARE:
-            gate.settle_unweighed(run, "")
+            gate.settle_unweighed(run, run.error)
     return [run.pk for run in ended]
 
 

@@ -27,7 +27,7 @@ def answer(pk: int) -> None:
 
     Safe to call at any time and any number of times: the row decides.
     """
-    row = Try.objects.claim(pk, worker=worker_name(), lease=settings.RUN_LEASE)
+    row = Try.objects.claim(pk, worker=worker_name(), is_warm=False)
     if row is None:
         return
     with override("en"):
@@ -53,9 +53,12 @@ def _answer(row: Try) -> None:
 
 
 def due() -> list[int]:
-    """Settle what was cancelled while nobody held it; the tries whose bell must ring again."""
+    """Settle what was cancelled while nobody held it, and what takes every worker down; the tries
+    whose bell must ring again."""
     Try.objects.settle_cancelled()
-    abandoned = list(Try.objects.abandoned().values_list("pk", flat=True))
+    if count := Try.objects.give_up():
+        log.warning("tries.given_up", count=count)
+    abandoned = list(Try.objects.lost().due().values_list("pk", flat=True))
     waiting = list(Try.objects.waiting().values_list("pk", flat=True)[:RUNG_AT_ONCE])
     return [*abandoned, *waiting]
 

@@ -9,16 +9,12 @@ from hub.policies import Actor, access_of
 from training.models import Try
 from training.policies import readable_repositories
 
-ATTEMPTS_LIMIT = 2
-
 
 def refusal_of(row: Try) -> str:
     """Why a claimed try is not answered; "" when it is. What was allowed when it was asked must
     be so still (threats D6, J3, J5)."""
     if not settings.TRY_IT:
         return "Trying models is turned off on this server."
-    if row.attempt > ATTEMPTS_LIMIT:
-        return f"Its worker was lost {ATTEMPTS_LIMIT} times: ask again, or try a smaller model."
     need = Access.WRITE if row.is_proposal else Access.READ
     user = row.created_by
     may = user.is_active and access_of(user, row.repository) >= need

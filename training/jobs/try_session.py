@@ -88,7 +88,8 @@ class TrySession:
 
     def _lay_out(self) -> dict[str, Path]:
         repository, inputs = self.first.repository, self.folder / "in"
-        shutil.rmtree(self.folder, ignore_errors=True)
+        for left in self.folder.parent.glob(f"{self.first.pk}-*"):  # of a worker that is gone
+            shutil.rmtree(left, ignore_errors=True)
         self.asks.mkdir(parents=True)
         files = model_files(repository.store(), self.first.oid)
         base, large = self.first.base, {}
@@ -216,7 +217,7 @@ class TrySession:
             self.is_over = True
         elif now - asked.renewed_at >= settings.RUN_HEARTBEAT.total_seconds():
             asked.renewed_at = now
-            held.update(lease_ends_at=timezone.now() + settings.RUN_LEASE)
+            Try.objects.renew(asked.row)
         return None
 
     def _idle(self, now: float) -> None:
@@ -242,8 +243,7 @@ class TrySession:
         first = self.first
         if head is None or head[1:] != (first.repository_id, first.model_digest, first.task):
             return None
-        lease = settings.RUN_LEASE
-        row = Try.objects.claim(head[0], worker=self.worker, lease=lease, is_warm=True)
+        row = Try.objects.claim(head[0], worker=self.worker, is_warm=True)
         if row is None:
             return None
         if refused := refusal_of(row):

@@ -4,8 +4,9 @@ from training.models.benchmarks import Benchmark, BenchmarkDirection, HiddenFile
 from training.models.evaluations import Evaluation, Origin
 from training.models.gates import GateRecord, GateVerdict
 from training.models.items import BlindChoice, BlindVote, ItemNote, NoteKind, Pin
+from training.models.job import RunStatus
 from training.models.metrics import LogLine, Metric
-from training.models.runs import Run, RunAttempt, RunKind, RunStatus
+from training.models.runs import Run, RunAttempt, RunKind
 from training.models.tries import Try, TryTask
 
 __all__ = [

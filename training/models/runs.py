@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Iterable
 from typing import Any, Self
 
 from django.conf import settings
 from django.db import models, transaction
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+
+from training.models.job import Job, JobQuerySet, RunStatus, ended
+
+# A run that takes its worker down this often is not given to a next one.
+ATTEMPTS = 5
 
 
 class RunKind(models.TextChoices):
@@ -21,96 +26,37 @@ class RunKind(models.TextChoices):
     QUICK = "quick", _("quick look")
 
 
-class RunStatus(models.TextChoices):
-    DRAFT = "draft", _("draft")
-    QUEUED = "queued", _("queued")
-    RUNNING = "running", _("running")
-    SUCCEEDED = "succeeded", _("succeeded")
-    FAILED = "failed", _("failed")
-    CANCELLED = "cancelled", _("cancelled")
-
-
-LIVE = (RunStatus.QUEUED, RunStatus.RUNNING)
-FINAL = (RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.CANCELLED)
-
-
-class RunQuerySet(models.QuerySet["Run"]):
-    def live(self) -> Self:
-        return self.filter(status__in=LIVE)
-
-    def abandoned(self) -> Self:
-        """Running rows whose worker has stopped renewing its lease."""
-        return self.filter(status=RunStatus.RUNNING, lease_ends_at__lt=timezone.now())
-
-    def waiting(self) -> Self:
-        """Queued rows, the one that waits longest first."""
-        return self.filter(status=RunStatus.QUEUED).order_by("created_at", "pk")
-
-    def claim(self, pk: int, *, worker: str, lease: timedelta) -> Run | None:
-        """Give run `pk` to `worker`. None when it is finished or another worker holds it.
-
-        The fencing number rises with every claim: a worker that lost its lease and wakes up
-        later holds an old number, and all its writes miss (`held`).
-        """
-        now = timezone.now()
-        free = Q(status=RunStatus.QUEUED) | Q(status=RunStatus.RUNNING, lease_ends_at__lt=now)
-        held = {"status": RunStatus.RUNNING, "worker": worker, "lease_ends_at": now + lease}
-        with transaction.atomic():
-            claimed = self.filter(free, pk=pk, cancel_requested_at__isnull=True).update(
-                **held, fence=F("fence") + 1, attempt=F("attempt") + 1
-            )
-            if claimed != 1:
-                return None
-            run = self.select_related("repository__namespace", "created_by").get(pk=pk)
-            RunAttempt.objects.filter(run=run, ended_at__isnull=True).update(
-                ended_at=now, outcome="lost"
-            )
-            RunAttempt.objects.create(run=run, number=run.attempt, worker=worker)
-            self.filter(pk=pk, started_at__isnull=True).update(started_at=now)
+class RunQuerySet(JobQuerySet["Run"]):
+    @transaction.atomic
+    def claim(self, pk: int, **columns: Any) -> Run | None:
+        """Give run `pk` to a worker. None when it is finished or another worker holds it."""
+        run = super().claim(pk, **columns)
+        if run is not None:
+            now = timezone.now()
+            RunAttempt.objects.of([pk]).end("lost")
+            RunAttempt.objects.create(run=run, number=run.attempt, worker=run.worker)
+            self.filter(pk=pk, started_at=None).update(started_at=now)
         return run
 
-    def held(self, pk: int, fence: int) -> Self:
-        """The row, only while the claim with `fence` still holds it."""
-        return self.filter(pk=pk, fence=fence, status=RunStatus.RUNNING)
+    @transaction.atomic
+    def finish(self, row: Run, status: RunStatus, **facts: Any) -> bool:
+        """Write the one final state. False when the claim no longer holds the run."""
+        is_mine = super().finish(row, status, **facts)
+        if is_mine:
+            RunAttempt.objects.of([row.pk]).end(status)
+        return is_mine
 
-    def renew(self, pk: int, fence: int, *, lease: timedelta) -> bool:
-        """Extend the lease. False when another worker has taken the run over."""
-        return self.held(pk, fence).update(lease_ends_at=timezone.now() + lease) == 1
-
-    def finish(self, pk: int, fence: int, status: RunStatus, **facts: Any) -> bool:
-        """Write the one final state. False when the claim with `fence` no longer holds the run."""
-        now = timezone.now()
-        with transaction.atomic():
-            ended = self.held(pk, fence).update(
-                status=status, finished_at=now, lease_ends_at=None, **facts
-            )
-            if ended == 1:
-                RunAttempt.objects.filter(run=pk, ended_at__isnull=True).update(
-                    ended_at=now, outcome=status
-                )
-        return ended == 1
-
-    def settle_cancelled(self) -> list[Run]:
-        """End the live runs that were asked to stop and that no worker holds; those runs."""
-        now = timezone.now()
-        unheld = Q(status=RunStatus.QUEUED) | Q(status=RunStatus.RUNNING, lease_ends_at__lt=now)
-        asked = self.filter(unheld, cancel_requested_at__isnull=False)
-        with transaction.atomic():
-            ended = list(asked.select_for_update(skip_locked=True).values_list("pk", flat=True))
-            RunAttempt.objects.filter(run__in=ended, ended_at__isnull=True).update(
-                ended_at=now, outcome=RunStatus.CANCELLED
-            )
-            rows = self.model.objects.filter(pk__in=ended)
-            rows.update(
-                status=RunStatus.CANCELLED,
-                finished_at=now,
-                lease_ends_at=None,
-                fence=F("fence") + 1,
-            )
-            return list(rows.select_related("repository__namespace", "created_by"))
+    @transaction.atomic
+    def end(self, status: RunStatus, outcome: str, *, error: str = "") -> list[Run]:
+        """End runs that no worker holds; those runs."""
+        keys = list(self.select_for_update(skip_locked=True).values_list("pk", flat=True))
+        RunAttempt.objects.of(keys).end(outcome)
+        rows = self.model.objects.filter(pk__in=keys)
+        rows.close(**ended(status), error=error)
+        return list(rows.select_related("repository__namespace", "created_by"))
 
 
-class Run(models.Model):
+class Run(Job):
     """One job. `spec` names every input by digest; `spec_digest` is the SHA-256 of its JSON."""
 
     repository = models.ForeignKey("hub.Repository", on_delete=models.CASCADE, related_name="runs")
@@ -126,45 +72,20 @@ class Run(models.Model):
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="runs"
     )
-    created_at = models.DateTimeField(auto_now_add=True)
-    started_at = models.DateTimeField(null=True, blank=True)
-    finished_at = models.DateTimeField(null=True, blank=True)
-    cancel_requested_at = models.DateTimeField(null=True, blank=True)
-    worker = models.CharField(max_length=128, blank=True)
-    lease_ends_at = models.DateTimeField(null=True, blank=True)
-    fence = models.PositiveIntegerField(default=0)
-    attempt = models.PositiveIntegerField(default=0)
+    attempts_left = models.PositiveSmallIntegerField(default=ATTEMPTS)
     progress = models.JSONField(
         default=dict, help_text='{"done", "total", "unit", "checkpoint_step"}'
     )
-    result = models.JSONField(default=dict)
-    error = models.TextField(blank=True, help_text="One sentence: the cause and the remedy.")
     cpu_seconds = models.FloatField(null=True, blank=True)
     peak_memory_bytes = models.BigIntegerField(null=True, blank=True)
 
     objects = RunQuerySet.as_manager()
 
-    class Meta:
+    class Meta(Job.Meta):
         constraints = [
+            *Job.Meta.constraints,
             models.UniqueConstraint(fields=["repository", "number"], name="run_number_unique"),
-            models.CheckConstraint(
-                condition=Q(status__in=RunStatus.values), name="run_status_known"
-            ),
             models.CheckConstraint(condition=Q(kind__in=RunKind.values), name="run_kind_known"),
-            models.CheckConstraint(
-                condition=~Q(status="running") | Q(lease_ends_at__isnull=False),
-                name="running_means_leased",
-            ),
-            models.CheckConstraint(
-                condition=~Q(status="failed") | ~Q(error=""), name="failed_means_error"
-            ),
-            models.CheckConstraint(
-                condition=Q(
-                    status__in=("succeeded", "failed", "cancelled"), finished_at__isnull=False
-                )
-                | ~Q(status__in=("succeeded", "failed", "cancelled")),
-                name="final_means_finished",
-            ),
         ]
         indexes = [models.Index(fields=["status", "created_at"], name="run_waiting")]
 
@@ -184,14 +105,6 @@ class Run(models.Model):
         if self.started_at is None:
             return None
         return ((self.finished_at or timezone.now()) - self.started_at).total_seconds()
-
-    @property
-    def is_live(self) -> bool:
-        return self.status in LIVE
-
-    @property
-    def is_final(self) -> bool:
-        return self.status in FINAL
 
     def get_absolute_url(self) -> str:
         return f"{self.repository.get_absolute_url()}/runs/{self.number}"
@@ -218,6 +131,16 @@ class Run(models.Model):
         return [given for given in self.spec["inputs"] if given["role"] == role]
 
 
+class RunAttemptQuerySet(models.QuerySet["RunAttempt"]):
+    def of(self, runs: Iterable[int]) -> Self:
+        return self.filter(run__in=runs)
+
+    def end(self, outcome: str) -> int:
+        """Say how those ended that are under way."""
+        under_way = self.filter(ended_at=None)
+        return under_way.update(ended_at=timezone.now(), outcome=outcome)
+
+
 class RunAttempt(models.Model):
     """One worker's try at a run; `lost` when its lease ran out."""
 
@@ -228,6 +151,8 @@ class RunAttempt(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True)
     outcome = models.CharField(max_length=16, blank=True)
     resumed_from_step = models.PositiveIntegerField(null=True, blank=True)
+
+    objects = RunAttemptQuerySet.as_manager()
 
     class Meta:
         ordering = ["number"]

@@ -7,11 +7,14 @@ from typing import Any, Self
 
 from django.conf import settings
 from django.db import models, transaction
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from training.models.runs import FINAL, LIVE, RunStatus
+from training.models.job import FINAL, Job, JobQuerySet, RunStatus, ended
+
+# A model that takes its worker down this often is not given to a next one.
+ATTEMPTS = 2
 
 
 class TryTask(models.TextChoices):
@@ -23,60 +26,26 @@ class TryTask(models.TextChoices):
     EMBEDDING = "feature-extraction", _("embeddings")
 
 
-class TryQuerySet(models.QuerySet["Try"]):
-    def live(self) -> Self:
-        return self.filter(status__in=LIVE)
-
+class TryQuerySet(JobQuerySet["Try"]):
     def of(self, user_id: int) -> Self:
         """The tries of one person, the newest first: nobody else ever sees them."""
         return self.filter(created_by=user_id).order_by("-pk")
 
-    def waiting(self) -> Self:
-        return self.filter(status=RunStatus.QUEUED).order_by("pk")
-
-    def abandoned(self) -> Self:
-        """Running rows whose worker has stopped renewing its lease."""
-        return self.filter(status=RunStatus.RUNNING, lease_ends_at__lt=timezone.now())
-
-    def claim(self, pk: int, *, worker: str, lease: timedelta, is_warm: bool = False) -> Try | None:
-        """Give a try to `worker`, emptied of what an earlier one wrote. None when it is finished,
+    def claim(self, pk: int, **columns: Any) -> Try | None:
+        """Give a try to a worker, emptied of what an earlier one wrote. None when it is finished,
         cancelled, or held by another."""
-        now = timezone.now()
-        free = Q(status=RunStatus.QUEUED) | Q(status=RunStatus.RUNNING, lease_ends_at__lt=now)
-        claimed = self.filter(free, pk=pk, cancel_requested_at__isnull=True).update(
-            status=RunStatus.RUNNING,
-            worker=worker,
-            lease_ends_at=now + lease,
-            started_at=now,
-            first_answer_at=None,
-            is_warm=is_warm,
-            text="",
-            fence=F("fence") + 1,
-            attempt=F("attempt") + 1,
+        return super().claim(
+            pk, started_at=timezone.now(), first_answer_at=None, text="", **columns
         )
-        if claimed != 1:
-            return None
-        related = "repository__namespace", "base__namespace", "created_by"
-        return self.select_related(*related).get(pk=pk)
-
-    def held(self, row: Try) -> Self:
-        """The row, only while the claim that `row` was read under still holds it."""
-        return self.filter(pk=row.pk, fence=row.fence, status=RunStatus.RUNNING)
-
-    def finish(self, row: Try, status: RunStatus, **facts: Any) -> bool:
-        """Write the one final state. False when another worker has the row by now."""
-        ended = self.held(row).update(
-            status=status, finished_at=timezone.now(), lease_ends_at=None, **facts
-        )
-        return ended == 1
 
     def settle_cancelled(self) -> int:
-        """End the live tries that were asked to stop and that no worker holds."""
-        now = timezone.now()
-        unheld = Q(status=RunStatus.QUEUED) | Q(status=RunStatus.RUNNING, lease_ends_at__lt=now)
-        return self.filter(unheld, cancel_requested_at__isnull=False).update(
-            status=RunStatus.CANCELLED, finished_at=now, lease_ends_at=None, fence=F("fence") + 1
-        )
+        """End those that were asked to stop and that no worker holds; how many."""
+        return self.to_cancel().close(**ended(RunStatus.CANCELLED))
+
+    def give_up(self) -> int:
+        """End those whose every worker was lost; how many."""
+        error = f"Its worker was lost {ATTEMPTS} times: ask again, or try a smaller model."
+        return self.exhausted().close(**ended(RunStatus.FAILED), error=error)
 
     @transaction.atomic
     def trim(self, user_id: int, *, keep: int, within: timedelta) -> None:
@@ -86,7 +55,7 @@ class TryQuerySet(models.QuerySet["Try"]):
         old.filter(created_at__lt=timezone.now() - within).exclude(pk__in=newest).delete()
 
 
-class Try(models.Model):
+class Try(Job):
     """`request` is what was asked, `text` what has been written so far, `result` the answer."""
 
     repository = models.ForeignKey("hub.Repository", on_delete=models.CASCADE, related_name="tries")
@@ -109,40 +78,17 @@ class Try(models.Model):
     task = models.CharField(max_length=32, choices=TryTask)
     dtype = models.CharField(max_length=16, default="float32")
     request = models.JSONField()
-    status = models.CharField(max_length=16, choices=RunStatus, default=RunStatus.QUEUED)
     text = models.TextField(blank=True)
-    result = models.JSONField(default=dict)
-    error = models.TextField(blank=True, help_text="One sentence: the cause and the remedy.")
-    created_at = models.DateTimeField(auto_now_add=True)
-    started_at = models.DateTimeField(null=True, blank=True)
     first_answer_at = models.DateTimeField(null=True, blank=True)
-    finished_at = models.DateTimeField(null=True, blank=True)
-    cancel_requested_at = models.DateTimeField(null=True, blank=True)
     is_warm = models.BooleanField(default=False, help_text="The model was loaded already.")
-    worker = models.CharField(max_length=128, blank=True)
-    lease_ends_at = models.DateTimeField(null=True, blank=True)
-    fence = models.PositiveIntegerField(default=0)
-    attempt = models.PositiveIntegerField(default=0)
+    attempts_left = models.PositiveSmallIntegerField(default=ATTEMPTS)
 
     objects = TryQuerySet.as_manager()
 
-    class Meta:
+    class Meta(Job.Meta):
         constraints = [
-            models.CheckConstraint(
-                condition=Q(status__in=RunStatus.values), name="try_status_known"
-            ),
+            *Job.Meta.constraints,
             models.CheckConstraint(condition=Q(task__in=TryTask.values), name="try_task_known"),
-            models.CheckConstraint(
-                condition=~Q(status="running") | Q(lease_ends_at__isnull=False),
-                name="running_try_means_leased",
-            ),
-            models.CheckConstraint(
-                condition=~Q(status="failed") | ~Q(error=""), name="failed_try_means_error"
-            ),
-            models.CheckConstraint(
-                condition=Q(status__in=FINAL, finished_at__isnull=False) | ~Q(status__in=FINAL),
-                name="final_try_means_finished",
-            ),
         ]
         indexes = [
             models.Index(
@@ -155,10 +101,6 @@ class Try(models.Model):
 
     def __str__(self) -> str:
         return f"try {self.pk}"
-
-    @property
-    def is_live(self) -> bool:
-        return self.status in LIVE
 
     @property
     def seconds_to_first(self) -> float | None:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import structlog
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
-from hub.errors import HubError
-from reviews.models import WorkState
-from reviews.models.work import LEASE, Work, WorkQuerySet
-from reviews.weights.errors import WeightsError
+from hub.errors import CodedError, HubError
+from hub.models.work import Work, WorkQuerySet, WorkState
 
 log = structlog.get_logger(__name__)
 # How often pages see more, and the lease is renewed.
@@ -27,7 +26,7 @@ Row = TypeVar("Row", bound=Work)
 
 
 class ClaimLostError(Exception):
-    """Another worker has the work."""
+    """Another worker has the row, or it was settled meanwhile."""
 
 
 class Claim(Generic[Row]):
@@ -42,11 +41,10 @@ class Claim(Generic[Row]):
         """Whether to tell how far it is; telling every time would be slower than the work."""
         return time.monotonic() - self._told_at >= TOLD_EVERY_SECONDS
 
-    def tell(self, **values: Any) -> None:
+    def tell(self, **columns: Any) -> None:
         """Write down what is known, and renew the lease. Raises: ClaimLostError."""
         self._told_at = time.monotonic()
-        lease = timezone.now() + LEASE
-        if not self.rows.held(self.row).update(lease_until=lease, **values):
+        if not self.rows.renew(self.row, **columns):
             raise ClaimLostError
 
     def keep(self) -> None:
@@ -54,16 +52,43 @@ class Claim(Generic[Row]):
         if self.is_due:
             self.tell()
 
-    def finish(self, **values: Any) -> None:
+    def finish(self, **columns: Any) -> None:
         """Settle the row. Raises: ClaimLostError."""
-        self.tell(state=WorkState.DONE, finished_at=timezone.now(), progress={}, **values)
+        done = {"state": WorkState.DONE, "finished_at": timezone.now(), **columns}
+        if not self.rows.settle(self.row, **done):
+            raise ClaimLostError
 
-    def fail(self, code: str, parameters: Mapping[str, Any]) -> None:
-        self.rows.held(self.row).update(
-            state=WorkState.FAILED,
-            error={"code": code, "parameters": dict(parameters)},
-            finished_at=timezone.now(),
-        )
+    def fail(self, code: str, **parameters: Any) -> None:
+        """Settle the row with a reason, if it is held still."""
+        self.rows.held(self.row).fail(code, **parameters)
+
+
+def carry_out(
+    rows: WorkQuerySet[Row], pk: int, work: Callable[[Claim[Row], Path, ExitStack], None]
+) -> None:
+    """Do the work of a row, unless that is done or somebody is at it.
+
+    `work` gets the claim, a folder for itself, and a stack that is unwound at the end.
+    """
+    row = rows.claim(pk)
+    if row is None:
+        return
+    claim = Claim(rows, row)
+    about = {"kind": rows.model.__name__, "pk": pk}
+    try:
+        with _scratch(row) as scratch, ExitStack() as kept:
+            work(claim, scratch, kept)
+    except ClaimLostError:
+        log.warning("work.claim_lost", **about)
+    except (OperationalError, InterfaceError):
+        raise  # nothing can be written now: the lease runs out and the sweeper rings again
+    except CodedError as error:
+        claim.fail(error.code, **error.parameters)
+    except HubError as error:
+        claim.fail("refused", said=str(error))
+    except Exception:
+        log.exception("work.failed", **about)
+        claim.fail("internal")
 
 
 def due(rows: WorkQuerySet[Row]) -> list[int]:
@@ -90,29 +115,3 @@ def _scratch(row: Work) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def carry_out(
-    rows: WorkQuerySet[Row], pk: int, work: Callable[[Claim[Row], Path, ExitStack], None]
-) -> None:
-    """Do the work of a row, unless that is done or somebody is at it.
-
-    `work` gets the claim, a folder for itself, and a stack that is unwound at the end.
-    """
-    row = rows.claim(pk)
-    if row is None:
-        return
-    claim = Claim(rows, row)
-    about = {"kind": rows.model.__name__, "pk": pk}
-    try:
-        with _scratch(row) as scratch, ExitStack() as kept:
-            work(claim, scratch, kept)
-    except ClaimLostError:
-        log.warning("work.claim_lost", **about)
-    except WeightsError as error:
-        claim.fail(error.code, error.parameters)
-    except HubError as error:
-        claim.fail("refused", {"said": str(error)})
-    except Exception:
-        log.exception("work.failed", **about)
-        claim.fail("internal", {})

@@ -1,0 +1,52 @@
+"""Who may do what; the one way to fetch an object on someone's behalf."""
+
+from hub.policies.actors import ANONYMOUS, Actor, require_person, require_scope
+from hub.policies.collections import get_collection, visible_collections, visible_items, with_items
+from hub.policies.files import FileAccess, file_access, require_files
+from hub.policies.inbox import visible_notifications
+from hub.policies.likes import has_liked, visible_likers, visible_likes
+from hub.policies.namespaces import get_namespace, get_shared_namespace
+from hub.policies.people import holders, is_member, maintainers_of, people_named, readers
+from hub.policies.repositories import (
+    access_of,
+    asked_again,
+    children_of,
+    get_repository,
+    may_propose,
+    may_write_ref,
+    repository_by_key,
+    visible_repositories,
+)
+
+__all__ = [
+    "ANONYMOUS",
+    "Actor",
+    "FileAccess",
+    "access_of",
+    "asked_again",
+    "children_of",
+    "file_access",
+    "get_collection",
+    "get_namespace",
+    "get_repository",
+    "get_shared_namespace",
+    "has_liked",
+    "holders",
+    "is_member",
+    "maintainers_of",
+    "may_propose",
+    "may_write_ref",
+    "people_named",
+    "readers",
+    "repository_by_key",
+    "require_files",
+    "require_person",
+    "require_scope",
+    "visible_collections",
+    "visible_items",
+    "visible_likers",
+    "visible_likes",
+    "visible_notifications",
+    "visible_repositories",
+    "with_items",
+]
