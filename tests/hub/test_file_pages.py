@@ -337,3 +337,17 @@ class TestArchive:
         private = make_repository(visibility=Visibility.PRIVATE)
         for door in ("archive/main", "find/main", "refs/main", "blame/main/README.md"):
             assert client.get(f"/{private.path}/{door}").status_code in {401, 404}
+
+
+def test_alerts_are_titled_in_the_reader_s_language_on_every_page(client_for):
+    alert = b"> [!WARNING]\n> Mind the gap.\n"
+    files = {"README.md": alert, "docs/README.md": alert, "docs/use.md": alert}
+    repository = make_repository(visibility=Visibility.PUBLIC)
+    commit_files(repository, files)
+    client = client_for(None)
+    pages = ["", "/tree/main/docs", "/blob/main/README.md", "/blob/main/docs/use.md"]
+    for language, word in (("en", "Warning"), ("zh-hans", "警告")):
+        client.cookies["language"] = language
+        for page in pages:
+            shown = client.get(f"/{repository.path}{page}").content.decode()
+            assert f'<p class="alert-title">{word}</p>' in shown
