@@ -19,6 +19,7 @@ from safetensors.numpy import save
 from hub.gitstore import AddPointer
 from hub.jobs import scans
 from hub.models import FileScan, Repository, Visibility
+from hub.web import viewers
 from tests.factories import TESTER, commit_files, make_repository, make_user
 from tests.hub.wire import body_of, stored
 
@@ -124,7 +125,7 @@ VIEWS = {
     "drawing.svg": "data:image/svg+xml;base64,",
     "sound.mp3": "<audio controls",
     "film.mp4": "<video controls",
-    "paper.pdf": "A PDF document",
+    "paper.pdf": 'data-pdf="/-/pdf"',
     "fake.pdf": "This is no PDF",
     "bytes.dat": "00 01 02 03",
     "book.ipynb": "nb-cell--markdown",
@@ -139,6 +140,12 @@ class TestViewers:
     @pytest.mark.parametrize("path", VIEWS)
     def test_each_kind_has_a_view(self, client, repository, path):
         assert VIEWS[path] in page(client, repository, f"blob/main/{path}")
+
+    def test_a_large_pdf_is_downloaded(self, client, repository, monkeypatch):
+        size = len(FILES["paper.pdf"])
+        for limit, shown in ((size, 'data-pdf="/-/pdf"'), (size - 1, "too large to show")):
+            monkeypatch.setattr(viewers, "PDF_LIMIT_BYTES", limit)
+            assert shown in page(client, repository, "blob/main/paper.pdf")
 
     def test_every_file_can_be_opened_at_its_permalink(self, client, repository):
         oid = repository.store().resolve("main")
