@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from copy import copy
+from copy import copy, deepcopy
 from typing import Any
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock, blockquote, table
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
-from markdown_it.utils import OptionsDict
 
 # Longer than any paragraph that somebody reads; marks that reach over a cut stay as written.
 PIECE_CHARACTERS = 4 * 1024
@@ -43,7 +42,8 @@ class References(dict[str, dict[str, Any]]):
 def shallow(parser: MarkdownIt) -> MarkdownIt:
     """The same parser for what stands within a paragraph: each level costs as much as all of it."""
     made = copy(parser)
-    made.options = OptionsDict({**parser.options, "maxNesting": INLINE_NESTING})
+    made.options = deepcopy(parser.options)
+    made.options["maxNesting"] = INLINE_NESTING
     return made
 
 

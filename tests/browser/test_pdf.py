@@ -58,10 +58,10 @@ def test_pages_are_turned_and_made_larger_by_keyboard_too(open_window, shelf):
     frame.locator("#paper").click()
     page.keyboard.press("ArrowLeft")
     expect(words).to_contain_text(f"Sheet {PAGES - 1}")
-    fitting = frame.locator("canvas").bounding_box()
+    fitting = frame.locator("#paper canvas").bounding_box()
     page.get_by_role("button", name="Smaller").click()
     expect(page.get_by_role("button", name="Fit width")).to_have_attribute("aria-pressed", "false")
-    smaller = frame.locator("canvas").bounding_box()
+    smaller = frame.locator("#paper canvas").bounding_box()
     assert fitting and smaller and smaller["width"] < fitting["width"]
     assert window.said == []
 
