@@ -290,6 +290,7 @@ PAGES: dict[tuple[str, str], Route] = {
     **_both("hub:home", _page(Need.OPEN)),
     **_both("hub:design", _page(Need.OPEN)),
     ("hub:diagram", "GET"): _page(Need.OPEN),
+    ("hub:pdf", "GET"): _page(Need.OPEN),
     **_both("hub:docs", _page(Need.OPEN)),
     **_both("hub:api-docs", _page(Need.OPEN)),
     **_both("hub:api-docs-section", _page(Need.OPEN, kwargs={"slug": "repositories"})),

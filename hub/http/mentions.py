@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import chain
 
+from django.utils.translation import gettext as _
+
 from hub.policies import people_named
 from hub.rendering import (
     SanitisedHtml,
@@ -22,15 +24,27 @@ def render_all(texts: Iterable[str]) -> list[SanitisedHtml]:
     """Markdown of comments, each as HTML; nothing is asked where nobody is named."""
     bodies = list(texts)
     people = people_named(chain.from_iterable(map(names_in, bodies)))
-    return [render_markdown(body, people=people) for body in bodies]
+    words = alert_words()
+    return [render_markdown(body, people=people, alert_words=words) for body in bodies]
 
 
 def render_card(text: str, *, link: LinkMaker | None = None, folder: str = "") -> SanitisedHtml:
     """A card, or another Markdown file."""
     people = people_named(names_in(text))
-    return render_markdown(text, link=link, folder=folder, people=people)
+    return render_markdown(text, link=link, folder=folder, people=people, alert_words=alert_words())
 
 
 def render_message(text: str) -> SanitisedHtml:
     """A commit's message, which is plain text."""
     return plain_with_mentions(text, people_named(names_in(text)))
+
+
+def alert_words() -> dict[str, str]:
+    """The titles of GitHub's alerts in the reader's language."""
+    return {
+        "note": _("Note"),
+        "tip": _("Tip"),
+        "important": _("Important"),
+        "warning": _("Warning"),
+        "caution": _("Caution"),
+    }

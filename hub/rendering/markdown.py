@@ -24,21 +24,22 @@ from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 from mdit_py_plugins.footnote import footnote_plugin
-from mdit_py_plugins.tasklists import tasklists_plugin
 
 from hub.rendering import formulas
 from hub.rendering.alerts import ALERTS, mark_alerts
+from hub.rendering.balance import UNSEEN, balanced
+from hub.rendering.bounds import References, bounded_table, parse_inline, quote, shallow
 from hub.rendering.code import CLASSES, fence_html
 from hub.rendering.formulas import Formulas, formula_attribute
 from hub.rendering.mentions import PEOPLE, link_mentions, names_in, plain_texts
 from hub.rendering.safe import SanitisedHtml
+from hub.rendering.tasks import mark_tasks
 
 # Where a relative link leads: the path from the repository's root, and whether it is an image.
 # None leaves the link without a target.
 LinkMaker = Callable[[str, bool], str | None]
 
 MARKDOWN_LIMIT_CHARACTERS = 128 * 1024
-NESTING_LIMIT = 300
 ID_PREFIX = "user-content-"
 TAG_NAMES = (
     "a abbr b blockquote br caption center cite code col colgroup dd del details dfn div dl dt em "
@@ -46,6 +47,7 @@ TAG_NAMES = (
     "samp section small source span strong sub summary sup table tbody td tfoot th thead tr tt u "
     "ul var"
 )
+TAGS = frozenset({*TAG_NAMES.split(), *formulas.TAGS})
 ATTRIBUTES = {
     "*": {"id", "title", "lang", "dir", "align"},
     "a": {"href"},
@@ -63,8 +65,6 @@ SCHEMES = frozenset({"http", "https", "mailto"})
 _SPACES_AND_CONTROLS = re.compile(r"[\x00-\x20\x7f-\x9f]")
 _FRONT_MATTER = re.compile(r"\A\ufeff?---[ \t]*\r?\n.*?^---[ \t]*$", re.DOTALL | re.MULTILINE)
 _NOT_IN_SLUGS = re.compile(r"[^\w\- ]")
-_TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]*)")
-_VOID_TAGS = frozenset({"area", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"})
 _ALIGNED = re.compile(r"text-align:(left|right|center)")
 
 
@@ -100,7 +100,9 @@ def mentioned_in(text: str) -> Iterator[str]:
     """Names after an @ in the text of Markdown, as they are written; code names nobody."""
     if "@" in text:
         body = _FRONT_MATTER.sub("", text, count=1)[:MARKDOWN_LIMIT_CHARACTERS]
-        for piece in plain_texts(_parser().parse(body, {"draft": Drafted()})):
+        for piece in plain_texts(
+            _parser().parse(body, {"draft": Drafted(), "references": References()})
+        ):
             yield from names_in(piece)
 
 
@@ -110,9 +112,12 @@ def render_markdown(
     link: LinkMaker | None = None,
     folder: str = "",
     people: Collection[str] = (),
+    alert_words: Mapping[str, str] = ALERTS,
 ) -> SanitisedHtml:
     """The text as HTML safe to show on our own pages: see `render_document`."""
-    return render_document(text, link=link, folder=folder, people=people).html
+    return render_document(
+        text, link=link, folder=folder, people=people, alert_words=alert_words
+    ).html
 
 
 def render_document(
@@ -133,26 +138,25 @@ def render_document(
     """
     body = _FRONT_MATTER.sub("", text, count=1)[:MARKDOWN_LIMIT_CHARACTERS]
     draft = Drafted(alert_words=alert_words)
-    html = _parser().render(body, {"draft": draft, PEOPLE: people})
-    if _depth(html) > NESTING_LIMIT:
-        html = f"<pre>{escape(body)}</pre>"
-    return Document(_sanitised(html, link, folder), tuple(draft.headings), draft.has_diagrams)
+    env = {"draft": draft, PEOPLE: people, "references": References()}
+    html = _parser().render(body, env)
+    return Document(_sanitised(html, link, folder, body), tuple(draft.headings), draft.has_diagrams)
 
 
 def sanitised_html(html: str) -> SanitisedHtml:
     """Somebody's HTML through the same list of what is allowed: no scripts, styles or addresses
     of other servers' pictures. Nested too deep, it comes as text."""
     html = html[:MARKDOWN_LIMIT_CHARACTERS]
-    if _depth(html) > NESTING_LIMIT:
-        html = f"<pre>{escape(html)}</pre>"
-    return _sanitised(html, None, "")
+    return _sanitised(html, None, "", html)
 
 
-def _sanitised(html: str, link: LinkMaker | None, folder: str) -> SanitisedHtml:
+def _sanitised(html: str, link: LinkMaker | None, folder: str, source: str) -> SanitisedHtml:
+    """What is too deep or too heavy to be put together comes as its source."""
+    whole = balanced(html, TAGS)
     clean = nh3.clean(
-        html,
-        tags={*TAG_NAMES.split(), *formulas.TAGS},
-        clean_content_tags={"script", "style", "template", "noscript", "iframe", "title"},
+        f"<pre>{escape(source)}</pre>" if whole is None else whole,
+        tags=set(TAGS),
+        clean_content_tags=set(UNSEEN),
         attributes={tag: set(names) for tag, names in ATTRIBUTES.items()},
         attribute_filter=partial(_attribute, link, folder),
         allowed_classes={
@@ -177,23 +181,18 @@ def _sanitised(html: str, link: LinkMaker | None, folder: str) -> SanitisedHtml:
     return SanitisedHtml(clean)
 
 
-def _depth(html: str) -> int:
-    """How deep tags are opened in one another; the sanitiser's time grows with its square."""
-    depth = most = 0
-    for tag in _TAG.finditer(html):
-        if tag[2].lower() not in _VOID_TAGS:
-            depth += -1 if tag[1] else 1
-            most = max(most, depth)
-    return most
-
-
 @lru_cache(maxsize=1)
 def _parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": True, "highlight": _highlight})
     parser.enable(["table", "strikethrough"])
-    parser.use(footnote_plugin).use(tasklists_plugin, label=True)
+    parser.use(footnote_plugin, inline=False)
     # A price is no formula: “$5 and $6”.
     parser.use(dollarmath_plugin, allow_space=False, allow_digits=False, double_inline=True)
+    parser.core.ruler.at("inline", partial(parse_inline, shallow=shallow(parser)))
+    interrupting = ["paragraph", "reference"]
+    parser.block.ruler.at("blockquote", quote, {"alt": [*interrupting, "blockquote", "list"]})
+    parser.block.ruler.at("table", bounded_table, {"alt": interrupting})
+    parser.core.ruler.push("mark_tasks", mark_tasks)
     parser.core.ruler.push("align_cells", _align_cells)
     parser.core.ruler.push("name_headings", _name_headings)
     parser.core.ruler.push("mark_alerts", mark_alerts)

@@ -9,17 +9,17 @@ from urllib.parse import quote
 from django.conf import settings
 from django.core.cache import cache
 from django.utils.translation import get_language
-from django.utils.translation import gettext as _
 
 from hub.errors import EntryNotFoundError, HubError
 from hub.formats.card import parse_card
+from hub.http.mentions import alert_words
 from hub.models import Repository
 from hub.policies import people_named
 from hub.rendering import Document, Heading, SanitisedHtml, names_in, render_document
 from hub.web.card_facts import card_facts
 
 # Part of a kept card's key: raise it when the same text is to be rendered otherwise.
-RENDERING = 1
+RENDERING = 2
 KEPT_SECONDS = 7 * 24 * 3600
 CONTENTS_FROM, CONTENTS_LEVELS, CONTENTS_LIMIT = 4, 3, 60
 
@@ -63,7 +63,7 @@ def _rendered(repository: Repository, body: str, revision: str) -> Document:
         told = tuple(Heading(*each) for each in headings)
         return Document(SanitisedHtml(html), told, has_diagrams)
     made = render_document(
-        body, link=_linker(repository, revision), people=people, alert_words=_alert_words()
+        body, link=_linker(repository, revision), people=people, alert_words=alert_words()
     )
     headings = [(each.level, each.text, each.anchor) for each in made.headings]
     cache.set(key, (str(made.html), headings, made.has_diagrams), KEPT_SECONDS)
@@ -77,13 +77,3 @@ def _linker(repository: Repository, revision: str) -> Any:
         return f"/{repository.path}/{view}/{quote(revision, safe='')}/{quote(path)}"
 
     return link
-
-
-def _alert_words() -> dict[str, str]:
-    return {
-        "note": _("Note"),
-        "tip": _("Tip"),
-        "important": _("Important"),
-        "warning": _("Warning"),
-        "caution": _("Caution"),
-    }

@@ -25,6 +25,7 @@ TEXT_LIMIT_BYTES = 1024 * 1024
 LINES_A_PAGE = 2000
 NOTEBOOK_LIMIT_BYTES, NOTEBOOK_LIMIT_NODES = 8 * 1024**2, 200_000
 PICTURE_LIMIT_BYTES, PICTURE_LIMIT_PIXELS = 32 * 1024**2, 100_000_000
+PDF_LIMIT_BYTES = 32 * 1024**2
 SVG_LIMIT_BYTES = 256 * 1024
 HEX_BYTES = 512
 # Views whose file is text underneath: `?plain=1` shows that.
@@ -111,13 +112,15 @@ def _media(repository: Repository, entry: Entry, view: str) -> dict[str, Any]:
 
 
 def _pdf(repository: Repository, entry: Entry) -> dict[str, Any]:
-    """A PDF can hold scripts and its viewer needs a page without our policy: it is downloaded."""
+    """It is fetched by a script and painted in a frame of its own: see `hub.web.pdf_frame`."""
     try:
         head = head_of(repository, entry, 1024)
     except EntryNotFoundError:
         return {"view": "missing"}
     if b"%PDF-" not in head.content:
         return _refused(_("This is no PDF, whatever its name says"))
+    if entry.size > PDF_LIMIT_BYTES:
+        return _refused(_("This PDF is too large to show here"))
     return {"view": "pdf"}
 
 

@@ -1,8 +1,10 @@
-// A textarea becomes a code editor; without this script it stays one. Leaving with changes warns.
+// A textarea becomes a code editor once somebody begins to write in it: until then its 150 kB stay
+// where they are. Without this script it stays a textarea. Leaving with changes warns.
 const area = document.querySelector("textarea[data-editor]");
 const form = area.form;
 const begun = area.value;
 let leaving = false;
+let composing = false;
 
 form.addEventListener("submit", () => (leaving = true));
 addEventListener("beforeunload", (event) => {
@@ -18,8 +20,17 @@ function place() {
 
 const color = (name) => `var(--${name})`;
 
+// Nothing is taken away in the midst of a word that is being composed.
+function composed() {
+  return new Promise((resolve) => {
+    if (composing) area.addEventListener("compositionend", () => setTimeout(resolve), { once: true });
+    else resolve();
+  });
+}
+
 async function begin() {
   const cm = await import(area.dataset.editor);
+  await composed();
   const { EditorView, tags } = cm;
   const root = place();
   const marks = cm.HighlightStyle.define([
@@ -45,10 +56,13 @@ async function begin() {
   });
   const language = cm.languages[area.dataset.language];
   const label = area.labels[0].textContent;
+  const { selectionStart, selectionEnd, scrollTop } = area;
+  const isFocused = document.activeElement === area;
   const view = new EditorView({
     root,
     parent: root,
     doc: area.value,
+    selection: { anchor: selectionStart, head: selectionEnd },
     extensions: [
       cm.lineNumbers(), cm.history(), cm.drawSelection(), cm.highlightSpecialChars(), cm.highlightActiveLine(),
       cm.highlightActiveLineGutter(), cm.indentOnInput(), cm.bracketMatching(), cm.syntaxHighlighting(marks),
@@ -65,5 +79,11 @@ async function begin() {
   });
   view.scrollDOM.tabIndex = 0; // it scrolls by the keyboard too
   area.hidden = true;
+  view.scrollDOM.scrollTop = scrollTop;
+  if (isFocused) view.focus();
 }
-begin();
+
+area.addEventListener("compositionstart", () => (composing = true));
+area.addEventListener("compositionend", () => (composing = false));
+if (document.activeElement === area) begin();
+else area.addEventListener("focus", begin, { once: true });

@@ -132,7 +132,6 @@ if (dialog) {
     }
   });
   for (const button of document.querySelectorAll("[data-palette]")) {
-    button.hidden = false;
     button.addEventListener("click", open);
   }
   input.addEventListener("input", () => {

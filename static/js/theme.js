@@ -22,7 +22,6 @@ function current() {
 }
 
 if (button) {
-  button.hidden = false;
   button.addEventListener("click", () => {
     const next = CHOICES[(CHOICES.indexOf(current()) + 1) % CHOICES.length];
     try {

@@ -224,8 +224,8 @@ PAGES = sorted(
     if method == "GET"
     and not route.takes_tokens
     and "/" not in name
-    # Its policy is another one: see below.
-    and name != "hub:diagram"
+    # Their policy is another one: see below.
+    and name not in {"hub:diagram", "hub:pdf"}
 )
 
 
@@ -268,8 +268,9 @@ def test_every_page_has_the_headers_and_nothing_inline(name):
     assert inline.found == []
 
 
-def test_the_frame_of_diagrams_has_neither_our_origin_nor_a_network():
-    answer = Client().get("/-/diagram")
+@pytest.mark.parametrize("address", ["/-/diagram", "/-/pdf"])
+def test_a_frame_of_what_people_wrote_has_neither_our_origin_nor_a_network(address):
+    answer = Client().get(address)
     rules = dict(
         rule.strip().partition(" ")[::2] for rule in answer["Content-Security-Policy"].split(";")
     )

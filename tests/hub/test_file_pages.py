@@ -19,6 +19,7 @@ from safetensors.numpy import save
 from hub.gitstore import AddPointer
 from hub.jobs import scans
 from hub.models import FileScan, Repository, Visibility
+from hub.web import viewers
 from tests.factories import TESTER, commit_files, make_repository, make_user
 from tests.hub.wire import body_of, stored
 
@@ -124,7 +125,7 @@ VIEWS = {
     "drawing.svg": "data:image/svg+xml;base64,",
     "sound.mp3": "<audio controls",
     "film.mp4": "<video controls",
-    "paper.pdf": "A PDF document",
+    "paper.pdf": 'data-pdf="/-/pdf"',
     "fake.pdf": "This is no PDF",
     "bytes.dat": "00 01 02 03",
     "book.ipynb": "nb-cell--markdown",
@@ -139,6 +140,12 @@ class TestViewers:
     @pytest.mark.parametrize("path", VIEWS)
     def test_each_kind_has_a_view(self, client, repository, path):
         assert VIEWS[path] in page(client, repository, f"blob/main/{path}")
+
+    def test_a_large_pdf_is_downloaded(self, client, repository, monkeypatch):
+        size = len(FILES["paper.pdf"])
+        for limit, shown in ((size, 'data-pdf="/-/pdf"'), (size - 1, "too large to show")):
+            monkeypatch.setattr(viewers, "PDF_LIMIT_BYTES", limit)
+            assert shown in page(client, repository, "blob/main/paper.pdf")
 
     def test_every_file_can_be_opened_at_its_permalink(self, client, repository):
         oid = repository.store().resolve("main")
@@ -337,3 +344,17 @@ class TestArchive:
         private = make_repository(visibility=Visibility.PRIVATE)
         for door in ("archive/main", "find/main", "refs/main", "blame/main/README.md"):
             assert client.get(f"/{private.path}/{door}").status_code in {401, 404}
+
+
+def test_alerts_are_titled_in_the_reader_s_language_on_every_page(client_for):
+    alert = b"> [!WARNING]\n> Mind the gap.\n"
+    files = {"README.md": alert, "docs/README.md": alert, "docs/use.md": alert}
+    repository = make_repository(visibility=Visibility.PUBLIC)
+    commit_files(repository, files)
+    client = client_for(None)
+    pages = ["", "/tree/main/docs", "/blob/main/README.md", "/blob/main/docs/use.md"]
+    for language, word in (("en", "Warning"), ("zh-hans", "警告")):
+        client.cookies["language"] = language
+        for page in pages:
+            shown = client.get(f"/{repository.path}{page}").content.decode()
+            assert f'<p class="alert-title">{word}</p>' in shown

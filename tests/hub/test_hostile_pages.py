@@ -23,10 +23,10 @@ from tests.role_matrix import TABLE
 
 pytestmark = pytest.mark.django_db
 # The first letters of what is no page; webhooks, which are their owner's alone, have a test of
-# their own, as has the frame of diagrams.
+# their own, as have the frames of diagrams and of PDFs.
 _MACHINES = """
-    api auth-check authorize diagram file-raw file-re git healthz inbox-open lfs safetensors static
-    unsubscribe viewer-media webhook whoami xet
+    api auth-check authorize diagram file-raw file-re git healthz inbox-open lfs pdf safetensors
+    static unsubscribe viewer-media webhook whoami xet
 """
 MACHINES = tuple(_MACHINES.split())
 CARD = "---\nlicense: mit\n---\n"
@@ -181,8 +181,9 @@ def test_attacks_do_not_take_the_honest_words_with_them():
     assert "<h1 id=" in page and faults(page) == []
 
 
-def test_a_frame_of_diagrams_has_no_origin_and_no_network():
-    answer = Client().get("/-/diagram")
+@pytest.mark.parametrize("address", ["/-/diagram", "/-/pdf"])
+def test_a_frame_has_no_origin_and_no_network(address):
+    answer = Client().get(address)
     policy = answer["Content-Security-Policy"]
     assert "sandbox allow-scripts" in policy and "default-src 'none'" in policy
     assert "allow-same-origin" not in policy and "connect-src" not in policy

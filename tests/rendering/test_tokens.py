@@ -71,7 +71,7 @@ def test_markup_is_made_in_one_place():
 def test_vendored_files_are_those_that_were_reviewed():
     folder = ROOT / "static/vendor"
     listed = re.findall(r"\| (\S+/\S+) \| ([0-9a-f]{64}) \|", (folder / "README.md").read_text())
-    assert len(listed) == 7
+    assert len(listed) == 9
     for name, digest in listed:
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
         assert (folder / name).parent.joinpath("LICENSE").is_file()
