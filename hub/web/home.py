@@ -7,13 +7,13 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from hub.actions.trending import trending
 from hub.extensions import registries
 from hub.http.authentication import actor_of
 from hub.models import Kind, User
 from hub.models.inbox import URGENT
 from hub.policies import Actor, visible_notifications, visible_repositories
 from hub.web.feed import cursor_of, everything, followed
-from hub.web.trending import trending
 
 NEEDS = 6
 
@@ -22,12 +22,13 @@ def home(request: HttpRequest) -> HttpResponse:
     """What is new for me, what others do, and where to start; `before` pages the activity."""
     actor, before = actor_of(request), cursor_of(request)
     chosen = followed(actor, before) if actor.person else None
+    hot = trending(actor)
     context: dict[str, Any] = {
         "feed": chosen or everything(actor, before),
         "is_chosen": chosen is not None,
         "is_older": before is not None,
-        "models": trending(actor, Kind.MODEL),
-        "datasets": trending(actor, Kind.DATASET),
+        "models": hot[Kind.MODEL],
+        "datasets": hot[Kind.DATASET],
     }
     if actor.person is not None:
         context |= _needs(actor, actor.person)
