@@ -95,6 +95,14 @@ def visible_repositories(actor: Actor) -> RepositoryQuerySet:
     return rows
 
 
+def seen_repositories(actor: Actor) -> RepositoryQuerySet:
+    """The same as a condition of other tables: no `access`, no namespace, in no order."""
+    rows = Repository.objects.readable_by(actor.user).order_by()
+    if actor.token is not None and actor.is_limited:
+        rows = rows.filter(pk__in=actor.token.repositories.values("pk"))
+    return rows
+
+
 def children_of(actor: Actor, repo_ids: Iterable[str]) -> Counter[str]:
     """How many models that `actor` may see name each of these as what they were made from."""
     wanted = {f"base_model:{repo_id}": repo_id for repo_id in repo_ids}
@@ -105,7 +113,7 @@ def children_of(actor: Actor, repo_ids: Iterable[str]) -> Counter[str]:
 
 def visible_likes(actor: Actor, user: User) -> QuerySet[Like]:
     """What `user` likes among the repositories that `actor` may see."""
-    seen = visible_repositories(actor).values("pk")
+    seen = seen_repositories(actor).values("pk")
     return Like.objects.filter(user=user, repository__in=seen)
 
 
@@ -137,7 +145,7 @@ def people_named(names: Iterable[str]) -> dict[str, int]:
 
 def visible_notifications(actor: Actor) -> NotificationQuerySet:
     """What the one who asks was told, of what they may still read."""
-    return Notification.objects.of(actor.user, visible_repositories(actor))
+    return Notification.objects.of(actor.user, seen_repositories(actor))
 
 
 def visible_likers(repository: Repository) -> QuerySet[Like]:
@@ -386,7 +394,7 @@ def get_collection(actor: Actor, slug: str, *, need: Access = Access.READ) -> Co
 
 def visible_items(actor: Actor) -> QuerySet[CollectionItem]:
     """Items of any collection whose thing `actor` may see."""
-    seen = Q(repository__in=visible_repositories(actor).values("pk"))
+    seen = Q(repository__in=seen_repositories(actor).values("pk"))
     seen |= Q(target__in=visible_collections(actor).values("pk"))
     return CollectionItem.objects.filter(seen)
 

@@ -54,8 +54,9 @@ def _show(repository: Path, named: Path) -> None:
     no sizes such as 64m."""
     named.mkdir()
     (named / "config").write_text("[core]\n\tbare = true\n")
+    (named / "HEAD").write_bytes((repository / "HEAD").read_bytes())  # git follows no link here
     for each in repository.iterdir():
-        if each.name != "config":
+        if each.name not in {"config", "HEAD"}:
             (named / each.name).symlink_to(each)
 
 

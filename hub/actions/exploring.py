@@ -219,7 +219,9 @@ class Explorer:
     def rows_of(self, keys: Iterable[int]) -> list[Repository]:
         """The repositories `keys`, in their order, as the one who asks may see them now."""
         wanted = list(keys)
-        rows = {row.pk: row for row in visible_repositories(self.actor).filter(pk__in=wanted)}
+        rows = {
+            row.pk: row for row in visible_repositories(self.actor).as_lines().filter(pk__in=wanted)
+        }
         return [rows[key] for key in wanted if key in rows]
 
     def suggestion(self, shown: Iterable[Repository]) -> str:

@@ -14,7 +14,7 @@ def trending(actor: Actor) -> dict[str, list[Repository]]:
         kind: SearchEntry.objects.hottest(kind)[:COUNT] for kind in (Kind.MODEL, Kind.DATASET)
     }
     keys = list(hottest[Kind.MODEL].union(hottest[Kind.DATASET], all=True))
-    rows = {row.pk: row for row in visible_repositories(actor).filter(pk__in=keys)}
+    rows = {row.pk: row for row in visible_repositories(actor).as_lines().filter(pk__in=keys)}
     found: dict[str, list[Repository]] = {kind: [] for kind in hottest}
     for key in keys:
         if key in rows:

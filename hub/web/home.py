@@ -12,7 +12,7 @@ from hub.extensions import registries
 from hub.http.authentication import actor_of
 from hub.models import Kind, User
 from hub.models.inbox import URGENT
-from hub.policies import Actor, visible_notifications, visible_repositories
+from hub.policies import Actor, seen_repositories, visible_notifications
 from hub.web.feed import cursor_of, everything, followed
 
 NEEDS = 6
@@ -39,7 +39,7 @@ def _needs(actor: Actor, person: User) -> dict[str, Any]:
     """What waits for a person, what they proposed and what runs for them."""
     told = visible_notifications(actor).unread().filter(reason__in=URGENT)
     told = told.select_related("repository__namespace", "namespace", "actor")
-    seen = visible_repositories(actor)
+    seen = seen_repositories(actor)
     return {
         "told": told.order_by("-told_at")[:NEEDS],
         "pulls": registries.own_pull_requests(person, seen),
