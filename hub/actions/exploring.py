@@ -197,8 +197,8 @@ class Explorer:
 
     def _spelt_nearly(self, rows: SearchEntryQuerySet, text: str) -> list[int]:
         columns = ("likeness", "heat", "pk")
-        for nearness in NEARNESS:
-            with transaction.atomic(), connection.cursor() as cursor:
+        with transaction.atomic(), connection.cursor() as cursor:
+            for nearness in NEARNESS:
                 cursor.execute(
                     "SELECT set_config('pg_trgm.word_similarity_threshold', %s, true)",
                     [str(nearness)],

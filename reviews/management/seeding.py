@@ -35,6 +35,8 @@ from hub.models import (
 from reviews.models import Discussion
 
 BATCH = 2000
+# Somebody with much to read.
+BUSY = "seed-0000"
 # Moments that bulk rows cannot be given, and what the hub counts along.
 _SETTLE = """
 UPDATE hub_repository AS row SET
