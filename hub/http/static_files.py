@@ -14,8 +14,8 @@ class KeptManifestStorage(ManifestStaticFilesStorage):
         super().__init__(*arguments, **more)
         self._kept: dict[str, str] = {}
 
-    def url(self, name: str | None, force: bool = False) -> str:
-        if name is None or force:
+    def url(self, name: str, force: bool = False) -> str:  # type: ignore[override]
+        if force:
             return super().url(name, force)
         found = self._kept.get(name)
         if found is None:
