@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from hub import events
 from hub.extensions import Change, FileReader, Finding, PullRequestHit, Tab, registries
 from hub.models import Repository, User
-from hub.policies import Actor, visible_repositories
+from hub.policies import Actor, seen_repositories
 from reviews.actions import queue_step
 from reviews.actions.pull_requests import open_pull_request
 from reviews.actions.tensor_reading import tensor_statistics
@@ -102,7 +102,7 @@ def my_pull_requests(actor: Actor, text: str, most: int) -> list[PullRequestHit]
     """Undecided pull requests that `actor` opened and still sees, the newest first."""
     rows = Discussion.objects.pull_requests().open().filter(author=actor.user.pk)
     rows = rows.filter(title__icontains=text) if text else rows
-    rows = rows.filter(repository__in=visible_repositories(actor).values("pk"))
+    rows = rows.filter(repository__in=seen_repositories(actor).values("pk"))
     rows = rows.select_related("repository__namespace").order_by("-pk")[:most]
     return [
         PullRequestHit(f"#{row.number} {row.title}", row.repository.repo_id, row.get_absolute_url())

@@ -20,6 +20,7 @@ from hub.policies import (
     may_propose,
     require_files,
     require_person,
+    seen_repositories,
     visible_repositories,
 )
 from training.models import Run, RunKind, Try
@@ -94,7 +95,7 @@ def get_data(actor: Actor, repo_id: str, *, named_by: Repository | None = None) 
     Raises: RepositoryNotFoundError, GatedRepositoryError, BadInputError.
     """
     rows = Repository.objects.with_access(actor.user).known_as(RepoId.parse(Kind.DATASET, repo_id))
-    allowed = Q(pk__in=visible_repositories(actor).values("pk"))
+    allowed = Q(pk__in=seen_repositories(actor).values("pk"))
     if named_by is not None:
         allowed |= Q(namespace=named_by.namespace_id)
     found = rows.filter(allowed).select_related("namespace").first()

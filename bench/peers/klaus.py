@@ -29,7 +29,7 @@ def klaus(repository: Path, folder: Path) -> Iterator[str]:
         return
     folder.mkdir()
     place, named = folder / "klaus.sock", folder / "it"
-    named.symlink_to(repository)
+    _show(repository, named)
     process = subprocess.Popen(
         [
             *(str(environment / "bin" / "gunicorn"), "klaus.contrib.wsgi:application"),
@@ -47,6 +47,17 @@ def klaus(repository: Path, folder: Path) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(20)
+
+
+def _show(repository: Path, named: Path) -> None:
+    """The repository itself under a name, with a plain configuration: klaus' git library reads
+    no sizes such as 64m."""
+    named.mkdir()
+    (named / "config").write_text("[core]\n\tbare = true\n")
+    (named / "HEAD").write_bytes((repository / "HEAD").read_bytes())  # git follows no link here
+    for each in repository.iterdir():
+        if each.name not in {"config", "HEAD"}:
+            (named / each.name).symlink_to(each)
 
 
 def _installed() -> Path:

@@ -97,7 +97,6 @@ class Explorer:
 
     def __init__(self, actor: Actor, wish: Wish) -> None:
         self.actor, self.wish = actor, wish
-        self._own: Counts | None = None
 
     @cached_property
     def _spaces(self) -> list[int]:
@@ -117,45 +116,42 @@ class Explorer:
             rows = rows.filter(pk__in=self.actor.token.repositories.values("pk"))
         return rows
 
-    def _narrowed(self, wish: Wish) -> SearchEntryQuerySet:
-        """All that `wish` says but its words."""
-        rows = self._visible()
+    def _narrowed(self) -> SearchEntryQuerySet:
+        """All that the wish says but its words and facets."""
+        rows, wish = self._visible(), self.wish
         if wish.kind:
             rows = rows.filter(kind=wish.kind)
-        for facet, values in wish.chosen.items():
-            if values:
-                rows = rows.filter(facets__overlap=[f"{facet}:{value}" for value in values])
         if wish.tag:
             rows = rows.filter(repository__tags__contains=[wish.tag])
         if wish.benchmark:
             rows = rows.filter(pk__in=list(self._scores))
         return rows
 
-    def _answering(self, wish: Wish) -> SearchEntryQuerySet:
-        rows, asked = self._narrowed(wish), search_words.question(wish.query)
-        if wish.query and not asked:
-            return rows.none()
-        if asked:
-            rows = rows.answering(asked)
-        if self.found.is_loose:
-            rows = self._narrowed(wish).filter(pk__in=self.found.keys or ())
+    def _but_words(self) -> SearchEntryQuerySet:
+        rows = self._narrowed()
+        for values in self._chosen.values():
+            rows = rows.filter(facets__overlap=values)
         return rows
+
+    def _but_facets(self) -> SearchEntryQuerySet:
+        rows = self._narrowed()
+        asked = search_words.question(self.wish.query)
+        return rows.answering(asked) if asked else rows
 
     @cached_property
     def found(self) -> Found:
         wish = self.wish
         asked = search_words.question(wish.query)
-        rows = self._narrowed(wish)
+        rows = self._but_words()
         if wish.query and not asked:
             return Found(0, (), rows.none())
         hits = rows.answering(asked) if asked else rows
-        counts = self._counted(hits, wish)
+        counts = self._tallies[""]
         total = counts.values.get("", 0)
         scores = {key: text for key, (_value, text) in self._scores.items()}
         if asked and total == 0:
             near = self._near(rows)
             return Found(len(near), tuple(near), rows, is_loose=bool(near), scores=scores)
-        self._own = counts
         if wish.benchmark and wish.sort == SCORE:
             keys = sorted(self._scores, key=lambda key: self._scores[key][0], reverse=True)
             seen = set(hits.values_list("pk", flat=True))
@@ -201,8 +197,8 @@ class Explorer:
 
     def _spelt_nearly(self, rows: SearchEntryQuerySet, text: str) -> list[int]:
         columns = ("likeness", "heat", "pk")
-        for nearness in NEARNESS:
-            with transaction.atomic(), connection.cursor() as cursor:
+        with transaction.atomic(), connection.cursor() as cursor:
+            for nearness in NEARNESS:
                 cursor.execute(
                     "SELECT set_config('pg_trgm.word_similarity_threshold', %s, true)",
                     [str(nearness)],
@@ -214,7 +210,7 @@ class Explorer:
 
     def first(self, most: int) -> list[int]:
         """The best few, without a count; what is spelt nearly so where nothing else is there."""
-        rows, asked = self._narrowed(self.wish), search_words.question(self.wish.query)
+        rows, asked = self._but_words(), search_words.question(self.wish.query)
         if not asked:
             return []
         hits = rows.answering(asked)
@@ -223,7 +219,9 @@ class Explorer:
     def rows_of(self, keys: Iterable[int]) -> list[Repository]:
         """The repositories `keys`, in their order, as the one who asks may see them now."""
         wanted = list(keys)
-        rows = {row.pk: row for row in visible_repositories(self.actor).filter(pk__in=wanted)}
+        rows = {
+            row.pk: row for row in visible_repositories(self.actor).as_lines().filter(pk__in=wanted)
+        }
         return [rows[key] for key in wanted if key in rows]
 
     def suggestion(self, shown: Iterable[Repository]) -> str:
@@ -236,18 +234,12 @@ class Explorer:
         return self._plain(self.wish.kind)
 
     def _plain(self, kind: str, facet: str = "", like: str = "") -> Counts:
-        most = VALUES_LISTED if facet else VALUES_SHOWN
-        totals = SearchTotal.objects.filter(kind=kind).order_by("-count")
-        wanted = (facet,) if facet else ("", *FACETS)
-        parts = [
-            totals.filter(facet=name, value__icontains=like).values_list("value", "count")[:most]
-            for name in wanted
-        ]
-        found = dict(parts[0].union(*parts[1:], all=True)) if len(parts) > 1 else dict(parts[0])
+        wanted, most = ((facet,), VALUES_LISTED) if facet else (("", *FACETS), VALUES_SHOWN)
+        found = SearchTotal.objects.largest(kind, wanted, most=most, like=like)
         if self._spaces:
             private = SearchEntry.objects.private_in(self._spaces)
             private = private.filter(kind=kind) if kind else private
-            for value, count in private.facet_counts().items():
+            for value, count in private.tallies({}, [""])[""].items():
                 if not facet or (value.startswith(f"{facet}:") and like in value):
                     found[value] = found.get(value, 0) + count
         return Counts(found)
@@ -257,14 +249,26 @@ class Explorer:
 
         `listed`: many of them, those that hold the text `like`.
         """
-        found, wish = self.found, self.wish.without(facet)
+        wish = self.wish.without(facet)
         if listed and self._is_everything(wish):
             return self._plain(wish.kind, facet, like)
-        if wish != self.wish:
-            return self._counted(self._answering(wish), wish)
-        if self._own is None and found.is_loose:
-            self._own = self._counted(self._answering(wish), wish)
-        return self._own or Counts({})
+        if self.found.is_loose:
+            return self._loose
+        return self._tallies[facet if facet in self._chosen else ""]
+
+    @cached_property
+    def _chosen(self) -> dict[str, list[str]]:
+        return {
+            facet: [f"{facet}:{value}" for value in values]
+            for facet, values in self.wish.chosen.items()
+            if values
+        }
+
+    @cached_property
+    def _loose(self) -> Counts:
+        """Of what is near: all of it has what is chosen."""
+        near = SearchEntry.objects.filter(pk__in=self.found.keys or ())
+        return Counts(near.tallies({}, [""])[""])
 
     def _is_everything(self, wish: Wish) -> bool:
         """Whether the totals say how many there are: so many that nobody counts them at once."""
@@ -272,17 +276,34 @@ class Explorer:
             return False
         return self.plain.values.get("", 0) > COUNTED
 
-    def _counted(self, rows: SearchEntryQuerySet, wish: Wish) -> Counts:
-        """Exact up to COUNTED; of more from the totals, or else from a sample, scaled up."""
-        if self._is_everything(wish):
-            return self.plain
-        exact = rows.facet_counts(COUNTED + 1)
-        if exact.get("", 0) <= COUNTED:
-            return Counts(exact)
-        everything = max(self.plain.values.get("", 0), COUNTED)
-        lots = max(1, min(LOTS, LOTS * SAMPLE // everything))
-        sample = rows.filter(lot__lt=lots).facet_counts()
-        return Counts({value: count * LOTS // lots for value, count in sample.items()}, about=True)
+    @cached_property
+    def _tallies(self) -> dict[str, Counts]:
+        """What answers the wish, under the empty name, and what would without each chosen facet.
+
+        From the totals, or from a sample, scaled up; where the sample says that there are no more
+        than COUNTED, they are counted. So two questions at most, whatever is chosen.
+        """
+        whole = [
+            name for name in ("", *self._chosen) if self._is_everything(self.wish.without(name))
+        ]
+        found = dict.fromkeys(whole, self.plain)
+        names = [name for name in ("", *self._chosen) if name not in found]
+        rows = self._but_facets()
+        if (lots := self._lots()) < LOTS and names:
+            for name, values in rows.filter(lot__lt=lots).tallies(self._chosen, names).items():
+                scaled = {value: count * LOTS // lots for value, count in values.items()}
+                if scaled.get("", 0) > COUNTED:
+                    found[name] = Counts(scaled, about=True)
+            names = [name for name in names if name not in found]
+        if names:
+            exact = rows.tallies(self._chosen, names)
+            found |= {name: Counts(values) for name, values in exact.items()}
+        return found
+
+    def _lots(self) -> int:
+        """How many of the LOTS hold about SAMPLE of everything."""
+        everything = self.plain.values.get("", 0)
+        return max(1, LOTS * SAMPLE // everything) if everything > SAMPLE else LOTS
 
 
 def _place(text: str, name: str, label: str, named: bool) -> int:

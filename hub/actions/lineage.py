@@ -10,7 +10,7 @@ from django.db.models import Count
 from hub.extensions import registries
 from hub.models import Kind, ModelLink, Relation, Repository
 from hub.models.lineage import ModelLinkQuerySet
-from hub.policies import Actor, visible_repositories
+from hub.policies import Actor, seen_repositories, visible_repositories
 
 UP_LEVELS, DOWN_LEVELS = 4, 3
 # Of each direction; what is beyond is counted, not drawn.
@@ -190,7 +190,7 @@ def _descend(found: Lineage, actor: Actor, repository: Repository) -> None:
 
 
 def _links_down(actor: Actor, parents: Iterable[int]) -> ModelLinkQuerySet:
-    seen = visible_repositories(actor).values("pk")
+    seen = seen_repositories(actor).values("pk")
     return ModelLink.objects.filter(parent__in=list(parents), repository__in=seen)
 
 

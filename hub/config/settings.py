@@ -157,7 +157,7 @@ STORAGES = {
     "staticfiles": {
         "BACKEND": env.str(
             "STATICFILES_STORAGE",
-            default="django.contrib.staticfiles.storage.ManifestStaticFilesStorage",
+            default="hub.http.static_files.KeptManifestStorage",
         )
     },
 }

@@ -38,9 +38,8 @@ _LIST_KEYS = (
     "size_categories",
 )  # fmt: skip
 _MAX_TAGS, _MAX_TAG_LENGTH = 200, 128
-_NO_PROSE = re.compile(r"\s*(?:#|```|<|!\[|\||[-*=_]{3,}\s*$)")
 _BIBTEX = re.compile(r"^```bibtex[ \t]*\n(@[^`]{1,4000})```", re.MULTILINE)
-_SUMMARY_LENGTH, _CITATION_SEARCHED = 200, 256 * 1024
+_CITATION_SEARCHED = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +96,6 @@ def parse_card(content: bytes | str, kind: str) -> Card:
     if not isinstance(data, dict):
         return Card({}, body, "The front matter is not a map of keys to values.")
     return Card(data, body, tags=card_tags(data, kind))
-
-
-def summary(body: str) -> str:
-    """The first words of a card's text, without headings and marks: what lists show of it."""
-    lines = [line for line in body.splitlines() if line.strip() and not _NO_PROSE.match(line)]
-    text = " ".join(" ".join(lines[:8]).split())
-    if len(text) <= _SUMMARY_LENGTH:
-        return text
-    return text[:_SUMMARY_LENGTH].rpartition(" ")[0] + " …"
 
 
 def citation(body: str) -> str:

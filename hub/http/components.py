@@ -11,7 +11,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
 # What these show depends on the values they are given and on the language alone.
-PURE = frozenset(f"components/{name}.html" for name in ("icon", "mark", "pill", "status"))
+PURE = frozenset(
+    f"components/{name}.html" for name in ("avatar", "icon", "mark", "oid", "pill", "status")
+)
 KEPT = 4096
 _SHORT = 200  # longer texts are hardly said twice
 

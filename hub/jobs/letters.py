@@ -129,7 +129,7 @@ def send(pk: int) -> bool:
 def _rows(letter: Letter) -> list[Notification]:
     """What it tells: unread, not in a letter yet, of what its reader may read at this moment."""
     user: User = letter.user
-    seen = Repository.objects.visible_to(user)
+    seen = Repository.objects.readable_by(user).order_by()
     rows = Notification.objects.of(user, seen).unmailed().filter(told_at__lte=letter.until)
     if not letter.is_digest:
         rows = rows.filter(reason__in=URGENT)

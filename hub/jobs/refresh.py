@@ -13,13 +13,14 @@ from django.utils import timezone
 
 from hub.errors import EntryNotFoundError, TooLargeError
 from hub.formats.bounded_json import load_json
-from hub.formats.card import Card, citation, parse_card, summary
+from hub.formats.card import Card, citation, parse_card
 from hub.formats.errors import FormatError
 from hub.formats.eval_results import load_eval_results, to_dict
 from hub.formats.safetensors_header import SafetensorsHeader, read_header
 from hub.gitstore import Entry, GitStore
 from hub.jobs import lineage, search_index
 from hub.models import Kind, Repository, StoredObject
+from hub.rendering.summary import summary
 
 SHARDS_LIMIT = 256
 TAGS_LIMIT = 256

@@ -8,6 +8,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
+from hub.models.repositories import HEAVY
+
 # What a feed of activity shows; other events matter to those who are in the thread.
 FEED = (
     "repository.created",
@@ -27,7 +29,7 @@ class EventQuerySet(models.QuerySet["Event"]):
     def feed(self) -> Self:
         """What a feed shows, the newest first, each with what a line names."""
         rows = self.filter(kind__in=FEED).select_related("repository__namespace", "actor")
-        return rows.order_by("-pk")
+        return rows.defer(*(f"repository__{name}" for name in HEAVY)).order_by("-pk")
 
     def untold(self) -> Self:
         return self.filter(told_at=None)

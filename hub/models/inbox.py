@@ -78,7 +78,7 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
     def of(self, user: Any, seen: RepositoryQuerySet) -> Self:
         """What `user` was told of repositories that they may still read (`seen`), or of none."""
         # Asked row by row: a person has few rows, and a hub many repositories.
-        readable = Exists(seen.order_by().filter(pk=OuterRef("repository")))
+        readable = Exists(seen.filter(pk=OuterRef("repository")))
         return self.filter(Q(repository=None) | readable, user=user)
 
     def unread(self) -> Self:

@@ -97,9 +97,21 @@ def check_name(name: str) -> None:
         )
 
 
+# Columns that only a repository's own page and the API show; a card may be large.
+HEAVY = ("card_data", "card_problem", "config", "facts", "tags")
+
+
 class RepositoryQuerySet(models.QuerySet["Repository"]):
+    def as_lines(self) -> Self:
+        """For lists: without what no line shows."""
+        return self.defer(*HEAVY)
+
     def with_access(self, user: Person) -> Self:
         """Annotate each row with `access`, the level `user`, signed in or not, holds on it."""
+        public = When(visibility=Visibility.PUBLIC, then=Value(Access.READ))
+        everyone = Case(public, default=Value(Access.NONE))
+        if user.pk is None:
+            return self.annotate(access=everyone)
         member = Membership.objects.filter(namespace=OuterRef("namespace"), user=user.pk)
         invited = Collaborator.objects.filter(repository=OuterRef("pk"), user=user.pk)
         held = [
@@ -109,18 +121,21 @@ class RepositoryQuerySet(models.QuerySet["Repository"]):
             )
             for rows in (member, invited)
         ]
-        public = When(visibility=Visibility.PUBLIC, then=Value(Access.READ))
-        everyone = Case(public, default=Value(Access.NONE))
         return self.annotate(access=Greatest(everyone, *held))
 
     def visible_to(self, user: Person) -> Self:
+        return self.with_access(user).readable_by(user)
+
+    def readable_by(self, user: Person) -> Self:
+        """Those that `user` may read, without their `access`: a condition costs a third then."""
         # Says what `access >= READ` says, in words that an index can follow.
-        member = Membership.objects.filter(user=user.pk, access__gte=Access.READ)
-        shown = Q(visibility=Visibility.PUBLIC) | Q(namespace__in=member.values("namespace"))
+        shown = Q(visibility=Visibility.PUBLIC)
         if user.pk is not None:
+            member = Membership.objects.filter(user=user.pk, access__gte=Access.READ)
             invited = Collaborator.objects.filter(user=user.pk)
+            shown |= Q(namespace__in=member.values("namespace"))
             shown |= Q(pk__in=invited.values("repository"))
-        return self.with_access(user).filter(shown)
+        return self.filter(shown)
 
     def matching(self, word: str) -> Self:
         """Those whose `namespace/name` holds `word`, in any case."""

@@ -7,6 +7,9 @@ see what. Words and filters are written by `jobs.search_index`, heat and downloa
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
+from functools import reduce
+from operator import and_, or_
 from typing import TYPE_CHECKING, Self
 
 from django.contrib.postgres.fields import ArrayField
@@ -14,22 +17,29 @@ from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.contrib.postgres.search import SearchVectorField
 from django.core.exceptions import EmptyResultSet
 from django.db import connection, models
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, Value, When
 from django.db.models.expressions import RawSQL
 
 from hub.models.namespaces import Access, Membership, Namespace
 from hub.models.repositories import Kind, Repository
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
     from hub.models.repositories import Person
+
+    Chosen = Mapping[str, Sequence[str]]  # a facet's name, and values as entries have them
 
 
 class SearchEntryQuerySet(models.QuerySet["SearchEntry"]):
     def in_reach_of(self, namespaces: Iterable[int]) -> Self:
         """What is public, and what else lies in these namespaces."""
         return self.filter(Q(is_public=True) | Q(namespace__in=namespaces))
+
+    def hottest(self, kind: str) -> models.QuerySet[SearchEntry, int]:
+        """Keys of the public ones of a kind, the hottest first."""
+        rows = self.filter(kind=kind, is_public=True).order_by("-heat", "-pk")
+        return rows.values_list("pk", flat=True)
 
     def answering(self, question: str) -> Self:
         return self.filter(answers(question))
@@ -43,20 +53,35 @@ class SearchEntryQuerySet(models.QuerySet["SearchEntry"]):
     def private_in(self, namespaces: Iterable[int]) -> Self:
         return self.filter(is_public=False, namespace__in=namespaces)
 
-    def facet_counts(self, most: int | None = None) -> dict[str, int]:
-        """How many of these rows, of `most` at most, have each value; under the empty text how
-        many there are."""
+    def tallies(self, chosen: Chosen, left_out: Iterable[str]) -> dict[str, dict[str, int]]:
+        """How many rows have each value, in one pass: of those with any value of every `chosen`
+        facet, and for each name of `left_out` of those that have all but this facet's.
+
+        The empty name leaves nothing out; under the empty value stands how many rows there are.
+        """
+        has = {name: Q(facets__overlap=values) for name, values in chosen.items()}
+        wanted = dict.fromkeys(left_out)
+        shown = [[each for other, each in has.items() if other != name] for name in wanted]
+        lacks = Case(
+            *(When(~each, then=Value(name)) for name, each in has.items()), default=Value("")
+        )
+        rows = self.order_by().annotate(lacks=lacks)
+        if all(shown):
+            rows = rows.filter(reduce(or_, (reduce(and_, each) for each in shown)))
         try:
-            sql, params = self.order_by().values_list("facets")[:most].query.sql_with_params()
+            sql, params = rows.values_list("lacks", "facets").query.sql_with_params()
         except EmptyResultSet:  # nothing can answer, which Django knows without asking
-            return {}
+            return {name: {} for name in wanted}
+        counted: dict[str, Counter[str]] = defaultdict(Counter)
         with connection.cursor() as cursor:
             cursor.execute(
-                f"SELECT value, count(*) FROM ({sql}) AS rows (facets),"  # noqa: S608
-                " unnest(array_append(facets, '')) AS value GROUP BY 1",
+                f"SELECT lacks, value, count(*) FROM ({sql}) AS rows (lacks, facets),"  # noqa: S608
+                " unnest(array_append(facets, '')) AS value GROUP BY 1, 2",
                 params,
             )
-            return dict(cursor.fetchall())
+            for lacking, value, count in cursor.fetchall():
+                counted[lacking][value] = count
+        return {name: dict(counted[""] + counted[name] if name else counted[""]) for name in wanted}
 
 
 def namespaces_of(user: Person) -> list[int]:
@@ -115,6 +140,26 @@ class SearchEntry(models.Model):
         ]
 
 
+# The values that most have, of each facet; a plan that reads a few rows of the index a facet.
+_TOTALS = """
+SELECT total.value, total.count FROM unnest(%s::text[]) AS wanted, LATERAL (
+    SELECT value, count FROM hub_searchtotal
+    WHERE kind = %s AND facet = wanted AND strpos(lower(value), lower(%s)) > 0
+    ORDER BY count DESC LIMIT %s
+) AS total
+"""
+
+
+class SearchTotalManager(models.Manager["SearchTotal"]):
+    def largest(
+        self, kind: str, facets: Iterable[str], *, most: int, like: str = ""
+    ) -> dict[str, int]:
+        """The `most` largest totals of each facet, by value."""
+        with connection.cursor() as cursor:
+            cursor.execute(_TOTALS, [list(facets), kind, like, most])
+            return dict(cursor.fetchall())
+
+
 class SearchTotal(models.Model):
     """How many public repositories of a kind have a value of a facet; counted anew by `jobs.heat`.
 
@@ -126,6 +171,8 @@ class SearchTotal(models.Model):
     value = models.CharField(max_length=140, blank=True)
     count = models.PositiveIntegerField()
     counted_at = models.DateTimeField()
+
+    objects = SearchTotalManager()
 
     class Meta:
         constraints = [

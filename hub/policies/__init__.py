@@ -15,6 +15,7 @@ from hub.policies.repositories import (
     may_propose,
     may_write_ref,
     repository_by_key,
+    seen_repositories,
     visible_repositories,
 )
 
@@ -42,6 +43,7 @@ __all__ = [
     "require_files",
     "require_person",
     "require_scope",
+    "seen_repositories",
     "visible_collections",
     "visible_items",
     "visible_likers",

@@ -12,7 +12,7 @@ from hub.errors import ForbiddenError, NotFoundError
 from hub.models import Access, Collection, CollectionItem, TokenScope
 from hub.models.collections import key_of
 from hub.policies.actors import Actor, require_person
-from hub.policies.repositories import visible_repositories
+from hub.policies.repositories import seen_repositories
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +51,7 @@ def get_collection(actor: Actor, slug: str, *, need: Access = Access.READ) -> Co
 
 def visible_items(actor: Actor) -> QuerySet[CollectionItem]:
     """Items of any collection whose thing `actor` may see."""
-    seen = Q(repository__in=visible_repositories(actor).values("pk"))
+    seen = Q(repository__in=seen_repositories(actor).values("pk"))
     seen |= Q(target__in=visible_collections(actor).values("pk"))
     return CollectionItem.objects.filter(seen)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hub.models import Notification
 from hub.policies.actors import Actor
-from hub.policies.repositories import visible_repositories
+from hub.policies.repositories import seen_repositories
 
 if TYPE_CHECKING:
     from hub.models.inbox import NotificationQuerySet
@@ -14,4 +14,4 @@ if TYPE_CHECKING:
 
 def visible_notifications(actor: Actor) -> NotificationQuerySet:
     """What the one who asks was told, of what they may still read."""
-    return Notification.objects.of(actor.user, visible_repositories(actor))
+    return Notification.objects.of(actor.user, seen_repositories(actor))

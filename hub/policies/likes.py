@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hub.models import Like, Repository, User
 from hub.policies.actors import Actor
-from hub.policies.repositories import visible_repositories
+from hub.policies.repositories import seen_repositories
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def visible_likes(actor: Actor, user: User) -> QuerySet[Like]:
     """What `user` likes among the repositories that `actor` may see."""
-    seen = visible_repositories(actor).values("pk")
+    seen = seen_repositories(actor).values("pk")
     return Like.objects.filter(user=user, repository__in=seen)
 
 

@@ -30,6 +30,14 @@ def visible_repositories(actor: Actor) -> RepositoryQuerySet:
     return rows
 
 
+def seen_repositories(actor: Actor) -> RepositoryQuerySet:
+    """The same as a condition of other tables: no `access`, no namespace, in no order."""
+    rows = Repository.objects.readable_by(actor.user).order_by()
+    if actor.token is not None and actor.is_limited:
+        rows = rows.filter(pk__in=actor.token.repositories.values("pk"))
+    return rows
+
+
 def children_of(actor: Actor, repo_ids: Iterable[str]) -> Counter[str]:
     """How many models that `actor` may see name each of these as what they were made from."""
     wanted = {f"base_model:{repo_id}": repo_id for repo_id in repo_ids}

@@ -96,13 +96,16 @@ class Drafted:
     alert_words: Mapping[str, str] = field(default_factory=dict)
 
 
+def parsed(text: str) -> list[Token]:
+    """What the text is made of, front matter left out, as far as documents are read."""
+    body = _FRONT_MATTER.sub("", text, count=1)[:MARKDOWN_LIMIT_CHARACTERS]
+    return _parser().parse(body, {"draft": Drafted(), "references": References()})
+
+
 def mentioned_in(text: str) -> Iterator[str]:
     """Names after an @ in the text of Markdown, as they are written; code names nobody."""
     if "@" in text:
-        body = _FRONT_MATTER.sub("", text, count=1)[:MARKDOWN_LIMIT_CHARACTERS]
-        for piece in plain_texts(
-            _parser().parse(body, {"draft": Drafted(), "references": References()})
-        ):
+        for piece in plain_texts(parsed(text)):
             yield from names_in(piece)
 
 

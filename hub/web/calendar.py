@@ -11,7 +11,7 @@ from django.db.models.functions import TruncDate
 from django.utils import timezone
 
 from hub.models import Event, User
-from hub.policies import Actor, visible_repositories
+from hub.policies import Actor, seen_repositories
 
 WEEKS, CELL = 53, 13
 LEVELS = (1, 3, 6, 12)  # the least of each shade
@@ -38,7 +38,7 @@ def calendar_of(actor: Actor, person: User) -> dict[str, Any]:
     rows = Event.objects.filter(
         actor=person,
         created_at__gte=datetime(first.year, first.month, first.day, tzinfo=UTC),
-        repository__in=visible_repositories(actor).order_by().values("pk"),
+        repository__in=seen_repositories(actor).values("pk"),
     )
     # Whether something is in a collection that the reader may not see is not even counted.
     rows = rows.exclude(kind="collection.added")

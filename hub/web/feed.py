@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from django.http import HttpRequest
 
 from hub.models import Event, Follow, Listening, Repository, Subscription, User
-from hub.policies import Actor, visible_collections, visible_repositories
+from hub.policies import Actor, seen_repositories, visible_collections
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -88,7 +88,7 @@ def _split(follows: Iterable[tuple[int, int | None]]) -> tuple[list[int], list[i
 
 def _page(actor: Actor, sources: Sequence[QuerySet[Event]], before: int | None) -> Feed:
     """One page of several lists at once: each gives its first, so that each can use its index."""
-    seen = visible_repositories(actor).order_by().values("pk")
+    seen = seen_repositories(actor).values("pk")
     found = []
     for rows in sources:
         shown = rows.filter(repository__in=seen)

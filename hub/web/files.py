@@ -28,7 +28,7 @@ from hub.web.tables import file_table
 from hub.web.viewers import WITH_SOURCE
 
 SHOWN_LIMIT_BYTES = README_LIMIT_BYTES = 1024 * 1024
-FILES_A_PAGE = 1000
+FILES_A_PAGE = 100
 COMMITS_A_PAGE = 30
 
 

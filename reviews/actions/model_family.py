@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hub.actions.lineage import UP_LEVELS, lineage_of
 from hub.models import Kind, ModelLink, Relation, Repository
 from hub.models.lineage import ModelLinkQuerySet
-from hub.policies import Actor, visible_repositories
+from hub.policies import Actor, seen_repositories, visible_repositories
 
 CANDIDATES_LIMIT = 24
 
@@ -63,7 +63,7 @@ def _distances(actor: Actor, models: Sequence[Repository]) -> list[dict[int, int
     parents: dict[int, set[int]] = {}
     for _level in range(UP_LEVELS):
         rows = _links(ModelLink.objects.filter(repository__in=frontier, parent__isnull=False))
-        seen = visible_repositories(actor).values("pk")
+        seen = seen_repositories(actor).values("pk")
         for child, parent in rows.filter(parent__in=seen).values_list("repository", "parent"):
             parents.setdefault(child, set()).add(parent)
         frontier = {p for child in frontier for p in parents.get(child, ())} - parents.keys()

@@ -11,24 +11,32 @@ from itertools import islice
 from typing import Any
 
 from django.db import connection
+from django.utils import timezone
 
 from hub.formats.card import card_tags
 from hub.jobs import heat, search_index
 from hub.models import (
     Access,
     Event,
+    Follow,
     Kind,
     Like,
+    Listening,
     Membership,
     Namespace,
     NamespaceKind,
+    Notification,
+    Reason,
     Repository,
+    Subscription,
     User,
     Visibility,
 )
 from reviews.models import Discussion
 
 BATCH = 2000
+# Somebody with much to read.
+BUSY = "seed-0000"
 # Moments that bulk rows cannot be given, and what the hub counts along.
 _SETTLE = """
 UPDATE hub_repository AS row SET
@@ -88,6 +96,7 @@ def seed(repositories: int, *, seed: int = 7) -> int:
     if first is None:
         raise ValueError("Seed at least one repository.")
     _propose(first, people, 300)
+    _listen(people[0], spaces, list(Repository.objects.order_by("pk")[:120]))
     settle(first.pk)
     return first.pk
 
@@ -197,10 +206,32 @@ def _dataset(chance: random.Random) -> dict[str, Any]:
 
 
 def _happen(rows: list[Repository]) -> None:
+    """Events that everybody was told of: a worker would spend minutes on them."""
+    now = timezone.now()
     Event.objects.bulk_create(
-        Event(repository=row, actor=row.created_by, kind="repository.created", path=f"/{row.path}")
+        Event(
+            repository=row, actor=row.created_by, kind="repository.created", path=f"/{row.path}",
+            told_at=now,
+        )
         for row in rows
+    )  # fmt: skip
+
+
+def _listen(person: User, spaces: list[Namespace], rows: list[Repository]) -> None:
+    """Somebody with much to read: whom they follow, what they watch, what they were told."""
+    followed = [space for space in spaces if space.owner_id != person.pk][:30]
+    Follow.objects.bulk_create(Follow(follower=person, namespace=space) for space in followed)
+    Subscription.objects.bulk_create(
+        Subscription(user=person, repository=row, level=Listening.WATCHING) for row in rows[:30]
     )
+    Notification.objects.bulk_create(
+        Notification(
+            user=person, repository=row, thread="discussions/1", kind="discussion.opened",
+            reason=Reason.MENTION, title="How was it made?", told_at=timezone.now(),
+            data={"number": 1},
+        )
+        for row in rows[:120]
+    )  # fmt: skip
 
 
 def _like(rows: list[Repository], people: list[User], chance: random.Random) -> None:

@@ -15,7 +15,7 @@ def own_pull_requests(user: User, seen: RepositoryQuerySet) -> list[dict[str, An
     """Those that wait for a person's review, then their own; each with what its gate said of the
     head that it has now."""
     rows = Discussion.objects.pull_requests().open()
-    rows = rows.filter(repository__in=seen.order_by().values("pk"))
+    rows = rows.filter(repository__in=seen.values("pk"))
     rows = rows.select_related("repository__namespace")
     asked = list(rows.filter(review_requests__person=user).order_by("-pk")[:SHOWN])
     found = asked + list(rows.filter(author=user).order_by("-pk")[:SHOWN])

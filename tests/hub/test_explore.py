@@ -136,6 +136,7 @@ def test_a_new_repository_is_there_at_once(lab, client_for):
 
 def test_large_sets_are_estimated_and_say_so(lab, client_for, monkeypatch):
     monkeypatch.setattr(exploring, "COUNTED", 2)
+    monkeypatch.setattr(exploring, "SAMPLE", 3)
     SearchEntry.objects.update(lot=0)
     explorer = Explorer(actor(), Wish(chosen={"language": ("zh",)}))
     assert explorer.found.about

@@ -97,12 +97,12 @@ class TestFolder:
             page(client, repository, "tree/main")
 
     def test_a_wide_folder_comes_in_pages(self, client, repository):
-        files = {f"many/{number:04}.txt": b"x" for number in range(1002)}
+        files = {f"many/{number:04}.txt": b"x" for number in range(102)}
         commit_files(repository, files | {"many/inner/x": b"x"})
         first = page(client, repository, "tree/main/many")
-        assert first.count('class="file-name"') == 1000 and "inner" in first
+        assert first.count('class="file-name"') == 100 and "inner" in first
         last = page(client, repository, "tree/main/many", page="2")
-        assert last.count('class="file-name"') == 3 and "1001.txt" in last
+        assert last.count('class="file-name"') == 3 and "0101.txt" in last
 
     def test_the_menu_keeps_the_path(self, client, repository):
         store = repository.store()

@@ -10,11 +10,10 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from hub.actions import collections, inbox, likes
-from hub.jobs import telling
+from hub.jobs import heat, telling
 from hub.models import (
     Access,
     Event,
-    Like,
     Listening,
     Notification,
     Repository,
@@ -306,9 +305,11 @@ class TestHome:
         assert sorted(found) == list(range(45))
 
     def test_what_many_like_lately_comes_first(self, model, client_for):
-        old = make_repository(name="old", likes=9)
-        Like.objects.create(user=make_user(), repository=model)
-        make_repository(name="secret", visibility=Visibility.PRIVATE, likes=99)
+        old = make_repository(name="old")
+        secret = make_repository(name="secret", visibility=Visibility.PRIVATE)
+        for row in (model, secret):
+            likes.set_like(row, Actor(make_user()), liked=True)
+        heat.count()
         shown = text(client_for().get("/")).partition("Trending models")[2]
         assert shown.index("acme/model") < shown.index(old.repo_id)
         assert "secret" not in shown

@@ -10,7 +10,7 @@ from django.db.models import Count, Q
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from hub.policies import Actor, visible_repositories
+from hub.policies import Actor, seen_repositories
 from training.models import Run, RunKind, RunStatus
 
 QUEUE_SHOWN = 30
@@ -35,7 +35,7 @@ def queue_of(actor: Actor, places: Iterable[tuple[int, str]]) -> list[Waiting]:
         named |= Q(spec__benchmarks__contains=[{"repository_id": repository, "path": path}])
     if not named:
         return []
-    models = visible_repositories(actor).values("pk")
+    models = seen_repositories(actor).values("pk")
     rows = Run.objects.live().filter(named, kind=RunKind.EVALUATE, repository__in=models)
     related = ("repository__namespace", "created_by")
     runs = list(rows.defer("spec").select_related(*related).order_by("created_at", "pk"))

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from hub.errors import BadInputError, EntryNotFoundError, NotFoundError, RevisionNotFoundError
 from hub.models import Repository
-from hub.policies import Actor, require_files, visible_repositories
+from hub.policies import Actor, require_files, seen_repositories, visible_repositories
 from training.actions.leaderboard_claims import Claim, claims_of
 from training.actions.leaderboard_filters import Facets, Filters, facets_of
 from training.actions.leaderboard_ranks import MODELS_LIMIT, Place, ranks
@@ -315,7 +315,7 @@ def boards(actor: Actor, *, repository: Repository | None = None, limit: int = 2
 def _counts(actor: Actor, digests: Sequence[str]) -> dict[str, tuple[int, int, Any]]:
     """For every digest: models measured here, models reported, and when last."""
     rows = Evaluation.objects.filter(
-        benchmark_digest__in=digests, repository__in=visible_repositories(actor).values("pk")
+        benchmark_digest__in=digests, repository__in=seen_repositories(actor).values("pk")
     )
     told = (
         not_hidden_in_their_models(rows)

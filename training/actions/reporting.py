@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from hub.actions import large_files
 from hub.errors import BadInputError, ForbiddenError, NotFoundError
 from hub.models import Kind, Repository, User
-from hub.policies import Actor, visible_repositories
+from hub.policies import Actor, seen_repositories
 from training.actions.models import model_input
 from training.actions.pinning import pin_benchmark
 from training.actions.reported_items import NAMES, asked_alike, filter_of, items_of, pair
@@ -277,7 +277,7 @@ def reports_of(repository: Repository) -> QuerySet[Evaluation]:
 
 def visible_reports(actor: Actor, repository: Repository) -> QuerySet[Evaluation]:
     """Those on benchmarks of data sets that `actor` sees."""
-    seen = visible_repositories(actor).values("pk")
+    seen = seen_repositories(actor).values("pk")
     return reports_of(repository).filter(benchmark__repository__in=seen)
 
 

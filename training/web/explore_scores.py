@@ -9,7 +9,7 @@ from __future__ import annotations
 from django.utils.translation import gettext as _
 
 from hub.extensions import ScoreChoice
-from hub.policies import Actor, visible_repositories
+from hub.policies import Actor, seen_repositories
 from training.actions.leaderboard_rows import choose
 from training.actions.leaderboards import goodness
 from training.jobs.disclosure import readable_benchmarks
@@ -58,7 +58,7 @@ def scores(
 
 def _measured(actor: Actor) -> list[Benchmark]:
     """The newest digest of each file that was measured of something `actor` sees."""
-    seen = visible_repositories(actor)
+    seen = seen_repositories(actor)
     measured = Evaluation.objects.verified().whole().filter(repository__in=seen.values("pk"))
     rows = Benchmark.objects.filter(
         pk__in=measured.values("benchmark"), repository__in=seen.values("pk")

@@ -14,7 +14,7 @@ SHOWN = 6
 def own_runs(user: User, seen: RepositoryQuerySet) -> list[dict[str, Any]]:
     """Those that wait or run, the newest first."""
     rows = Run.objects.live().filter(created_by=user)
-    rows = rows.filter(repository__in=seen.order_by().values("pk"))
+    rows = rows.filter(repository__in=seen.values("pk"))
     return [
         {
             "title": row.heading,

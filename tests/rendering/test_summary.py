@@ -1,0 +1,41 @@
+"""The first words of a card, as lists show them."""
+
+from __future__ import annotations
+
+import pytest
+
+from hub.rendering.summary import LENGTH, summary
+
+
+@pytest.mark.parametrize(
+    ("card", "said"),
+    [
+        ("# Name\n\nA **small** model of *poems*.\n", "A small model of poems."),
+        ("Weights: `f32`,\n~~old~~ [new](https://x.org)  \nones.", "Weights: f32, old new ones."),
+        ("![logo](l.png)\n\n[![ci](b.svg)](x) [![pypi](c.svg)](y)\n\nReal text.", "Real text."),
+        ("[English](a) | [中文](b)\n\n基于**唐诗**微调。", "基于唐诗微调。"),
+        ("<p align=center>\n<b>no</b>\n</p>\n\nText <b>of</b> it.<br>", "Text of it."),
+        ("| a | b |\n|---|---|\n| 1 | 2 |\n\n```py\ncode()\n```\n\nAfter.", "After."),
+        ("> [!NOTE]\n> Read this.\n\n- one\n- two", "Read this. one two"),
+        ("Title\n=====\n\nA &amp; B \\*c\\* $x^2$", "A & B *c* x^2"),
+        ("---\nlicense: mit\n---\nBody.", "Body."),
+        ("# Only a title", ""),
+        ("", ""),
+        ("```\nnever closed", ""),
+    ],
+)
+def test_says_the_text_without_its_marks(card, said):
+    assert summary(card) == said
+
+
+def test_a_long_text_ends_at_a_word_and_a_chinese_one_anywhere():
+    english = summary("several words " * 100)
+    assert len(english) <= LENGTH + 2
+    assert english.endswith(("several …", "words …"))
+    chinese = summary("模型" * 300)
+    assert chinese == "模型" * (LENGTH // 2) + " …"
+
+
+def test_a_huge_card_is_read_from_its_beginning_only():
+    assert summary("> " * 100_000 + "deep") == ""
+    assert summary("First. " + "[" * 200_000).startswith("First.")
