@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from django.apps import apps
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
@@ -245,24 +243,6 @@ def test_a_new_repository_takes_its_name_and_those_of_its_card_in_one_order(team
         first=[first],
         then=lambda: hold([second]),
     )
-
-
-def test_cards_that_were_here_first_are_read_once(team, owner):
-    base, rows = make(team, "base"), make(team, "rows", kind="dataset")
-    make(team, "rows")
-    model = make(team, "tuned", base_model=["team/BASE", "far/gone"], datasets=["team/rows"])
-    older = make(team, "older", base_model="team/base")
-    base.access = Access.ADMIN
-    move_repository(base, actor(owner), RepoId(Kind.MODEL, "team", "renamed"))
-    before = [links(model), links(older)]
-    assert before[1] == [("team/base", "finetune", "renamed")]
-    ModelLink.objects.all().delete()
-    read_cards = importlib.import_module("hub.migrations.0012_lineage").read_cards
-    with CaptureQueriesContext(connection) as asked:
-        read_cards(apps, None)
-    assert [links(model), links(older)] == before
-    assert ModelLink.objects.filter(parent=rows).count() == 1
-    assert sum("INSERT" in each["sql"] for each in asked) == 1
 
 
 def test_recording_again_changes_nothing(team):
