@@ -298,7 +298,15 @@ class Explorer:
         if names:
             exact = rows.tallies(self._chosen, names)
             found |= {name: Counts(values) for name, values in exact.items()}
-        return found
+        return {name: self._as_found(name, counts, found[""]) for name, counts in found.items()}
+
+    def _as_found(self, name: str, counts: Counts, whole: Counts) -> Counts:
+        """An estimate with the numbers of what is chosen as they were counted: whoever has a
+        chosen value is among what was found."""
+        if not counts.about or whole.about:
+            return counts
+        known = {value: whole.values.get(value, 0) for value in self._chosen.get(name, ())}
+        return Counts({**counts.values, **known}, about=True)
 
     def _lots(self) -> int:
         """How many of the LOTS hold about SAMPLE of everything."""

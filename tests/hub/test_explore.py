@@ -145,6 +145,16 @@ def test_large_sets_are_estimated_and_say_so(lab, client_for, monkeypatch):
     assert "About" in page and "≈" in page
 
 
+def test_what_is_chosen_is_told_as_it_was_counted(lab, monkeypatch):
+    monkeypatch.setattr(exploring, "COUNTED", 4)
+    monkeypatch.setattr(exploring, "SAMPLE", 3)
+    SearchEntry.objects.update(lot=0)
+    explorer = Explorer(actor(), Wish(chosen={"license": ("apache-2.0",), "language": ("zh",)}))
+    assert explorer.found.total == 2 and not explorer.found.about
+    licences = explorer.counts("license")
+    assert licences.about and licences.values["license:apache-2.0"] == 2
+
+
 class TestHidden:
     @pytest.fixture
     def secret(self, lab: Namespace) -> Repository:

@@ -192,7 +192,8 @@ def test_the_inside_is_not_to_be_had_from_outside(standing_hub, path):
 
 def test_text_is_packed_and_files_are_not(standing_hub):
     packed = {"Accept-Encoding": "gzip"}
-    assert ask(standing_hub, "/api/models", headers=packed).headers["Content-Encoding"] == "gzip"
+    for path in ("/api/models", "/-/explore"):
+        assert ask(standing_hub, path, headers=packed).headers["Content-Encoding"] == "gzip"
     for path in ("/ns/m/resolve/main/config.json", "/-/xet/x", "/ns/m/raw/main/a.json"):
         assert ask(standing_hub, path, headers=packed).headers.get("Content-Encoding") is None
 
