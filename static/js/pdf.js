@@ -48,6 +48,21 @@ function fail(kind) {
   for (const each of place.querySelectorAll("button, input")) each.disabled = true;
 }
 
+function stands() {
+  clearTimeout(patience);
+  number.value = page;
+  button("back").disabled = page === 1;
+  button("on").disabled = page === pages;
+}
+
+// One page that cannot be painted; the others may be.
+function leave() {
+  stands();
+  place.querySelector("[data-pdf-why]").textContent = place.dataset.failed;
+  place.classList.remove("is-open");
+  place.classList.add("is-blank");
+}
+
 function ask() {
   wait();
   port.postMessage({ wish: { page, zoom } });
@@ -67,7 +82,7 @@ function magnify(wanted) {
 }
 
 function hear({ data }) {
-  if (data.error) return fail(data.error);
+  if (data.error) return pages ? leave() : fail(data.error);
   if (data.step) return go(page + data.step);
   clearTimeout(patience);
   if (data.pages) {
@@ -78,10 +93,9 @@ function hear({ data }) {
     return ask();
   }
   ({ page, scale } = data);
+  stands();
+  place.classList.remove("is-blank");
   place.classList.add("is-open");
-  number.value = page;
-  button("back").disabled = page === 1;
-  button("on").disabled = page === pages;
   shown.textContent = `${Math.round(scale * 100)} %`;
   button("fit").setAttribute("aria-pressed", String(!zoom));
   said.textContent = place.dataset.told.replace("{page}", page).replace("{pages}", pages);

@@ -10,10 +10,10 @@ from huggingface_hub import CommitOperationAdd, HfApi
 from playwright.sync_api import Frame, Page, expect
 
 from tests.browser.conftest import PATIENCE_MS, Window
-from tests.browser.pdfs import HOSTILE, REFUSED, document, many
+from tests.browser.pdfs import HOSTILE, REFUSED, TORN, document, many
 
 PAGES = 10_000
-HONEST = {"paper.pdf": document(), "long.pdf": many(PAGES)}
+HONEST = {"paper.pdf": document(), "long.pdf": many(PAGES), "torn.pdf": TORN}
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,9 @@ def test_nothing_of_a_hostile_one_runs(open_window, shelf, name):
     window.context.on("request", lambda request: asked.append(request.url))
     window.page.on("dialog", lambda dialog: pytest.fail(dialog.message))
     page = window.goto(f"/{shelf}/blob/main/{name}.pdf")
-    expect(page.locator(".pdf:is(.is-open, .is-refused)")).to_have_count(1, timeout=PATIENCE_MS)
+    expect(page.locator(".pdf:is(.is-open, .is-blank, .is-refused)")).to_have_count(
+        1, timeout=PATIENCE_MS
+    )
     frames = [each for each in page.frames if each.url.endswith("/-/pdf")]
     for frame in frames:
         frame.locator("#paper").click(position={"x": 20, "y": 20})
@@ -99,6 +101,15 @@ def test_nothing_of_a_hostile_one_runs(open_window, shelf, name):
     assert len(window.context.pages) == 1
     assert [url for url in asked if not url.startswith((window.url, "blob:"))] == []
     assert window.said == []
+
+
+def test_a_page_that_cannot_be_painted_leaves_the_others(open_window, shelf):
+    page = open_window().goto(f"/{shelf}/blob/main/torn.pdf")
+    place = page.locator(".pdf")
+    expect(place).to_contain_text("This page cannot be painted here.", timeout=PATIENCE_MS)
+    page.get_by_role("button", name="Next page").click()
+    expect(page.locator(".pdf.is-open")).to_have_count(1, timeout=PATIENCE_MS)
+    expect(page.frame_locator(".pdf-frame").locator("#words")).to_have_text("Weighed and found")
 
 
 @pytest.mark.parametrize("name", REFUSED)
