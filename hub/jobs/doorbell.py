@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -27,7 +26,11 @@ def ring(task: Any, *keys: int) -> None:
 def ask(task: Any, *arguments: object) -> None:
     """Send one message, with these arguments, once the transaction is committed; a broker that is
     away fails nothing."""
-    transaction.on_commit(partial(task.delay, *arguments), robust=True)
+
+    def send() -> None:  # Django asks a robust callback for its name: a partial has none
+        task.delay(*arguments)
+
+    transaction.on_commit(send, robust=True)
 
 
 def ring_again(task: Any, keys: Iterable[int]) -> None:
