@@ -119,8 +119,6 @@ HOSTILE = {
         }
     ),
 }
-# Its first page is not in the file.
-TORN = document(more={2: "<< /Type /Pages /Kids [9 0 R 3 0 R] /Count 2 >>"})
 # What cannot be shown, with the word for it.
 REFUSED = {
     "nothing behind the head": (b"%PDF-1.7\n", "broken"),

@@ -127,7 +127,7 @@ def _value(field: models.Field[Any, Any], turn: int) -> str:
 URLS = {"href", "src", "action", "formaction", "poster", "data", "ping", "background", "cite"}
 ACTING = {"iframe", "object", "embed", "base", "applet", "frame", "frameset", "foreignobject",
           "animate", "set", "annotation-xml", "mglyph", "portal", "style"}  # fmt: skip
-OWN_LINKS = {"stylesheet", "icon"}
+OWN_LINKS = {"preload", "stylesheet", "icon"}
 
 
 def faults(html: str) -> list[str]:
