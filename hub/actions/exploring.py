@@ -17,7 +17,7 @@ from hub.extensions import registries
 from hub.formats import search_words
 from hub.formats.facets import FACETS
 from hub.models import Repository, SearchEntry, SearchTotal
-from hub.models.search import SearchEntryQuerySet, answers, namespaces_of
+from hub.models.search import Reach, SearchEntryQuerySet, answers, reach_of
 from hub.policies import Actor, visible_repositories
 
 COUNTED, SAMPLE, PAGED, RANKED, NAMED, FUZZY = 2_000, 4_000, 10_000, 600, 200, 100
@@ -99,8 +99,8 @@ class Explorer:
         self.actor, self.wish = actor, wish
 
     @cached_property
-    def _spaces(self) -> list[int]:
-        return namespaces_of(self.actor.user)
+    def _reach(self) -> Reach:
+        return reach_of(self.actor.user)
 
     @cached_property
     def _scores(self) -> dict[int, tuple[float, str]]:
@@ -111,7 +111,7 @@ class Explorer:
         return registries.scores(self.actor, wish.benchmark, wish.least, wish.most)
 
     def _visible(self) -> SearchEntryQuerySet:
-        rows = SearchEntry.objects.in_reach_of(self._spaces)
+        rows = SearchEntry.objects.in_reach_of(self._reach)
         if self.actor.is_limited and self.actor.token is not None:
             rows = rows.filter(pk__in=self.actor.token.repositories.values("pk"))
         return rows
@@ -236,8 +236,8 @@ class Explorer:
     def _plain(self, kind: str, facet: str = "", like: str = "") -> Counts:
         wanted, most = ((facet,), VALUES_LISTED) if facet else (("", *FACETS), VALUES_SHOWN)
         found = SearchTotal.objects.largest(kind, wanted, most=most, like=like)
-        if self._spaces:
-            private = SearchEntry.objects.private_in(self._spaces)
+        if self._reach:
+            private = SearchEntry.objects.private_in(self._reach)
             private = private.filter(kind=kind) if kind else private
             for value, count in private.tallies({}, [""])[""].items():
                 if not facet or (value.startswith(f"{facet}:") and like in value):

@@ -8,6 +8,7 @@ see what. Words and filters are written by `jobs.search_index`, heat and downloa
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from dataclasses import dataclass
 from functools import reduce
 from operator import and_, or_
 from typing import TYPE_CHECKING, Self
@@ -20,6 +21,7 @@ from django.db import connection, models
 from django.db.models import Case, F, Q, Value, When
 from django.db.models.expressions import RawSQL
 
+from hub.models.collaborators import Collaborator
 from hub.models.namespaces import Access, Membership, Namespace
 from hub.models.repositories import Kind, Repository
 
@@ -32,9 +34,9 @@ if TYPE_CHECKING:
 
 
 class SearchEntryQuerySet(models.QuerySet["SearchEntry"]):
-    def in_reach_of(self, namespaces: Iterable[int]) -> Self:
-        """What is public, and what else lies in these namespaces."""
-        return self.filter(Q(is_public=True) | Q(namespace__in=namespaces))
+    def in_reach_of(self, reach: Reach) -> Self:
+        """What is public, and what else somebody may read."""
+        return self.filter(Q(is_public=True) | reach.as_condition())
 
     def hottest(self, kind: str) -> models.QuerySet[SearchEntry, int]:
         """Keys of the public ones of a kind, the hottest first."""
@@ -50,8 +52,8 @@ class SearchEntryQuerySet(models.QuerySet["SearchEntry"]):
         likeness = RawSQL('word_similarity(%s, "hub_searchentry"."label")', [text])
         return self.filter(near).annotate(likeness=likeness)
 
-    def private_in(self, namespaces: Iterable[int]) -> Self:
-        return self.filter(is_public=False, namespace__in=namespaces)
+    def private_in(self, reach: Reach) -> Self:
+        return self.filter(reach.as_condition(), is_public=False)
 
     def tallies(self, chosen: Chosen, left_out: Iterable[str]) -> dict[str, dict[str, int]]:
         """How many rows have each value, in one pass: of those with any value of every `chosen`
@@ -84,12 +86,34 @@ class SearchEntryQuerySet(models.QuerySet["SearchEntry"]):
         return {name: dict(counted[""] + counted[name] if name else counted[""]) for name in wanted}
 
 
-def namespaces_of(user: Person) -> list[int]:
-    """The namespaces in which this person may read what is private."""
+@dataclass(frozen=True)
+class Reach:
+    """What somebody may read though it is private: all of some namespaces, and repositories that
+    they were invited to."""
+
+    namespaces: frozenset[int] = frozenset()
+    repositories: frozenset[int] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.namespaces or self.repositories)
+
+    def as_condition(self) -> Q:
+        return Q(namespace__in=self.namespaces) | Q(pk__in=self.repositories)
+
+
+def reach_of(user: Person) -> Reach:
+    """How far this person reaches, in one question."""
     if user.pk is None:
-        return []
-    member = Membership.objects.filter(user=user.pk, access__gte=Access.READ)
-    return list(member.values_list("namespace", flat=True))
+        return Reach()
+    spaces = Membership.objects.filter(user=user.pk, access__gte=Access.READ)
+    invited = Collaborator.objects.filter(user=user.pk)
+    found = spaces.values_list(Value("spaces"), "namespace").union(
+        invited.values_list(Value("repositories"), "repository"), all=True
+    )
+    keys: dict[str, set[int]] = {"spaces": set(), "repositories": set()}
+    for what, key in found:
+        keys[what].add(key)
+    return Reach(frozenset(keys["spaces"]), frozenset(keys["repositories"]))
 
 
 def answers(question: str) -> RawSQL:

@@ -196,6 +196,16 @@ class TestHidden:
         page = client_for(person).get("/-/explore/values/license").content.decode()
         assert "wtfpl" in page
 
+    def test_whoever_was_invited_to_it_alone_finds_and_counts_it(self, client_for, secret):
+        guest = make_user()
+        secret.collaborators.create(user=guest, access=Access.READ)
+        assert found("zanzibr", guest) == ["zanzibar-secret"]
+        explorer = Explorer(actor(guest), Wish(kind=Kind.MODEL))
+        assert explorer.found.total == 6
+        assert explorer.counts("license").values["license:wtfpl"] == 1
+        secret.collaborators.all().delete()
+        assert found("zanzibar", guest) == []
+
     def test_what_becomes_private_is_gone_at_once(self, lab):
         row = Repository.objects.get(name="DeepSeek-R1")
         admin = make_member(lab, access=Access.ADMIN)
