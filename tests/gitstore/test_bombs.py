@@ -1,7 +1,6 @@
-"""Pushes that are small on the wire and huge behind it: refused, quickly, with the hub well."""
+"""Pushes that are small on the wire and huge behind it: refused, with the hub well."""
 
 import subprocess
-import time
 
 import pytest
 
@@ -9,10 +8,9 @@ from hub.gitstore import GitStore
 from hub.gitstore.http import advertise
 
 
-def push(git, work, commit: str) -> tuple[str, float]:
-    started = time.monotonic()
-    said = git("-C", str(work), "push", "origin", f"{commit}:refs/heads/bomb", ok=False)
-    return said, time.monotonic() - started
+def push(git, work, commit: str) -> str:
+    said: str = git("-C", str(work), "push", "origin", f"{commit}:refs/heads/bomb", ok=False)
+    return said
 
 
 def mktree(git, work, lines: list[str]) -> str:
@@ -27,10 +25,9 @@ def test_a_blob_of_hundreds_of_megabytes_in_a_small_pack_is_refused(server, git,
         file.truncate(200 * 1024**2)
     git("-C", str(work), "add", "zeros")
     git("-C", str(work), "commit", "--quiet", "-m", "zeros")
-    said, seconds = push(git, work, "HEAD")
+    said = push(git, work, "HEAD")
     assert "zeros is 200.0 MiB" in said
     assert "git lfs migrate import" in said
-    assert seconds < 20
     well(store)
 
 
@@ -49,9 +46,8 @@ def test_twelve_trees_that_mean_ten_billion_paths_are_refused(server, git, store
     for _ in range(10):
         tree = mktree(git, work, [f"040000 tree {tree}\td{number}" for number in range(10)])
     commit = git("-C", str(work), "commit-tree", tree, "-m", "bomb").strip()
-    said, seconds = push(git, work, commit)
+    said = push(git, work, commit)
     assert "at most 100000 files" in said.replace("\nremote: ", " ")
-    assert seconds < 10
     well(store)
 
 
@@ -62,7 +58,7 @@ def test_folders_nested_without_end_are_refused(server, git, store):
     for _ in range(60):
         tree = mktree(git, work, [f"040000 tree {tree}\td"])
     commit = git("-C", str(work), "commit-tree", tree, "-m", "deep").strip()
-    said, _ = push(git, work, commit)
+    said = push(git, work, commit)
     assert "nested deeper than 32" in said
     well(store)
 

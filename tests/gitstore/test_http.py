@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import threading
-import time
 import zlib
 
 import pytest
@@ -260,11 +259,9 @@ def children_of(store: GitStore) -> str:
 
 def test_a_silent_client_is_given_up_and_git_is_gone(store):
     slow = Slow()
-    started = time.monotonic()
     with pytest.raises(GitFailedError, match="Nothing moved"):
         list(serve(store, "git-receive-pack", slow, None, limits=Limits(idle_seconds=1)))
     slow.gone.set()
-    assert time.monotonic() - started < 10
     assert children_of(store) == ""
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -53,6 +52,4 @@ def test_large_files_and_long_lines_come_plain():
 
 def test_what_takes_too_long_comes_plain(monkeypatch):
     monkeypatch.setattr(code, "TIME_LIMIT_SECONDS", -1)
-    begun = time.perf_counter()
     assert code_lines("x = 1\ny = 2\n", "a.py") == ["x = 1", "y = 2"]
-    assert time.perf_counter() - begun < 1
