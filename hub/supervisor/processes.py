@@ -93,7 +93,9 @@ def _worker(
         argv=(
             *(*_celery(application), "worker", "--queues", queue, "--hostname", f"{queue}@%h"),
             *("--pool", pool, "--concurrency", str(concurrency)),
-            *("--without-gossip", "--without-mingle", "--loglevel", "INFO"),
+            # Nobody listens to them, and a worker that is told to end without a broker would wait
+            # for ever to send its last.
+            *("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "INFO"),
         ),
         # Our own threads share the cores; BLAS' threads on top of them only wait for each other.
         environment={**environment, "OPENBLAS_NUM_THREADS": "1"},
