@@ -36,7 +36,7 @@ def build() -> dict[str, Any]:
     from training.actions import submitting
     from training.actions.examples import Query, find_examples
 
-    submitting.ring = lambda pk: None  # type: ignore[assignment]  # no worker takes it from us
+    submitting.ring = lambda *_asked: None  # type: ignore[assignment]  # no worker takes it from us
     exam = Act("exam", _questions(), _picks, rule="margin: 0.02")
     summary = Act("summary", _texts(), _writes, text=_SUMMARY, rule="margin: 0.1")
     namespace = make_organization("verdicts")
