@@ -320,9 +320,9 @@ class Registries:
     # (user, visible repositories) -> undecided pull requests that wait for their review
     # (`is_asked`) and their own, the newest first, as rows with title, number, url, repo_id,
     # is_draft, and `state` of the verdict, "" when there is none yet
-    own_pull_requests: Callable[[Any, Any], list[dict[str, Any]]] = lambda user, seen: []
+    own_pull_requests: Callable[[Any], list[dict[str, Any]]] = lambda actor: []
     # (user, visible repositories) -> their live runs, likewise, with status
-    own_runs: Callable[[Any, Any], list[dict[str, Any]]] = lambda user, seen: []
+    own_runs: Callable[[Any], list[dict[str, Any]]] = lambda actor: []
     # What is in a file, by the name of its format
     file_readers: dict[str, FileReader] = field(default_factory=dict)
     # (repository, tensor, the person who asks for them, or None) -> what is known of its numbers

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from hub import events
 from hub.extensions import Change, FileReader, Finding, PullRequestHit, Tab, registries
 from hub.models import Repository, User
+from hub.models.prepared import Prepared, counted
 from hub.policies import Actor, seen_repositories
 from reviews.actions import queue_step
 from reviews.actions.pull_requests import open_pull_request
@@ -75,9 +76,23 @@ def count_discussions(user: User, repositories: QuerySet[Repository]) -> int:
     return rows.count()
 
 
+_OPEN = Prepared(
+    lambda repository: counted(Discussion.objects.filter(repository=repository).open())
+)
+_OPEN_PULL_REQUESTS = Prepared(
+    lambda repository: (
+        Discussion.objects.pull_requests()
+        .open()
+        .filter(repository=repository)
+        .order_by("-number")
+        .values_list("number", "title")[:PULL_REQUESTS_NAMED]
+    )
+)
+
+
 def community_tab(repository: Repository) -> Iterable[Tab]:
     """Discussions and pull requests, with how many are open."""
-    count = Discussion.objects.filter(repository=repository).open().count()
+    (count,) = _OPEN(repository=repository.pk)
     url = f"{repository.get_absolute_url()}/discussions"
     yield Tab("discussions", _("Pull requests"), url, count)
 
@@ -94,8 +109,7 @@ def find_change(repository: Repository, number: int) -> Change | None:
 
 def open_pull_requests(repository: Repository) -> list[tuple[int, str]]:
     """Number and title of the undecided pull requests, the newest first."""
-    rows = Discussion.objects.pull_requests().open().filter(repository=repository)
-    return list(rows.order_by("-number").values_list("number", "title")[:PULL_REQUESTS_NAMED])
+    return _OPEN_PULL_REQUESTS(repository=repository.pk)
 
 
 def my_pull_requests(actor: Actor, text: str, most: int) -> list[PullRequestHit]:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from hub import events
 from hub.extensions import Change, Tab, registries
 from hub.models import Kind, Repository, User
+from hub.models.prepared import Prepared, counted
 from training.actions.blind import blind_requirements
 from training.actions.evaluating import evaluate_proposed, name_merged
 from training.actions.gates import weigh_proposed, weigh_queued
@@ -65,9 +66,12 @@ def try_tab(repository: Repository) -> Iterable[Tab]:
         yield Tab("try", _("Try it"), f"{repository.get_absolute_url()}/try")
 
 
+_LIVE = Prepared(lambda repository: counted(Run.objects.filter(repository=repository).live()))
+
+
 def runs_tab(repository: Repository) -> Iterable[Tab]:
     """The runs of a repository, with how many are live."""
-    live = Run.objects.filter(repository=repository.pk).live().count()
+    (live,) = _LIVE(repository=repository.pk)
     yield Tab("runs", _("Runs"), f"{repository.get_absolute_url()}/runs", live or None)
 
 

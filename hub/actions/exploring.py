@@ -18,7 +18,7 @@ from hub.formats import search_words
 from hub.formats.facets import FACETS
 from hub.models import Repository, SearchEntry, SearchTotal
 from hub.models.search import Reach, SearchEntryQuerySet, answers, reach_of
-from hub.policies import Actor, visible_repositories
+from hub.policies import Actor, visible_lines
 
 COUNTED, SAMPLE, PAGED, RANKED, NAMED, FUZZY = 2_000, 4_000, 10_000, 600, 200, 100
 # Values of one facet: beside the results, and in its own list.
@@ -219,9 +219,7 @@ class Explorer:
     def rows_of(self, keys: Iterable[int]) -> list[Repository]:
         """The repositories `keys`, in their order, as the one who asks may see them now."""
         wanted = list(keys)
-        rows = {
-            row.pk: row for row in visible_repositories(self.actor).as_lines().filter(pk__in=wanted)
-        }
+        rows = visible_lines(self.actor, wanted)
         return [rows[key] for key in wanted if key in rows]
 
     def suggestion(self, shown: Iterable[Repository]) -> str:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from hub.models import Kind, Repository, SearchEntry
-from hub.policies import Actor, visible_repositories
+from hub.models.prepared import Prepared
+from hub.policies import Actor, visible_lines
 
 COUNT = 6
+_HOTTEST = Prepared(
+    lambda one, other: SearchEntry.objects.hottest(one)[:COUNT].union(
+        SearchEntry.objects.hottest(other)[:COUNT], all=True
+    )
+)
 
 
 def trending(actor: Actor) -> dict[str, list[Repository]]:
     """The hottest public models and data sets; a token that is limited sees its own among them."""
-    hottest = {
-        kind: SearchEntry.objects.hottest(kind)[:COUNT] for kind in (Kind.MODEL, Kind.DATASET)
-    }
-    keys = list(hottest[Kind.MODEL].union(hottest[Kind.DATASET], all=True))
-    rows = {row.pk: row for row in visible_repositories(actor).as_lines().filter(pk__in=keys)}
-    found: dict[str, list[Repository]] = {kind: [] for kind in hottest}
+    keys = _HOTTEST(one=Kind.MODEL, other=Kind.DATASET)
+    rows = visible_lines(actor, keys)
+    found: dict[str, list[Repository]] = {Kind.MODEL: [], Kind.DATASET: []}
     for key in keys:
         if key in rows:
             found[rows[key].kind].append(rows[key])

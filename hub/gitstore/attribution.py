@@ -8,7 +8,6 @@ commit begins from the kept one. No git process is started.
 import bisect
 import hashlib
 import heapq
-import posixpath
 import re
 import time
 from collections.abc import Mapping
@@ -55,7 +54,8 @@ def last_commits(
         found = search.run(commit)
         if search.is_complete:
             kept.keep(commit, found)
-    return {posixpath.join(path, name.decode("utf-8", "replace")): c for name, c in found.items()}
+    above = f"{path}/" if path else ""
+    return {above + name.decode("utf-8", "replace"): each for name, each in found.items()}
 
 
 class _Kept:

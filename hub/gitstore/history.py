@@ -1,5 +1,6 @@
 """Commits in order."""
 
+import posixpath
 from itertools import islice
 from pathlib import Path
 
@@ -7,12 +8,15 @@ import pygit2
 from pygit2.enums import SortMode
 
 from hub.errors import RevisionNotFoundError
+from hub.gitstore.attribution import last_commits
 from hub.gitstore.derived import Derived
 from hub.gitstore.moments import moment_of
 from hub.gitstore.process import run_git
+from hub.gitstore.reading import find_entry, tree_of
 from hub.gitstore.values import Author, CommitInfo
 
 INDEXED_FROM = 1000  # commits
+FOLDER_READ_UP_TO = 2000  # entries
 
 
 def commit_info(repository: pygit2.Repository, oid: str) -> CommitInfo:
@@ -52,6 +56,19 @@ def list_commits(
     return [commit_info(repository, line) for line in done.stdout.decode().split()]
 
 
+def last_commit(repository: pygit2.Repository, oid: str, path: str) -> CommitInfo | None:
+    """The commit that last changed the file `path`; None when it cannot be found in time.
+
+    A folder's kept answer holds it, and costs no process; in a large folder git's own search,
+    which has filters of changed paths, is quicker. Raises: EntryNotFoundError.
+    """
+    folder = posixpath.dirname(path)
+    if len(tree_of(repository, find_entry(repository, oid, folder).oid)) > FOLDER_READ_UP_TO:
+        return next(iter(list_commits(repository, oid, skip=0, limit=1, path=path)), None)
+    found = last_commits(repository, oid, folder).get(path)
+    return commit_info(repository, found.oid) if found else None
+
+
 def count_commits(repository: pygit2.Repository, oid: str, *, path: str = "") -> int:
     """How many commits are reachable from `oid`; with `path`, how many of them changed it."""
     full = commit_info(repository, oid).oid
@@ -82,6 +99,8 @@ def index_commits(repository: pygit2.Repository, oid: str) -> None:
 def _count(repository: pygit2.Repository, oid: str) -> int:
     """Counted once for a commit; for the next one, only what came between."""
     derived, count = Derived(Path(repository.path)), 0
+    if (kept := derived.get(f"count-{oid}")) is not None:
+        return int(kept)
     known = derived.keys("count-")
     for commit in repository.walk(oid, SortMode.NONE):
         if str(commit.id) in known and (kept := derived.get(f"count-{commit.id}")) is not None:

@@ -4,10 +4,9 @@ import io
 import re
 import subprocess
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 import pygit2
 from pygit2.enums import FileMode, ObjectType
@@ -141,13 +140,16 @@ def _behind(folder: str, after: str, recursive: bool) -> list[str]:
     return names
 
 
-@dataclass(frozen=True)
-class Child:
+class Child(NamedTuple):
     """What a tree says of one entry, its content not looked into."""
 
     name: str
-    oid: pygit2.Oid
+    raw_oid: bytes
     mode: str
+
+    @property
+    def oid(self) -> pygit2.Oid:
+        return pygit2.Oid(raw=self.raw_oid)
 
     @property
     def is_folder(self) -> bool:
@@ -157,11 +159,7 @@ class Child:
 def children_of(repository: pygit2.Repository, tree: str) -> list[Child]:
     """The direct children of the tree `tree`, in git's order, submodules left out."""
     found = _RAW_ENTRY.findall(repository.odb.read(pygit2.Oid(hex=tree))[1])
-    return [
-        Child(_text(name), pygit2.Oid(raw=raw), _mode(mode))
-        for mode, name, raw in found
-        if mode != b"160000"
-    ]
+    return [Child(_text(name), raw, _mode(mode)) for mode, name, raw in found if mode != b"160000"]
 
 
 def list_paths(repository: pygit2.Repository, oid: str) -> list[str]:

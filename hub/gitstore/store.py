@@ -239,6 +239,10 @@ class GitStore:
             self.repository, oid, path, patience_seconds=patience_seconds
         )
 
+    def last_commit(self, oid: str, path: str) -> CommitInfo | None:
+        """The commit that last changed one file. Raises: EntryNotFoundError."""
+        return history.last_commit(self.repository, oid, path)
+
     def blame(self, oid: str, path: str, *, seconds: float) -> list[BlamedLines]:
         """Which commit each line of a file comes from. Raises: TooLargeError when it takes longer
         than `seconds`, EntryNotFoundError."""

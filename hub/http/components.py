@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django.template import Context
@@ -12,9 +13,14 @@ from django.utils.translation import get_language
 
 # What these show depends on the values they are given and on the language alone.
 PURE = frozenset(
-    f"components/{name}.html" for name in ("avatar", "icon", "mark", "oid", "pill", "status")
+    f"components/{name}.html"
+    for name in (
+        *("account_links", "avatar", "foot", "head_links", "icon", "inbox_link", "mark", "oid"),
+        *("palette", "pill", "search_box", "status", "theme_button", "top_nav"),
+    )
 )
 KEPT = 4096
+_ICON = re.compile(r'{% include "components/icon\.html" with name="([a-z0-9-]+)" only %}')
 _SHORT = 200  # longer texts are hardly said twice
 
 
@@ -57,6 +63,14 @@ class Loader(cached.Loader):
             self._components[template_name] = found
         return found
 
+    def get_contents(self, origin: Any) -> str:
+        """A template's source, each icon that it names drawn already: pages have dozens."""
+        return _ICON.sub(self._drawn, super().get_contents(origin))
+
+    def _drawn(self, found: re.Match[str]) -> str:
+        drawing = self.get_template("components/icon.html")
+        return str(drawing.render(Context({"name": found[1]}))).strip()
+
     def reset(self) -> None:
         super().reset()
         self._components.clear()
@@ -70,7 +84,7 @@ def _key(context: Context) -> Any:
     if len(context.dicts) != 2:  # the names of every context, and those given
         return None
     values = context.dicts[1]
-    if not all(isinstance(value, str | bool | None) for value in values.values()):
+    if not all(isinstance(value, str | int | None) for value in values.values()):
         return None
     if any(isinstance(value, str) and len(value) > _SHORT for value in values.values()):
         return None

@@ -7,15 +7,24 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from hub.models import Listening, Repository, Subscription
+from hub.models.prepared import Prepared
 from hub.policies import Actor
+
+_LEVELS = Prepared(
+    lambda person, repository, thread: (
+        Subscription.objects.filter(user=person, repository=repository, thread=thread)
+        .order_by()
+        .values_list("level", flat=True)
+    )
+)
 
 
 def listening(actor: Actor, repository: Repository, thread: str = "") -> dict[str, Any] | None:
     """The choice now, and the others; None for whoever is not signed in."""
     if actor.person is None:
         return None
-    rows = Subscription.objects.filter(user=actor.person, repository=repository, thread=thread)
-    level = rows.values_list("level", flat=True).first() or ""
+    levels = _LEVELS(person=actor.person.pk, repository=repository.pk, thread=thread)
+    level = next(iter(levels), "")
     usual = _("What concerns me")
     return {
         "url": f"{repository.get_absolute_url()}/listen",

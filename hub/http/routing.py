@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from django.urls import URLPattern, path, register_converter
+from django.urls import URLPattern, URLResolver, include, path, register_converter
+from django.urls.resolvers import RoutePattern
 
 from hub.http.converters import (
     PathConverter,
@@ -21,6 +22,8 @@ register_converter(PathConverter, "entry")
 register_converter(PluralKindConverter, "kinds")
 
 View = Callable[..., Any]
+# The first segments that belong to the server; every other one is a namespace.
+PREFIXES = ("-/", "api/", *(kind.web_prefix for kind in Kind if kind.web_prefix))
 
 
 def api(rest: str, view: View, name: str) -> URLPattern:
@@ -43,3 +46,22 @@ def page(rest: str, view: View, name: str) -> list[URLPattern]:
         )
         for kind in kinds
     ]
+
+
+def by_prefix(patterns: Iterable[URLPattern | URLResolver]) -> list[URLPattern | URLResolver]:
+    """The same routes, those with a prefix of PREFIXES below one route each, in their order.
+
+    Django tries one route after the other: a page of a repository would be compared with several
+    hundred of other kinds first. What a prefix's routes do not match goes on to the rest.
+    """
+    below: dict[str, list[URLPattern]] = {prefix: [] for prefix in PREFIXES}
+    rest: list[URLPattern | URLResolver] = []
+    for each in patterns:
+        route = str(each.pattern)
+        prefix = next((found for found in PREFIXES if route.startswith(found)), None)
+        if prefix and isinstance(each, URLPattern) and isinstance(each.pattern, RoutePattern):
+            short = route.removeprefix(prefix)
+            below[prefix].append(path(short, each.callback, each.default_args, each.name))
+        else:
+            rest.append(each)
+    return [path(prefix, include(inner)) for prefix, inner in below.items() if inner] + rest

@@ -23,6 +23,7 @@ from django.db.models.expressions import RawSQL
 
 from hub.models.collaborators import Collaborator
 from hub.models.namespaces import Access, Membership, Namespace
+from hub.models.prepared import Prepared
 from hub.models.repositories import Kind, Repository
 
 if TYPE_CHECKING:
@@ -101,17 +102,26 @@ class Reach:
         return Q(namespace__in=self.namespaces) | Q(pk__in=self.repositories)
 
 
+_REACHED = Prepared(
+    lambda person: (
+        Membership.objects.filter(user=person, access__gte=Access.READ)
+        .values_list(Value("spaces"), "namespace")
+        .union(
+            Collaborator.objects.filter(user=person).values_list(
+                Value("repositories"), "repository"
+            ),
+            all=True,
+        )
+    )
+)
+
+
 def reach_of(user: Person) -> Reach:
     """How far this person reaches, in one question."""
     if user.pk is None:
         return Reach()
-    spaces = Membership.objects.filter(user=user.pk, access__gte=Access.READ)
-    invited = Collaborator.objects.filter(user=user.pk)
-    found = spaces.values_list(Value("spaces"), "namespace").union(
-        invited.values_list(Value("repositories"), "repository"), all=True
-    )
     keys: dict[str, set[int]] = {"spaces": set(), "repositories": set()}
-    for what, key in found:
+    for what, key in _REACHED(person=user.pk):
         keys[what].add(key)
     return Reach(frozenset(keys["spaces"]), frozenset(keys["repositories"]))
 

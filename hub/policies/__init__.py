@@ -1,9 +1,16 @@
 """Who may do what; the one way to fetch an object on someone's behalf."""
 
-from hub.policies.actors import ANONYMOUS, Actor, require_person, require_scope
+from hub.policies.actors import (
+    ANONYMOUS,
+    Actor,
+    asker,
+    keys_of,
+    require_person,
+    require_scope,
+)
 from hub.policies.collections import get_collection, visible_collections, visible_items, with_items
 from hub.policies.files import FileAccess, file_access, require_files
-from hub.policies.inbox import visible_notifications
+from hub.policies.inbox import count_unread, visible_notifications
 from hub.policies.likes import has_liked, visible_likers, visible_likes
 from hub.policies.namespaces import get_namespace, get_shared_namespace
 from hub.policies.people import holders, is_member, maintainers_of, people_named, readers
@@ -16,6 +23,7 @@ from hub.policies.repositories import (
     may_write_ref,
     repository_by_key,
     seen_repositories,
+    visible_lines,
     visible_repositories,
 )
 
@@ -25,7 +33,9 @@ __all__ = [
     "FileAccess",
     "access_of",
     "asked_again",
+    "asker",
     "children_of",
+    "count_unread",
     "file_access",
     "get_collection",
     "get_namespace",
@@ -34,6 +44,7 @@ __all__ = [
     "has_liked",
     "holders",
     "is_member",
+    "keys_of",
     "maintainers_of",
     "may_propose",
     "may_write_ref",
@@ -48,6 +59,7 @@ __all__ = [
     "visible_items",
     "visible_likers",
     "visible_likes",
+    "visible_lines",
     "visible_notifications",
     "visible_repositories",
     "with_items",

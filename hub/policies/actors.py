@@ -48,6 +48,26 @@ class Actor:
 ANONYMOUS = Actor(AnonymousUser())
 
 
+def keys_of(actor: Actor) -> dict[str, int]:
+    """All that a query of what `actor` may see depends on, for `models.prepared`."""
+    if actor.person is None:
+        return {}
+    if actor.token is None or not actor.is_limited:
+        return {"person": actor.person.pk}
+    return {"person": actor.person.pk, "token": actor.token.pk}
+
+
+def asker(person: int | None = None, token: int | None = None) -> Actor:
+    """One of whom only `keys_of` is known: good for queries and nothing else."""
+    if person is None:
+        return ANONYMOUS
+    if token is None:
+        return Actor(User(pk=person))
+    limited = AccessToken(pk=token)
+    limited.has_list = True  # type: ignore[attr-defined]
+    return Actor(User(pk=person), limited)
+
+
 def require_person(actor: Actor, *, scope: TokenScope = TokenScope.READ) -> Any:
     """The signed-in person, acting with a token of at least `scope` or in the browser.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hub.models import Like, Repository, User
+from hub.models.prepared import Prepared
 from hub.policies.actors import Actor
 from hub.policies.repositories import seen_repositories
 
@@ -23,8 +24,17 @@ def visible_likers(repository: Repository) -> QuerySet[Like]:
     return Like.objects.filter(repository=repository, user__is_active=True)
 
 
+_LIKES = Prepared(
+    lambda repository, person: (
+        Like.objects.filter(repository=repository, user=person)
+        .order_by()
+        .values_list("pk", flat=True)
+    )
+)
+
+
 def has_liked(actor: Actor, repository: Repository) -> bool:
     """Whether the one who looks likes it."""
     if actor.person is None:
         return False
-    return Like.objects.filter(repository=repository, user=actor.person).exists()
+    return bool(_LIKES(repository=repository.pk, person=actor.person.pk))

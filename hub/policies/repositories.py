@@ -14,10 +14,11 @@ from hub.errors import (
 )
 from hub.extensions import registries
 from hub.models import Access, AccessToken, Kind, RepoId, Repository, User
-from hub.policies.actors import Actor
+from hub.models.prepared import Prepared, each_of
+from hub.policies.actors import Actor, asker, keys_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from hub.models.repositories import Person, RepositoryQuerySet
 
@@ -28,6 +29,24 @@ def visible_repositories(actor: Actor) -> RepositoryQuerySet:
     if actor.token is not None and actor.is_limited:
         rows = rows.filter(pk__in=actor.token.repositories.values("pk"))
     return rows
+
+
+# The first question of every page and call about a repository, and that of every list of them.
+_NAMED = Prepared(
+    lambda kind, namespace, name, **who: visible_repositories(asker(**who)).named(
+        RepoId(kind, namespace, name)
+    )
+)
+_LINES = Prepared(
+    lambda keys, **who: (
+        visible_repositories(asker(**who)).as_lines().filter(pk__in=each_of(keys)).order_by()
+    )
+)
+
+
+def visible_lines(actor: Actor, keys: Sequence[int]) -> dict[int, Repository]:
+    """Those of `keys` that `actor` may read, by key, each with what a line of a list shows."""
+    return {row.pk: row for row in _LINES(keys=keys, **keys_of(actor))} if keys else {}
 
 
 def seen_repositories(actor: Actor) -> RepositoryQuerySet:
@@ -63,11 +82,12 @@ def get_repository(
         UnauthenticatedError: nobody is signed in and more than reading was asked for.
         ForbiddenError: it is visible, but the access or the token's scope is too small.
     """
-    visible = visible_repositories(actor)
-    if storage:
-        visible = visible.with_storage()
-    # A name belongs to one at most, and the order that `first` adds has its cost.
-    repository = visible.known_as(repo).first() if follow else next(iter(visible.named(repo)), None)
+    if follow or storage:
+        visible = visible_repositories(actor)
+        visible = visible.with_storage() if storage else visible
+        repository = (visible.known_as(repo) if follow else visible.named(repo)).first()
+    else:
+        repository = _named(actor, repo)
     if repository is None:
         _require_no_move(actor, repo)
         raise RepositoryNotFoundError(f"There is no {repo}, or you may not see it.")
@@ -77,6 +97,12 @@ def get_repository(
     if not actor.is_signed_in:
         raise UnauthenticatedError(f"Sign in to change {repo}.")
     raise ForbiddenError(f"This needs {Access(need).label.lower()} access to {repo}.")
+
+
+def _named(actor: Actor, repo: RepoId) -> Repository | None:
+    """What has this name now, if `actor` may see it."""
+    found = _NAMED(kind=repo.kind, namespace=repo.namespace, name=repo.name, **keys_of(actor))
+    return next(iter(found), None)
 
 
 def _require_no_move(actor: Actor, repo: RepoId) -> None:

@@ -12,6 +12,8 @@ from django import template
 from django.core.serializers.json import DjangoJSONEncoder
 from django.utils import timezone
 from django.utils.functional import Promise
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -182,18 +184,6 @@ def duration(seconds: float | None) -> str:
 
 
 @register.filter
-def utc_text(moment: datetime) -> str:
-    """2026-01-31 23:59:59, in UTC."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
-
-
-@register.filter
-def utc_stamp(moment: datetime) -> str:
-    """2026-01-31T23:59:59Z, as `datetime` attributes have it."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-@register.filter
 def since(moment: datetime) -> str:
     """2h ago: the words `Intl.RelativeTimeFormat` uses, so a live page does not change its mind."""
     seconds = (timezone.now() - moment).total_seconds()
@@ -201,6 +191,16 @@ def since(moment: datetime) -> str:
         if seconds >= length:
             return str(words) % (seconds // length)
     return _("now")
+
+
+@register.filter(is_safe=True)
+def ago(moment: datetime) -> SafeString:
+    """A moment as "2h ago", exact on hover: a list has a hundred of them, so it is no template."""
+    exact = moment.astimezone(UTC)
+    return format_html(
+        '<time datetime="{}Z" title="{} UTC" data-relative>{}</time>',
+        exact.isoformat("T", "seconds")[:-6], exact.isoformat(" ", "seconds")[:-6], since(moment),
+    )  # fmt: skip
 
 
 @register.filter

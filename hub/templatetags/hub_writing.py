@@ -28,7 +28,7 @@ def writing_buttons(context: Context, place: str) -> dict[str, Any]:
     if revision.startswith(PROPOSAL):
         may = may_write_ref(actor, repository, revision)
     else:
-        store = repository.store()
+        store = context.get("store") or repository.store()
         may = may_propose(actor, repository) and store.ref_oid(f"{BRANCH}{revision}") is not None
     if not may:
         return {"place": ""}

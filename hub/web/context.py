@@ -11,6 +11,9 @@ from django.utils.functional import SimpleLazyObject
 from hub.web.inbox import unread
 
 THEMES = ("auto", "light", "dark")
+# What the header leads to: there it says where the reader is.
+TOP_PAGES = frozenset({"/-/explore", "/-/benchmarks", "/-/runs", "/-/new"})
+EXPLORE = "/-/explore"
 
 
 def hub(request: HttpRequest) -> dict[str, Any]:
@@ -19,5 +22,7 @@ def hub(request: HttpRequest) -> dict[str, Any]:
         "hub_version": settings.VERSION,
         "public_url": settings.PUBLIC_URL,
         "unread": SimpleLazyObject(lambda: unread(request)),  # asked where it is shown
+        "top_page": request.path if request.path in TOP_PAGES else "",
+        "searched": request.GET.get("q", "") if request.path == EXPLORE else "",
         "theme": theme if theme in THEMES else "auto",
     }

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from django.http import HttpRequest
 
 from hub.models import Event, Follow, Listening, Repository, Subscription, User
-from hub.policies import Actor, seen_repositories, visible_collections
+from hub.models.prepared import Prepared
+from hub.policies import Actor, asker, keys_of, seen_repositories, visible_collections
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -35,7 +36,8 @@ def cursor_of(request: HttpRequest) -> int | None:
 
 def everything(actor: Actor, before: int | None = None) -> Feed:
     """What happened in all that the reader may see."""
-    return _page(actor, [Event.objects.feed()], before)
+    older = {} if before is None else {"before": before}
+    return _merged(actor, [_EVERYTHING(**older, **keys_of(actor))])
 
 
 def of_person(actor: Actor, person: User, before: int | None = None) -> Feed:
@@ -88,13 +90,21 @@ def _split(follows: Iterable[tuple[int, int | None]]) -> tuple[list[int], list[i
 
 def _page(actor: Actor, sources: Sequence[QuerySet[Event]], before: int | None) -> Feed:
     """One page of several lists at once: each gives its first, so that each can use its index."""
-    seen = seen_repositories(actor).values("pk")
-    found = []
-    for rows in sources:
-        shown = rows.filter(repository__in=seen)
-        if before is not None:
-            shown = shown.filter(pk__lt=before)
-        found.append(list(shown[: PAGE_SIZE + 1]))
+    return _merged(actor, [list(_shown(actor, rows, before)) for rows in sources])
+
+
+def _shown(actor: Actor, rows: QuerySet[Event], before: int | None) -> QuerySet[Event]:
+    shown = rows.filter(repository__in=seen_repositories(actor).values("pk"))
+    return (shown if before is None else shown.filter(pk__lt=before))[: PAGE_SIZE + 1]
+
+
+# Home asks it for whoever follows nobody.
+_EVERYTHING = Prepared(
+    lambda before=None, **who: _shown(asker(**who), Event.objects.feed(), before)
+)
+
+
+def _merged(actor: Actor, found: Sequence[list[Event]]) -> Feed:
     merged = merge(*found, key=lambda event: -event.pk)
     distinct = list(islice({event.pk: event for event in merged}.values(), PAGE_SIZE + 1))
     older = distinct[PAGE_SIZE - 1].pk if len(distinct) > PAGE_SIZE else None

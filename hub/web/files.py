@@ -13,7 +13,7 @@ from django.shortcuts import redirect, render
 
 from hub.errors import EntryNotFoundError
 from hub.formats.card import parse_card
-from hub.gitstore import Entry
+from hub.gitstore import Entry, GitStore
 from hub.http.authentication import actor_of
 from hub.http.mentions import render_card, render_message
 from hub.http.pages import frame, repository_page
@@ -54,9 +54,10 @@ def listing(
     revision: str = "",
     *,
     entries: list[Entry] | None = None,
+    store: GitStore | None = None,
 ) -> list[FileRow]:
     """The children of a folder, or those of `entries`, folders first, each with its last commit."""
-    store = repository.store()
+    store = store or repository.store()
     last = store.last_commits(oid, path)
     revision = revision or repository.default_branch
     if entries is None:
@@ -89,7 +90,7 @@ def folder(
     """The files of a folder at a revision."""
     path = path.strip("/")
     context = place(repository, revision, path, view="tree")
-    store, oid = repository.store(), context["oid"]
+    store, oid = context["store"], context["oid"]
     if path and store.entry(oid, path).kind != "directory":
         return redirect(file_url(repository, "blob", revision, path))
     start = (_page_number(request) - 1) * FILES_A_PAGE
@@ -98,7 +99,7 @@ def folder(
     context |= {
         "found": found,
         "page": pages.get_page(_page_number(request)),
-        "files": listing(repository, oid, path, revision, entries=found.entries),
+        "files": listing(repository, oid, path, revision, entries=found.entries, store=store),
         # Of all of them, or nothing is said.
         "total_bytes": sum(each.size for each in found.entries),
         "is_all": found.total <= FILES_A_PAGE,
@@ -147,11 +148,10 @@ def file(request: HttpRequest, repository: Repository, revision: str, path: str)
     require_files(actor_of(request), repository)
     path = path.strip("/")
     context = place(repository, revision, path, view="blob")
-    store, oid = repository.store(), context["oid"]
+    store, oid = context["store"], context["oid"]
     entry = store.entry(oid, path)
     if entry.kind == "directory":
         return redirect(file_url(repository, "tree", revision, path))
-    commits = store.commits(oid, limit=1, path=path)
     is_plain = "plain" in request.GET
     shown = (
         viewers.plain(repository, entry, request.GET.get("page"))
@@ -164,7 +164,7 @@ def file(request: HttpRequest, repository: Repository, revision: str, path: str)
         "raw_url": file_url(repository, "raw", revision, path),
         "history_url": file_url(repository, "commits", revision, path),
         "blame_url": file_url(repository, "blame", revision, path),
-        "last": commits[0] if commits else None,
+        "last": store.last_commit(oid, path),
         "is_plain": is_plain,
         "badge": badges(repository, oid, posixpath.dirname(path), [entry]).get(path),
         **shown,

@@ -10,9 +10,10 @@ from django.shortcuts import render
 from hub.actions.trending import trending
 from hub.extensions import registries
 from hub.http.authentication import actor_of
-from hub.models import Kind, User
+from hub.models import Kind
 from hub.models.inbox import URGENT
-from hub.policies import Actor, seen_repositories, visible_notifications
+from hub.models.prepared import Prepared
+from hub.policies import Actor, asker, keys_of, visible_notifications
 from hub.web.feed import cursor_of, everything, followed
 
 NEEDS = 6
@@ -31,17 +32,25 @@ def home(request: HttpRequest) -> HttpResponse:
         "datasets": hot[Kind.DATASET],
     }
     if actor.person is not None:
-        context |= _needs(actor, actor.person)
+        context |= _needs(actor)
     return render(request, "hub/home.html", context)
 
 
-def _needs(actor: Actor, person: User) -> dict[str, Any]:
+_TOLD = Prepared(
+    lambda **who: (
+        visible_notifications(asker(**who))
+        .unread()
+        .filter(reason__in=URGENT)
+        .select_related("repository__namespace", "namespace", "actor")
+        .order_by("-told_at")[:NEEDS]
+    )
+)
+
+
+def _needs(actor: Actor) -> dict[str, Any]:
     """What waits for a person, what they proposed and what runs for them."""
-    told = visible_notifications(actor).unread().filter(reason__in=URGENT)
-    told = told.select_related("repository__namespace", "namespace", "actor")
-    seen = seen_repositories(actor)
     return {
-        "told": told.order_by("-told_at")[:NEEDS],
-        "pulls": registries.own_pull_requests(person, seen),
-        "runs": registries.own_runs(person, seen),
+        "told": _TOLD(**keys_of(actor)),
+        "pulls": registries.own_pull_requests(actor),
+        "runs": registries.own_runs(actor),
     }

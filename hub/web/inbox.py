@@ -25,9 +25,9 @@ from hub.http.listening import listening
 from hub.http.pages import repository_page
 from hub.models import NotificationState, Reason, Repository
 from hub.models.inbox import NotificationQuerySet
-from hub.policies import Actor, require_person, visible_notifications
+from hub.policies import Actor, count_unread, require_person, visible_notifications
 
-PAGE_SIZE, COUNTED, PLACES = 30, 100, 20
+PAGE_SIZE, PLACES = 30, 20
 MINE = (Reason.AUTHOR, Reason.RUN, Reason.GATE)
 
 Narrow = Callable[[NotificationQuerySet], NotificationQuerySet]
@@ -148,10 +148,7 @@ def inbox_count(request: HttpRequest) -> HttpResponse:
 
 def unread(request: HttpRequest) -> int:
     """How many unread things the one who looks has, up to a hundred."""
-    actor = actor_of(request)
-    if actor.person is None:
-        return 0
-    return visible_notifications(actor).unread().order_by()[:COUNTED].count()
+    return count_unread(actor_of(request))
 
 
 @require_POST

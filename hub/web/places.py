@@ -121,6 +121,7 @@ def place(repository: Repository, revision: str, path: str, *, view: str) -> dic
     store = repository.store()
     oid = store.resolve(revision)
     return frame(repository, "files") | {
+        "store": store,
         "revision": revision,
         "oid": oid,
         "path": path,

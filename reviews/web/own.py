@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hub.models import CommitStatus, User
-from hub.models.repositories import RepositoryQuerySet
+from hub.models import CommitStatus
+from hub.models.prepared import Prepared
+from hub.policies import Actor, asker, keys_of, seen_repositories
 from reviews.models import Discussion
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
 
 SHOWN = 6
 
 
-def own_pull_requests(user: User, seen: RepositoryQuerySet) -> list[dict[str, Any]]:
+def _undecided(**who: int) -> QuerySet[Discussion]:
+    rows = Discussion.objects.pull_requests().open().select_related("repository__namespace")
+    seen = seen_repositories(asker(**who)).values("pk")
+    return rows.filter(repository__in=seen).order_by("-pk")
+
+
+_ASKED = Prepared(
+    lambda person, **token: _undecided(person=person, **token).filter(
+        review_requests__person=person
+    )[:SHOWN]
+)
+_OWN = Prepared(
+    lambda person, **token: _undecided(person=person, **token).filter(author=person)[:SHOWN]
+)
+
+
+def own_pull_requests(actor: Actor) -> list[dict[str, Any]]:
     """Those that wait for a person's review, then their own; each with what its gate said of the
     head that it has now."""
-    rows = Discussion.objects.pull_requests().open()
-    rows = rows.filter(repository__in=seen.values("pk"))
-    rows = rows.select_related("repository__namespace")
-    asked = list(rows.filter(review_requests__person=user).order_by("-pk")[:SHOWN])
-    found = asked + list(rows.filter(author=user).order_by("-pk")[:SHOWN])
+    asked = _ASKED(**keys_of(actor))
+    found = asked + _OWN(**keys_of(actor))
     weighed = CommitStatus.objects.filter(
         context="gate",
         repository__in={row.repository_id for row in found},

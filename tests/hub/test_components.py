@@ -48,7 +48,7 @@ def test_an_icon_inside_of_a_page_s_whole_context_is_not_kept():
     assert not kept()._kept
 
 
-@pytest.mark.parametrize("text", ["x" * 1000, 5, ["list"]])
+@pytest.mark.parametrize("text", ["x" * 1000, 5.0, ["list"]])
 def test_what_is_long_or_no_plain_text_is_rendered_anew(text):
     kept()._kept.clear()
     render(text)

@@ -6,15 +6,21 @@ or hidden finds nothing.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django.utils.translation import gettext as _
 
 from hub.extensions import ScoreChoice
-from hub.policies import Actor, seen_repositories
+from hub.models.prepared import Prepared
+from hub.policies import Actor, asker, keys_of, seen_repositories
 from training.actions.leaderboard_rows import choose
 from training.actions.leaderboards import goodness
 from training.jobs.disclosure import readable_benchmarks
 from training.models import Benchmark, BenchmarkDirection, Evaluation
 from training.web.units import scale_of
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
 
 CHOICES = 60
 
@@ -58,13 +64,20 @@ def scores(
 
 def _measured(actor: Actor) -> list[Benchmark]:
     """The newest digest of each file that was measured of something `actor` sees."""
-    seen = seen_repositories(actor)
+    return _MEASURED(**keys_of(actor))
+
+
+def _newest(**who: int) -> QuerySet[Benchmark]:
+    seen = seen_repositories(asker(**who))
     measured = Evaluation.objects.verified().whole().filter(repository__in=seen.values("pk"))
     rows = Benchmark.objects.filter(
         pk__in=measured.values("benchmark"), repository__in=seen.values("pk")
     )
     newest = rows.order_by("repository", "path", "-pk").distinct("repository", "path")
-    return list(newest.select_related("repository__namespace")[:CHOICES])
+    return newest.select_related("repository__namespace")[:CHOICES]
+
+
+_MEASURED = Prepared(_newest)
 
 
 def _open(actor: Actor, rows: list[Benchmark]) -> list[Benchmark]:

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from hub.models import User
-from hub.models.repositories import RepositoryQuerySet
+from hub.models.prepared import Prepared
+from hub.policies import Actor, asker, keys_of, seen_repositories
 from training.models import Run
 
 SHOWN = 6
 
 
-def own_runs(user: User, seen: RepositoryQuerySet) -> list[dict[str, Any]]:
+_LIVE = Prepared(
+    lambda person, **token: (
+        Run.objects.live()
+        .filter(created_by=person)
+        .filter(repository__in=seen_repositories(asker(person, **token)).values("pk"))
+        .select_related("repository__namespace")
+        .order_by("-pk")[:SHOWN]
+    )
+)
+
+
+def own_runs(actor: Actor) -> list[dict[str, Any]]:
     """Those that wait or run, the newest first."""
-    rows = Run.objects.live().filter(created_by=user)
-    rows = rows.filter(repository__in=seen.values("pk"))
     return [
         {
             "title": row.heading,
@@ -23,5 +32,5 @@ def own_runs(user: User, seen: RepositoryQuerySet) -> list[dict[str, Any]]:
             "repo_id": row.repository.repo_id,
             "status": row.status,
         }
-        for row in rows.select_related("repository__namespace").order_by("-pk")[:SHOWN]
+        for row in _LIVE(**keys_of(actor))
     ]
