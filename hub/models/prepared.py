@@ -70,8 +70,8 @@ class _Plan:
         )
         compiler = copy.copy(self._compiler)
         compiler.connection = connection  # of this thread
-        compiler.as_sql = lambda *_a, **_k: (self._sql, parameters)  # type: ignore[method-assign]
-        rows = self._rows._chain()
+        compiler.as_sql = lambda *_a, **_k: (self._sql, parameters)
+        rows = self._rows.all()
         # Its setter would take a list of values for a mapping.
         rows._query = _Compiled(compiler, rows.query)
         return list(rows)

@@ -8,13 +8,7 @@ scripts the source stays on the page as code.
 
 from __future__ import annotations
 
-import base64
-import hashlib
-
-from django.http import HttpRequest, HttpResponse
-from django.views.decorators.cache import cache_control
-from django.views.decorators.clickjacking import xframe_options_exempt
-from django.views.decorators.http import require_safe
+from hub.http.sealed_frames import sealed_frame
 
 SCRIPT = """
 "use strict";
@@ -52,20 +46,4 @@ STYLE = (
     "#place{height:100%;display:grid;place-items:center}"
     "#place svg{max-width:100%!important;max-height:100%;width:100%;height:100%}"
 )
-PAGE = (
-    '<!doctype html><html lang="en"><meta charset="utf-8"><title>Diagram</title>'
-    f'<style>{STYLE}</style><div id="place"></div><script>{SCRIPT}</script></html>'
-)
-_DIGEST = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
-POLICY = (
-    f"default-src 'none'; script-src 'sha256-{_DIGEST}' blob:; style-src 'unsafe-inline'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox allow-scripts"
-)
-
-
-@require_safe
-@xframe_options_exempt
-@cache_control(public=True, max_age=3600)
-def frame(request: HttpRequest) -> HttpResponse:
-    """An empty picture that waits for its source."""
-    return HttpResponse(PAGE, headers={"Content-Security-Policy": POLICY})
+frame = sealed_frame("Diagram", '<div id="place"></div>', style=STYLE, script=SCRIPT)

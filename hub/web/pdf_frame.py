@@ -8,13 +8,7 @@ never built. The reading itself is done by a worker of the frame, so that a slow
 
 from __future__ import annotations
 
-import base64
-import hashlib
-
-from django.http import HttpRequest, HttpResponse
-from django.views.decorators.cache import cache_control
-from django.views.decorators.clickjacking import xframe_options_exempt
-from django.views.decorators.http import require_safe
+from hub.http.sealed_frames import sealed_frame
 
 SCRIPT = """
 "use strict";
@@ -121,21 +115,4 @@ STYLE = (
     "#words ::selection{background:#2a6fdb55;color:transparent}"
     "#words .endOfContent{display:none}"
 )
-PAGE = (
-    '<!doctype html><html lang="en"><meta charset="utf-8"><title>PDF</title>'
-    f'<style>{STYLE}</style><div id="paper"></div><script>{SCRIPT}</script></html>'
-)
-_DIGEST = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
-POLICY = (
-    f"default-src 'none'; script-src 'sha256-{_DIGEST}' blob:; worker-src blob:; "
-    "style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; "
-    "sandbox allow-scripts"
-)
-
-
-@require_safe
-@xframe_options_exempt
-@cache_control(public=True, max_age=3600)
-def frame(request: HttpRequest) -> HttpResponse:
-    """An empty sheet that waits for its document."""
-    return HttpResponse(PAGE, headers={"Content-Security-Policy": POLICY})
+frame = sealed_frame("PDF", '<div id="paper"></div>', style=STYLE, script=SCRIPT, workers=True)
