@@ -73,7 +73,7 @@ class _Plan:
         compiler.as_sql = lambda *_a, **_k: (self._sql, parameters)
         rows = self._rows.all()
         # Its setter would take a list of values for a mapping.
-        rows._query = _Compiled(compiler, rows.query)
+        rows._query = _Compiled(compiler, rows.query)  # type: ignore[attr-defined]
         return list(rows)
 
 
