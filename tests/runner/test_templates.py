@@ -3,7 +3,7 @@
 import pytest
 
 from training.runner.errors import BadDataError
-from training.runner.templates import Template
+from training.runner.templates import ENVIRONMENT, Template
 
 ROW = {"text": "Hello", "label": "ham", "n": 3}
 
@@ -82,3 +82,29 @@ def test_an_unknown_column_is_named_with_those_there_are():
 def test_what_every_row_begins_with_is_known():
     assert template("Message: {{ text }}\nAnswer:").opening == "Message: "
     assert template("{{ text }} there").opening == template("").opening == ""
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ 'x' | noted }}",
+        "{% if 'x' | noted %}y{% endif %}",
+        "{% set a = 'x' | noted | upper %}{{ a }}",
+        "{{ ['a', 'x' | noted] | join }}",
+        "{% for a in 'x' | noted %}{{ a }}{% endfor %}",
+    ],
+)
+def test_nothing_is_computed_before_a_row_is_there(source, monkeypatch):
+    # What is constant could be as costly as anything, and a web process compiles templates.
+    computed = []
+
+    def noted(value):
+        computed.append(value)
+        return value
+
+    monkeypatch.setitem(ENVIRONMENT.filters, "noted", noted)
+    made = template(source)
+    assert made.columns == set()
+    assert not computed
+    made.render(ROW)
+    assert computed

@@ -3,11 +3,13 @@
 from itertools import pairwise
 from math import inf
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from training.statistics import looks
 from training.statistics.planning import Plan, needed, plan
 from training.statistics.power import detection_items, provable_margin
 from training.statistics.quantiles import normal_quantile
@@ -51,6 +53,27 @@ def test_a_true_loss_inside_the_margin_needs_more_items():
     assert needed(0.02, 0.10, delta=-0.005) > 1.7 * needed(0.02, 0.10)
     assert needed(0.02, 0.10, delta=-0.02) is None
     assert needed(0.02, 0.10, delta=-0.03) is None
+
+
+@pytest.mark.parametrize("shares", [(1.0,), EQUAL])
+def test_a_score_with_a_target_passes_as_often_as_promised(shares):
+    """An equal model is held at both ends of what is allowed, by the rule itself."""
+    n, trials, spread = 400, 4000, 0.3
+    margin = plan(n, spread=spread, shares=shares, two_sided=True)
+    random = np.random.default_rng(7)
+    means = np.cumsum(random.normal(0.0, spread, (trials, n)), axis=1)
+    passed, going = np.zeros(trials, bool), np.ones(trials, bool)
+    for look in looks.plan(n, shares):
+        mean, error = means[:, look.count - 1] / look.count, spread / np.sqrt(look.count)
+        reach = stats.t.ppf(1 - look.alpha, look.count - 1) * error
+        inside = (mean - reach > -margin) & (mean + reach < margin)
+        outside = (mean + reach <= -margin) | (mean - reach >= margin)
+        passed |= going & inside
+        going &= ~(inside | outside)
+    assert passed.mean() == pytest.approx(0.8, abs=3 * np.sqrt(0.16 / trials))
+    assert margin > 1.1 * plan(n, spread=spread, shares=shares)
+    wanted = needed(margin + 1e-8, spread=spread, shares=shares, two_sided=True)
+    assert wanted == pytest.approx(n, abs=2)
 
 
 def test_hopeless_wishes_are_said_to_be_so():

@@ -26,7 +26,8 @@ def test_scores_come_in_steps_of_half_the_margin():
     told = coarse(RESULT)
     assert (told["base_score"], told["candidate_score"], told["delta"]) == (0.84, 0.74, -0.10)
     assert told["verdict"] == "fail" and told["is_coarse"]
-    for key in ("lower", "upper", "gains", "losses", "parameters", "groups", "p_adjusted"):
+    kept_back = ("lower", "upper", "gains", "losses", "parameters", "groups", "p_adjusted")
+    for key in (*kept_back, "n", "alpha", "critical", "excluded"):
         assert key not in told
     assert told["label"] is None
 
@@ -48,7 +49,7 @@ def test_a_look_keeps_the_verdict_of_a_hidden_benchmark_alone():
     said = {"verdict": "pass", "n": 100, "delta": 0.1, "lower": 0.0, "upper": 0.2}
     look = {"number": 1, "benchmarks": {"exam": said, "words": said}}
     told = coarse_look(look, ["exam"])["benchmarks"]
-    assert told == {"exam": {"verdict": "pass", "n": 100}, "words": said}
+    assert told == {"exam": {"verdict": "pass"}, "words": said}
 
 
 @pytest.fixture
@@ -91,7 +92,7 @@ def test_the_author_sees_the_verdict_and_no_more_than_steps(stage, client_for, a
         assert (told["rounded"], told["verdict"], told["delta"]) == (True, "fail", -0.15)
         assert "lower" not in told and "groups" not in told and told["label"] is None
         looks = doors[3].json()["looks"][0]["benchmarks"]
-        assert set(looks["exam"]) == {"verdict", "n"} and "delta" in looks["words"]
+        assert set(looks["exam"]) == {"verdict"} and "delta" in looks["words"]
         assert "fell by 15 points" in doors[3].json()["sentence"]
     status = CommitStatus.objects.get(context="gate")
     assert "fell by 15 points" in status.description, "what everybody reads is coarse for everybody"
@@ -118,3 +119,39 @@ def test_the_number_on_the_tab_counts_no_hidden_item(stage, client_for):
     page = client_for().get(stage.url).content.decode()
     tab = page[page.index("/examples") :][:120]
     assert '<span class="count">2</span>' in tab
+
+
+def test_no_declared_text_asks_whether_it_is_a_hidden_item(client_for, api_for):
+    """A proposal that declares two of the items reads like one that declares other texts."""
+    words = "the quick brown fox jumps over the lazy dog while thirteen sleepy"
+    rows = [row | {"question": f"{words} {row['number']}"} for row in questions(300)]
+    insider, told, pages = None, [], []
+    for texts in (rows[:2], [{"question": "Words of no item whatever."}] * 2):
+        namespace = make_organization()
+        vault = make_repository(
+            namespace, kind=Kind.DATASET, name="vault", visibility=Visibility.PRIVATE
+        )
+        lines = "".join(json.dumps({"text": row["question"]}) + "\n" for row in texts)
+        make_repository(
+            namespace, kind=Kind.DATASET, name="guess", files={"a.jsonl": lines.encode()}
+        )
+        card = f"---\ndatasets: [{namespace.slug}/guess]\n---\n".encode()
+        stage = set_stage(
+            Act("exam", rows, chooses(), data=vault, rule="margin: 0.06, hidden: true"),
+            namespace=namespace, files={"config.json": b"[1]", "README.md": card},
+        )  # fmt: skip
+        assert stage.play().verdict == "pass"
+        author = stage.pull_request.author
+        gate = api_for(author).get(f"{stage.api}/gate").json()
+        run = api_for(author).get(f"/api/models/{stage.model.repo_id}/runs/{gate['run']}").json()
+        known = {key: gate[key] for key in ("results", "looks", "contamination", "sentence")}
+        text = json.dumps([known, run["progress"]]).replace(namespace.slug, "us")
+        told.append(text)
+        pages.append(client_for(author).get(f"{stage.url}/benchmarks").content.decode())
+        member = make_member(namespace, access=Access.READ)
+        insider = insider or api_for(member).get(f"{stage.api}/gate").json()
+    assert insider["contamination"]["benchmarks"]["exam"]["count"] == 2
+    assert insider["results"][0]["n_max"] == 300 and insider["results"][0]["n"] < 300
+    assert told[0] == told[1]
+    assert json.loads(told[0])[0]["contamination"]["benchmarks"]["exam"]["whyNot"] == "hidden"
+    assert all("not told: its items are hidden" in page for page in pages)

@@ -71,7 +71,7 @@ def disclose(record: GateRecord, actor: Actor) -> Disclosed:
         results=results,
         readable=readable,
         looks=[coarse_look(look, vague) for look in record.looks],
-        contamination=_clean(contamination, keys, named),
+        contamination=_clean(contamination, keys, named, vague),
         pins=[pin for pin in pins if pin["benchmark"] in keys],
         unseen_pins=sum(pin["benchmark"] not in keys for pin in pins),
         unreadable_data=[name for name in data if name.lower() in named],
@@ -119,8 +119,14 @@ def _told(result: Result, is_readable: bool) -> Result:
     return coarse(result) if result.get("hidden") else result | {"groups": []}
 
 
-def _clean(contamination: dict[str, Any], keys: set[str], named: set[str]) -> dict[str, Any]:
-    """The report without item ids of other data sets, and without names that may not be known."""
+def _clean(
+    contamination: dict[str, Any], keys: set[str], named: set[str], vague: Iterable[str]
+) -> dict[str, Any]:
+    """The report without item ids of other data sets, and without names that may not be known.
+
+    Of a hidden benchmark, `vague`, nothing is told of what was found: whoever declares a text could
+    else ask whether it is one of its items.
+    """
     if not contamination:
         return {}
     sources = contamination.get("sources", [])
@@ -132,8 +138,9 @@ def _clean(contamination: dict[str, Any], keys: set[str], named: set[str]) -> di
             line for line in contamination.get("unread", []) if line.partition(": ")[0] in seen
         ],
         "benchmarks": {
-            key: found if key in keys else found | {"examples": []}
+            key: found if key in keys else found | {"examples": []} | dict.fromkeys(untold)
             for key, found in contamination.get("benchmarks", {}).items()
+            for untold in [("count", "share", "is_warning") if key in vague else ()]
         },
     }
 
@@ -141,11 +148,14 @@ def _clean(contamination: dict[str, Any], keys: set[str], named: set[str]) -> di
 def why_not_checked(told: Disclosed, key: str) -> str:
     """Why "nothing found" says little about a benchmark: "" where its items were looked for.
 
-    no_texts: nothing was compared. unread: not all that is declared could be read. too_short: more
-    items than may be contaminated have too few words to be looked for in a longer text.
+    hidden: what was found is not told. no_texts: nothing was compared. unread: not all that is
+    declared could be read. too_short: more items than may be contaminated have too few words to be
+    looked for in a longer text.
     """
     facts, record = told.contamination, told.record.sentence
     found = facts.get("benchmarks", {}).get(key, {})
+    if found.get("count", 0) is None:
+        return "hidden"
     if not facts.get("documents"):
         return "no_texts"
     if told.record.contamination.get("unread") or record.get("unreadable_data"):

@@ -26,11 +26,13 @@ from training.policies import readable_repositories
 Result = dict[str, Any]
 # Of a benchmark that advises no margin.
 COARSE_STEP = 0.01
-# What a result says of its benchmark and of the rule, whatever came out.
+# What a result says of its benchmark and of the rule, whatever came out. How many items counted is
+# not among it, nor the level and boundary made of that: declared data lower it by those of their
+# texts that are items, so that it would answer any guess at an item.
 _OPEN = (
     "key", "label_text", "role", "reference", "repository_id", "items_repository_id", "benchmark",
     "benchmark_digest", "metric", "metric_label", "unit", "margin_written", "hidden", "direction",
-    "target", "verdict", "alpha", "look", "critical", "n", "n_max",
+    "target", "verdict", "look", "n_max",
 )  # fmt: skip
 _ROUNDED = ("base_score", "candidate_score", "delta")
 
@@ -70,7 +72,7 @@ def coarse_look(look: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
     """A look in which the benchmarks `keys` say no more than their verdict."""
     hidden = set(keys)
     told = {
-        key: {"verdict": said["verdict"], "n": said["n"]} if key in hidden else said
+        key: {"verdict": said["verdict"]} if key in hidden else said
         for key, said in look["benchmarks"].items()
     }
     return {**look, "benchmarks": told}

@@ -19,6 +19,7 @@ from training.statistics import planning
 from training.statistics.comparison import MINIMUM_ITEMS
 from training.statistics.metrics import METRICS, Kind, Metric
 from training.statistics.planning import Plan
+from training.statistics.verdicts import Direction
 
 MOST_DOUBLINGS = 20
 
@@ -62,7 +63,8 @@ def provable(
     if expected is None:
         return Provable(problem=problem)
     how: dict[str, Any] = {
-        "alpha": alpha, "shares": tuple(shares), "spending": gate.spending, **expected
+        "alpha": alpha, "shares": tuple(shares), "spending": gate.spending,
+        "two_sided": pinned.measured.direction is Direction.TARGET, **expected,
     }  # fmt: skip
     smallest = planning.plan(items.n, power=gate.power, clusters=items.clusters, **how)
     least = smallest if isfinite(smallest) else None

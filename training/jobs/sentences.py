@@ -124,7 +124,7 @@ def detail_of(results: Sequence[Result], alpha: float | None = None) -> str:
     if not results:
         return ""
     counts = sum(result.get("n") or 0 for result in results)
-    levels = [alpha] if alpha else sorted({result["alpha"] for result in results})
+    levels = [alpha] if alpha else sorted({r["alpha"] for r in results if "alpha" in r})
     level = ", ".join(f"{100 * (1 - level):.4g}" for level in levels)
     asked = sum(1 for result in results if result.get("n"))
     if asked > 1:

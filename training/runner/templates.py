@@ -5,7 +5,7 @@ from functools import lru_cache
 from types import BuiltinMethodType
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError, meta, nodes
+from jinja2 import StrictUndefined, TemplateError, meta, nodes, pass_context
 from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
 
 from training.runner.errors import RunnerError
@@ -41,8 +41,20 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         return not pads and super().is_safe_callable(obj)
 
 
+@pass_context
+def _as_it_is(_context: Any, value: Any) -> Any:
+    """What is printed, untouched. That it asks for a context keeps Jinja from printing a constant
+    expression, and so from computing it, before there is one: while the template is compiled."""
+    return value
+
+
+# Templates are compiled where nothing stops them, in web processes: only rendering computes.
 ENVIRONMENT = BoundedEnvironment(
-    undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False
+    undefined=StrictUndefined,
+    keep_trailing_newline=True,
+    autoescape=False,
+    optimized=False,
+    finalize=_as_it_is,
 )
 for _name in ("center", "indent", "format", "pprint", "wordwrap", "random", "xmlattr"):
     ENVIRONMENT.filters.pop(_name, None)
@@ -80,7 +92,7 @@ class Template:
         if len(source) > SOURCE_LIMIT:
             raise error(f"{field} exceeds {SOURCE_LIMIT} characters; shorten it.")
         try:
-            self.columns = meta.find_undeclared_variables(ENVIRONMENT.parse(source))
+            self.columns = _names_in(ENVIRONMENT.parse(source))
             self._compiled = ENVIRONMENT.from_string(source)
         except (TemplateError, RecursionError) as fault:
             raise error(f"{field} is no valid template ({fault}); correct it.") from fault
@@ -119,6 +131,14 @@ class Template:
     def missing_from(self, columns: Any) -> list[str]:
         """Names the template uses that are not among `columns`."""
         return sorted(self.columns - set(columns))
+
+
+def _names_in(tree: nodes.Template) -> set[str]:
+    """`meta.find_undeclared_variables`, which by itself would compute what is constant."""
+    reader = meta.TrackingCodeGenerator(ENVIRONMENT)
+    reader.optimizer = None
+    reader.visit(tree)
+    return reader.undeclared_identifiers
 
 
 def _small_repeat(left: Any, right: Any) -> bool:

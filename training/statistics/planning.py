@@ -28,7 +28,9 @@ class Plan:
     `spread` is the standard deviation of one paired difference, in score units. `delta` is the true
     change that should pass. `clusters` is the number of clusters in all, None without, and
     `design_effect` by how much they inflate the variance: 1 + (items a cluster - 1) times their
-    correlation. `alpha` is one-sided, for all looks together.
+    correlation. `alpha` is one-sided, for all looks together. `two_sided`: a score with a target
+    may neither rise nor fall by the margin; the base is taken to stand on its target, where both
+    ends are as near as they can be.
     """
 
     discordance: float | None = 0.10
@@ -39,6 +41,7 @@ class Plan:
     alpha: float = 0.05
     shares: tuple[float, ...] = (1.0,)
     spending: str = looks.DEFAULT_SPENDING
+    two_sided: bool = False
 
     def __post_init__(self) -> None:
         if (self.discordance is None) == (self.spread is None):
@@ -55,11 +58,18 @@ class Plan:
 
     def chance_of_passing(self, n: float, margin: float) -> float:
         """The probability that a candidate changed by `delta` passes, with n items at the end."""
+        down = self._chance(n, margin, self.delta + margin)
+        if not self.two_sided:
+            return down
+        # Each end by itself is missed so seldom that both hardly ever are.
+        return max(0.0, down + self._chance(n, margin, margin - self.delta) - 1.0)
+
+    def _chance(self, n: float, margin: float, distance: float) -> float:
+        """Of being shown to lie within one end, which is `distance` away."""
         edges = self._edges(self.clusters or n, margin)
-        drift = (self.delta + margin) * sqrt(n / self.design_effect / self.variance)
-        return min(
-            1.0, sum(looks.crossing(self.shares, edges, [-edge for edge in edges], drift=drift))
-        )
+        drift = distance * sqrt(n / self.design_effect / self.variance)
+        fails = [-edge for edge in edges]
+        return min(1.0, sum(looks.crossing(self.shares, edges, fails, drift=drift)))
 
     def least_margin(self, n: float) -> float:
         """The margin that n right/wrong items without any change prove at the last look."""
@@ -95,6 +105,7 @@ def plan(
     clusters: int | None = None,
     design_effect: float = 1.0,
     spending: str = looks.DEFAULT_SPENDING,
+    two_sided: bool = False,
 ) -> float:
     """The smallest margin that n items prove at this power; infinite if none does.
 
@@ -102,7 +113,7 @@ def plan(
     """
     wanted = Plan(
         None if spread is not None else discordance,
-        spread, delta, clusters, design_effect, alpha, tuple(shares), spending,
+        spread, delta, clusters, design_effect, alpha, tuple(shares), spending, two_sided,
     )  # fmt: skip
     return _margin(wanted, n, power)
 
@@ -119,11 +130,12 @@ def needed(
     clusters: int | None = None,
     design_effect: float = 1.0,
     spending: str = looks.DEFAULT_SPENDING,
+    two_sided: bool = False,
 ) -> int | None:
     """The fewest items that prove `margin` at this power; None if no number does."""
     wanted = Plan(
         None if spread is not None else discordance,
-        spread, delta, clusters, design_effect, alpha, tuple(shares), spending,
+        spread, delta, clusters, design_effect, alpha, tuple(shares), spending, two_sided,
     )  # fmt: skip
     return _items(wanted, margin, power)
 

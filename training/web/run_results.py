@@ -185,6 +185,6 @@ def _looks(run: Run) -> dict[str, Any]:
         last = next((each for each in reversed(said) if each), None)
         rows.append(
             {"label": label, "verdict": last["verdict"] if last else "not-run",
-             "n": last["n"] if last else None}
+             "n": last.get("n") if last else None}
         )  # fmt: skip
     return {"rows": rows, "done": len(looks), "total": run.progress.get("look_count")}

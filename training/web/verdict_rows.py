@@ -238,7 +238,7 @@ def p_text(value: float | None) -> str:
 
 def look_rows(looks: Sequence[dict[str, Any]], results: Sequence[Result]) -> list[dict[str, Any]]:
     """Every benchmark with what it said at each look; None where it was settled before, `n` 0
-    where it was not judged."""
+    where it was not judged, None where it is not told."""
     return [
         {"label": result["label_text"], "cells": [_look_cell(look, result) for look in looks]}
         for result in results
@@ -256,7 +256,7 @@ def _look_cell(look: dict[str, Any], result: Result) -> dict[str, Any] | None:
     alpha, critical = said.get("alpha"), said.get("critical")
     return {
         "verdict": said["verdict"],
-        "n": said["n"],
+        "n": said.get("n"),
         "lower": None if lower is None else signed(lower, digits),
         "upper": None if upper is None else signed(upper, digits),
         "alpha": None if alpha is None else p_text(alpha),

@@ -86,10 +86,11 @@ def _contamination(told: Disclosed) -> dict[str, Any]:
     facts, labels = told.contamination, {r["key"]: r["label_text"] for r in told.results}
     rows = []
     for key, found in facts.get("benchmarks", {}).items():
-        is_unusable = found["share"] > ERROR_SHARE
+        share = found["share"] or 0.0
+        is_unusable = share > ERROR_SHARE
         why_not = why_not_checked(told, key)
         level = "fail" if is_unusable else "wait" if found["is_warning"] or why_not else "pass"
-        more = {"label": labels.get(key, key), "percent": 100 * found["share"], "level": level}
+        more = {"label": labels.get(key, key), "percent": 100 * share, "level": level}
         rows.append(found | more | {"why_not": why_not})
     return {
         "rows": rows,
