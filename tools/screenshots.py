@@ -65,7 +65,7 @@ def member_pages(story: LittleStory) -> dict[str, str]:
         "explore": "/-/explore",
         "explore-datasets": "/-/explore?kind=dataset",
         "explore-narrowed": "/-/explore?q=demo&kind=model&license=mit",
-        "explore-misspelt": "/-/explore?q=shakspeare",
+        "explore-misspelt": "/-/explore?q=spam-gaurd",
         "explore-values": "/-/explore/values/license",
         "explore-people": "/-/explore?kind=people",
         "new": "/-/new",
