@@ -125,6 +125,8 @@ def test_pages_keep_to_wcag_aa(open_window, told, theme, width, language, rules)
     found = {}
     for name, path in PAGES.items():
         page = window.goto(path.format(**places_of(told)))
+        if (wide := page.evaluate("document.documentElement.scrollWidth")) > width:
+            found[f"{name}: wider than the window"] = [wide]
         page.add_script_tag(path=AXE)
         result = page.evaluate("rules => axe.run({runOnly: rules})", rules)
         for violation in result["violations"]:

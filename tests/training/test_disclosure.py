@@ -125,7 +125,7 @@ def test_no_declared_text_asks_whether_it_is_a_hidden_item(client_for, api_for):
     """A proposal that declares two of the items reads like one that declares other texts."""
     words = "the quick brown fox jumps over the lazy dog while thirteen sleepy"
     rows = [row | {"question": f"{words} {row['number']}"} for row in questions(300)]
-    insider, told, pages = None, [], []
+    insiders, told, pages = [], [], []
     for texts in (rows[:2], [{"question": "Words of no item whatever."}] * 2):
         namespace = make_organization()
         vault = make_repository(
@@ -149,7 +149,8 @@ def test_no_declared_text_asks_whether_it_is_a_hidden_item(client_for, api_for):
         told.append(text)
         pages.append(client_for(author).get(f"{stage.url}/benchmarks").content.decode())
         member = make_member(namespace, access=Access.READ)
-        insider = insider or api_for(member).get(f"{stage.api}/gate").json()
+        insiders.append(api_for(member).get(f"{stage.api}/gate").json())
+    insider = insiders[0]
     assert insider["contamination"]["benchmarks"]["exam"]["count"] == 2
     assert insider["results"][0]["n_max"] == 300 and insider["results"][0]["n"] < 300
     assert told[0] == told[1]
