@@ -113,11 +113,19 @@ def test_what_is_settled_at_a_look_keeps_its_word_while_the_rest_goes_on():
     assert set(test.history[1]["benchmarks"]) == {"slow"}
 
 
-def test_looks_with_too_few_items_are_left_out():
-    small, large = asked("small", 120), asked("large", 900)
-    test = sequential(small, large)
-    assert [stage["small"] for stage in test.stages] == [80, 120]
-    assert [stage["large"] for stage in test.stages] == [600, 900]
+def test_looks_with_too_few_items_are_left_out_of_a_benchmark_and_spend_nothing():
+    """A larger benchmark of the same rule is looked at as often as ever."""
+    small, middle, large = asked("small", 120), asked("middle", 200), asked("large", 900)
+    test = sequential(small, middle, large)
+    assert [stage["small"] for stage in test.stages] == [120, 120, 120]
+    assert [stage["middle"] for stage in test.stages] == [134, 200, 200]
+    assert [stage["large"] for stage in test.stages] == [300, 600, 900]
+    (only,) = test.plans["small"]
+    assert only.alpha == pytest.approx(0.05)
+    items = answers(small, 0.8, 0.8) | answers(middle, 0.8, 0.7) | answers(large, 0.8, 0.75)
+    test.decide(Look(1, False, items))
+    assert test.weighed["small"].comparison.n == 120
+    assert test.weighed["small"].critical == pytest.approx(1.644854, abs=1e-6)
 
 
 def test_excluded_items_are_left_out_of_both_sides_and_counted():

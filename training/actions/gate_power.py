@@ -120,9 +120,12 @@ def power_of(
     alpha = strict_alpha(level, 1) if config.strict else level
     known = Known(repository, actor)
     found = [_asked(repository, wanted, actor, known) for wanted in config.benchmarks]
-    shares = tuple(shares_of(config.looks, [each.n for each in found if each.n]))
+    shares = [tuple(shares_of(config.looks, each.n)) for each in found if each.n]
     return RulePower(
-        config, alpha, shares, [_planned(each, config, alpha, shares) for each in found]
+        config,
+        alpha,
+        max(shares, key=len, default=(1.0,)),
+        [_planned(each, config, alpha) for each in found],
     )
 
 
@@ -183,17 +186,13 @@ def _count(pinned: PinnedBenchmark) -> Items | None:
     return None if kept is None else Items(*kept)
 
 
-def _planned(
-    found: BenchmarkPower, config: GateConfig, alpha: float, shares: tuple[float, ...]
-) -> BenchmarkPower:
+def _planned(found: BenchmarkPower, config: GateConfig, alpha: float) -> BenchmarkPower:
     """`found` with what its items prove under the rule's looks."""
     n, pinned = found.n, found.pinned
     if found.problem or n is None or pinned is None:
         return found
     items = Items(n, found.clusters if n == found.items else None)
-    told = provable(
-        pinned, found.wanted, items, found.margin, gate=config, alpha=alpha, shares=shares
-    )
+    told = provable(pinned, found.wanted, items, found.margin, gate=config, alpha=alpha)
     return replace(
         found,
         provable=told.margin,

@@ -23,7 +23,7 @@ from training.jobs.evaluations import Side
 from training.jobs.finishing import finish
 from training.jobs.items import Item, ItemsError
 from training.jobs.lease import Lease
-from training.jobs.looks import Sequential, shares_of
+from training.jobs.looks import Sequential
 from training.jobs.noise import noise_floors
 from training.jobs.pins import pinned_items, told_pins
 from training.jobs.preparing import asked_in_full, asked_in_order, only_chunks_of
@@ -154,7 +154,6 @@ class Weighing:
         found = [
             asked_in_order(pinned, seed=seed, limit=wanted.limit) for pinned, wanted in self.pairs
         ]
-        shares = shares_of(self.gate.looks, [each.count for each in found])
         for asked, (pinned, wanted) in zip(found, self.pairs, strict=True):
             known = wanted.margin is not None and not wanted.margin.relative
             told = provable(
@@ -164,7 +163,6 @@ class Weighing:
                 pinned.margin(wanted).value if known else None,
                 gate=self.gate,
                 alpha=self._first_alpha,
-                shares=shares,
             )
             require_provable(told)
         return found

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 from training.jobs.items import scores_of
 from training.jobs.scoring import Asked, Decision, Look
 from training.specs.gate import GateBenchmark, GateConfig
 from training.statistics import looks
-from training.statistics.comparison import Comparison, compare
+from training.statistics.comparison import MINIMUM_ITEMS, Comparison, compare
 from training.statistics.verdicts import Verdict
-
-# With fewer items a look says next to nothing, and the t interval is not to be trusted.
-ITEMS_AT_FIRST_LOOK = 50
 
 
 @dataclass(frozen=True)
@@ -50,9 +48,13 @@ class Sequential:
         self.wanted = {e.key: w for e, w in zip(asked, gate.benchmarks, strict=True)}
         self.excluded = dict(excluded)
         self.clean = {each.key: self._clean(each) for each in asked}
-        shares = shares_of(gate.looks, [len(places) for places in self.clean.values()])
         self.plans = {
-            key: looks.plan(max(1, len(places)), shares, alpha=alpha, spending=gate.spending)
+            key: looks.plan(
+                max(1, len(places)),
+                shares_of(gate.looks, len(places)),
+                alpha=alpha,
+                spending=gate.spending,
+            )
             for key, places in self.clean.items()
         }
         self.weighed: dict[str, Weighed] = {}
@@ -141,8 +143,14 @@ class Sequential:
         }
 
 
-def shares_of(wanted: Sequence[float], counts: Sequence[int]) -> list[float]:
-    """The looks' shares, without those at which some benchmark would have too few items."""
-    least = min(counts, default=0)
-    kept = [share for share in wanted if share == 1.0 or share * least >= ITEMS_AT_FIRST_LOOK]
+def shares_of(wanted: Sequence[float], count: int) -> list[float]:
+    """The shares at which a benchmark of so many items is looked at, of those that a rule wants.
+
+    A look at fewer items than a verdict needs could decide nothing, and would spend error.
+    """
+    kept = [
+        share
+        for share in wanted
+        if share == 1.0 or ceil(share * count - 1e-9) >= MINIMUM_ITEMS
+    ]
     return kept or [1.0]

@@ -7,13 +7,13 @@ included, at the level of a proposal's first attempt.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, isfinite, sqrt
 from typing import Any
 
 from hub.errors import BadInputError
 from training.jobs.benchmarks import PinnedBenchmark
+from training.jobs.looks import shares_of
 from training.specs.gate import GateBenchmark, GateConfig
 from training.statistics import planning
 from training.statistics.comparison import MINIMUM_ITEMS
@@ -52,7 +52,6 @@ def provable(
     *,
     gate: GateConfig,
     alpha: float,
-    shares: Sequence[float],
 ) -> Provable:
     """What the items prove. `margin` is absolute, in score units; None while it is not known."""
     if items.n < MINIMUM_ITEMS:
@@ -63,7 +62,7 @@ def provable(
     if expected is None:
         return Provable(problem=problem)
     how: dict[str, Any] = {
-        "alpha": alpha, "shares": tuple(shares), "spending": gate.spending,
+        "alpha": alpha, "shares": tuple(shares_of(gate.looks, items.n)), "spending": gate.spending,
         "two_sided": pinned.measured.direction is Direction.TARGET, **expected,
     }  # fmt: skip
     smallest = planning.plan(items.n, power=gate.power, clusters=items.clusters, **how)
