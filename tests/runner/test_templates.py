@@ -79,6 +79,34 @@ def test_an_unknown_column_is_named_with_those_there_are():
         template("{{ body }}").render(ROW)
 
 
+NESTED = "".join("{%% for " + name + " in %s %%}" for name in "abc") + 3 * "{%% endfor %%}"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        NESTED % (("range(9999)",) * 3),
+        NESTED % (("text * 500",) * 3),
+        "{% macro f(n) %}{% if n %}{{ f(n - 1) ~ f(n - 1) }}{% endif %}{% endmacro %}{{ f(60) }}",
+        "{% for a in [1] recursive %}{{ loop([a, a]) }}{% endfor %}",
+    ],
+)
+def test_loops_within_loops_come_to_an_end(source):
+    with pytest.raises(BadDataError, match=r"rounds of loops|recursion depth"):
+        template(source).render(ROW)
+
+
+def test_every_row_may_take_as_many_rounds():
+    made = template("{% for n in range(9000) %}{% endfor %}{{ loop_free | default('done') }}")
+    assert [made.render(ROW) for _ in range(5)] == ["done"] * 5
+
+
+def test_a_loop_still_knows_where_it_is():
+    said = "{{ loop.index }}/{{ loop.length }}{{ ',' if not loop.last }}"
+    made = template("{% for c in text %}" + said + "{% endfor %}")
+    assert made.render({"text": "abc"}) == "1/3,2/3,3/3"
+
+
 def test_what_every_row_begins_with_is_known():
     assert template("Message: {{ text }}\nAnswer:").opening == "Message: "
     assert template("{{ text }} there").opening == template("").opening == ""

@@ -1,6 +1,7 @@
 """Benchmarks of every kind of answer: what the runner is told, and what is refused."""
 
 import json
+import re
 
 import pytest
 
@@ -201,6 +202,21 @@ def test_validation_takes_the_place_of_a_missing_test_split():
 )
 def test_parts_that_mean_nothing_together_are_refused(text, values, reason):
     assert reason in refusal(text, **values)
+
+
+def test_a_pattern_is_read_and_not_compiled():
+    """Forty wide sets under (?i) take seconds to compile, and a file may hold ninety such."""
+    wide = "(?i)" + "[ -\\uffff]" * 40
+    metric = {"metric": "exact_match", "regexes_to_ignore": [wide]}
+    told = changed(TRANSLATION, metric_list=[metric]).runner_definition()
+    assert told["metrics"][0]["regexes_to_ignore"] == [wide]
+    assert not [key for key in re._cache if wide in key]
+
+
+@pytest.mark.parametrize("pattern", ["(", "[", "a{99999999999}", "(?P<n>a)(?P<n>b)", "*a", "\\"])
+def test_what_is_no_pattern_is_refused(pattern):
+    metric = {"metric": "exact_match", "regexes_to_ignore": [pattern]}
+    assert "regular expression" in refusal(TRANSLATION, metric_list=[metric])
 
 
 def test_patterns_are_bounded():

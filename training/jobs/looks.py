@@ -149,8 +149,6 @@ def shares_of(wanted: Sequence[float], count: int) -> list[float]:
     A look at fewer items than a verdict needs could decide nothing, and would spend error.
     """
     kept = [
-        share
-        for share in wanted
-        if share == 1.0 or ceil(share * count - 1e-9) >= MINIMUM_ITEMS
+        share for share in wanted if share == 1.0 or ceil(share * count - 1e-9) >= MINIMUM_ITEMS
     ]
     return kept or [1.0]

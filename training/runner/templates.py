@@ -1,6 +1,7 @@
 """Prompt templates from users: Jinja in a sandbox, with bounded operations and output."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextvars import ContextVar
 from functools import lru_cache
 from types import BuiltinMethodType
 from typing import Any
@@ -14,10 +15,28 @@ from training.runner.marking.patterns import Pattern
 SOURCE_LIMIT = 16 * 1024
 OUTPUT_LIMIT = 256 * 1024
 REPEAT_LIMIT = 10_000
+STEP_LIMIT = 20_000
 # What a template's own expressions may raise.
 FAULTS = (RunnerError, TypeError, ValueError, LookupError, ArithmeticError, RecursionError)
 # Methods of texts that make long ones out of a number.
 PADDING = frozenset(["center", "ljust", "rjust", "zfill", "expandtabs", "format", "format_map"])
+
+
+COUNTED = "counted rounds"  # no name that a template could write
+_steps_left: ContextVar[list[int]] = ContextVar("steps_left")
+
+
+def _count_step() -> None:
+    left = _steps_left.get()
+    left[0] -= 1
+    if left[0] < 0:
+        raise SecurityError(f"it takes more than {STEP_LIMIT} rounds of loops and calls")
+
+
+def _counted(values: Iterable[Any]) -> Iterator[Any]:
+    for value in values:
+        _count_step()
+        yield value
 
 
 class BoundedEnvironment(ImmutableSandboxedEnvironment):
@@ -27,6 +46,17 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
     """
 
     intercepted_binops = frozenset(["*", "**", "%"])
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        """Loops count their rounds: nested ones say nothing for hours, and nothing stops them."""
+        tree = super()._parse(source, name, filename)
+        for loop in tree.find_all(nodes.For):
+            loop.iter = nodes.Filter(loop.iter, COUNTED, [], [], None, None, lineno=loop.lineno)
+        return tree
+
+    def call(self, context: Any, obj: Any, *args: Any, **more: Any) -> Any:
+        _count_step()  # a macro may call itself twice
+        return super().call(context, obj, *args, **more)
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         plain = isinstance(left, int | float) and isinstance(right, int | float)
@@ -82,6 +112,7 @@ def _regex_replace(text: str, pattern: str, repl: str, count: int = 0) -> str:
 
 ENVIRONMENT.globals["range"] = _range
 ENVIRONMENT.filters["regex_replace"] = _regex_replace
+ENVIRONMENT.filters[COUNTED] = _counted
 
 
 class Template:
@@ -101,6 +132,7 @@ class Template:
         """The text for `row`; the column itself when the template is a column's name."""
         if self.source in row:
             return str(row[self.source])
+        _steps_left.set([STEP_LIMIT])
         try:
             parts, size = [], 0
             for part in self._compiled.generate(row):
