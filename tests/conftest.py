@@ -24,11 +24,14 @@ def pytest_configure() -> None:
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Tests that share something slow to make go to one worker of pytest-xdist.
 
-    The workers begin with the largest groups, so none waits at the end for the other's.
+    The workers begin with the largest groups and go on with the drills, which are long, so none
+    waits at the end for another's.
     """
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: item.get_closest_marker("drill") is None)
     for item in items:
         if "hub_server" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group("hub"))

@@ -19,6 +19,8 @@ from pathlib import Path
 from tests.warm import WarmInterpreter
 
 _ROOT = Path(__file__).resolve().parents[1]
+# Laid out once for all hubs that one process starts, as they are for all starts of one hub.
+_STATIC_ROOT = _ROOT / ".cache" / "static" / os.environ.get("PYTEST_XDIST_WORKER", "main")
 # What this test run set for itself must not reach a hub of its own.
 _OURS = ("DATABASE_URL", "BROKER_URL", "CACHE_URL", "SECRET_KEY", "STATICFILES_STORAGE", "DATA_DIR")
 # What every command imports, for its checks too; each makes a connection of its own.
@@ -93,7 +95,7 @@ def running_hub(data_dir: Path, **environment: str) -> Iterator[HubServer]:
     url = f"http://127.0.0.1:{port}"
     env = {key: value for key, value in os.environ.items() if key not in _OURS}
     env |= {"DATA_DIR": str(data_dir), "HUB_PORT": str(port), "PYTHONUNBUFFERED": "1"}
-    env |= {"FREE_DISK_RESERVE_BYTES": "1", **environment}
+    env |= {"FREE_DISK_RESERVE_BYTES": "1", "STATIC_ROOT": str(_STATIC_ROOT), **environment}
     with (data_dir.parent / f"{data_dir.name}.log").open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "hub.supervisor", "up"],

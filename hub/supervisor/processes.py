@@ -43,7 +43,8 @@ def web_processes(services: Services, application: Application) -> list[Process]
 def worker_processes(services: Services, application: Application) -> list[Process]:
     """What works through the queues: workers for cpu, gpu, tries and webhooks, and the clock."""
     beat = ("beat", "--schedule", str(services.data.run / "beat-schedule"), "--pidfile", "")
-    environment = services.environment()
+    # `migrate` has just made Django's checks, which take a worker a second and load every page.
+    environment = services.environment() | {"CELERY_SKIP_CHECKS": "1"}
     return [
         _worker("cpu", 2, application, environment),
         _worker("gpu", 1, application, environment),

@@ -14,10 +14,11 @@ from pathlib import Path
 from tests.warm import WarmInterpreter
 
 _ROOT = Path(__file__).resolve().parents[2]
-# What the client stands on. Itself it reads its environment as it is imported: each call does that.
-_LOAD_CLIENT = """
+_LOAD_CLIENT = "import huggingface_hub.cli.hf, huggingface_hub.hf_api"
+# What the client stands on. Itself it reads its environment as it is imported: under each anew.
+_LOAD_LIBRARIES = f"""
 import sys
-import huggingface_hub.cli.hf, huggingface_hub.hf_api
+{_LOAD_CLIENT}
 for name in [name for name in sys.modules if name.partition(".")[0] == "huggingface_hub"]:
     del sys.modules[name]
 """
@@ -44,7 +45,7 @@ class HubClient:
 def _warm(interpreter: Path) -> WarmInterpreter:
     """One for a client, for as long as the tests run."""
     bare = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": os.devnull}
-    warm = WarmInterpreter(interpreter, _LOAD_CLIENT, env=bare)
+    warm = WarmInterpreter(interpreter, _LOAD_LIBRARIES, under_each=_LOAD_CLIENT, env=bare)
     atexit.register(warm.end)
     return warm
 
