@@ -56,6 +56,11 @@ _FACTS: dict[str, Any] = {
         "%(count)d tensors were cast from %(before)s to %(after)s, bit for bit.",
         "count",
     ),
+    "dtype_changed": ngettext_lazy(
+        "The type of %(count)d tensor changed from %(before)s to %(after)s: %(names)s.",
+        "The type of %(count)d tensors changed from %(before)s to %(after)s: %(names)s.",
+        "count",
+    ),
     "low_rank_change": gettext_lazy(
         "LoRA-like change of rank %(ranks)s in %(modules)s, %(where)s: %(size)s of their size."
     ),
@@ -105,6 +110,8 @@ _FACTS: dict[str, Any] = {
     "removed": gettext_lazy("Removed: %(names)s."),
     "renamed": gettext_lazy("Renamed, with the same content: %(names)s."),
     "embeddings_untouched": gettext_lazy("The embeddings are untouched."),
+    "ties_broken": gettext_lazy("%(other)s and %(tensor)s were one and are two now."),
+    "ties_made": gettext_lazy("%(other)s and %(tensor)s were two and are one now."),
     "no_nan": gettext_lazy("No NaN and nothing infinite."),
 }
 _PROBLEMS: dict[str, Any] = {
@@ -117,6 +124,9 @@ _PROBLEMS: dict[str, Any] = {
     ),
     "dtype_mismatch": gettext_lazy(
         "%(tensor)s is stored as %(found)s; config.json says %(expected)s."
+    ),
+    "tie_contradicted": gettext_lazy(
+        "%(tensor)s differs from %(other)s, and config.json makes both one: one of them is lost."
     ),
     "duplicate": gettext_lazy("%(tensor)s is there twice."),
     "overlapping": gettext_lazy("%(tensor)s lies over other tensors in its file."),

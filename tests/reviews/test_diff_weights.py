@@ -7,6 +7,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 from safetensors.numpy import save_file
@@ -35,6 +36,20 @@ def test_folders_are_compared_without_a_hub(tmp_path: Path):
     assert "must not be merged" not in told
     document = json.loads(said(str(TINY), str(folder), "--json"))
     assert [each["name"] for each in document["tensors"]] == [EDITED]
+
+
+def test_a_cast_that_hides_an_edit_and_a_lost_tie_are_told(tmp_path: Path):
+    folder = tmp_path / "edited"
+    shutil.copytree(TINY, folder)
+    held = {name: tensor.astype(np.float16) for name, tensor in tensors().items()}
+    held[EDITED][0, 0] += 1
+    held["lm_head.weight"] = held["model.embed_tokens.weight"] * np.float16(2)
+    save_file(held, folder / "model.safetensors")
+    told = said(str(TINY), str(folder))
+    assert f"The type of 2 tensors changed from F32 to F16: lm_head.weight, {EDITED}." in told
+    assert "37 tensors were cast from F32 to F16, bit for bit." in told
+    assert "model.embed_tokens.weight and lm_head.weight were one and are two now." in told
+    assert "lm_head.weight differs from model.embed_tokens.weight, and config.json" in told
 
 
 def test_revisions_of_a_repository_are_compared(model):  # noqa: F811
