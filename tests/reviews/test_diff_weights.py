@@ -52,6 +52,42 @@ def test_a_cast_that_hides_an_edit_and_a_lost_tie_are_told(tmp_path: Path):
     assert "lm_head.weight differs from model.embed_tokens.weight, and config.json" in told
 
 
+def sharded(folder: Path, weight_map: dict[str, str]) -> str:
+    """A folder with the model in two shards, whose index says `weight_map` beside the truth."""
+    folder.mkdir()
+    shutil.copy(TINY / "config.json", folder)
+    names = sorted(tensors())
+    where = {}
+    for number, part in enumerate((names[::2], names[1::2]), 1):
+        shard = f"model-{number:05}-of-00002.safetensors"
+        save_file({name: tensors()[name] for name in part}, folder / shard)
+        where |= dict.fromkeys(part, shard)
+    index = {"metadata": {}, "weight_map": where | weight_map}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    return str(folder)
+
+
+def test_what_is_wrong_with_files_is_told_in_words(tmp_path: Path):
+    first, second = (f"model-{number:05}-of-00002.safetensors" for number in (1, 2))
+    name = sorted(tensors())[0]
+    for number, (weight_map, sentence) in enumerate(
+        [
+            ({name: second}, f"The index puts {name} into {second}; it lies in {first}."),
+            ({"ghost": first}, f"The index puts ghost into {first}, which lacks it."),
+            ({"ghost": "other.safetensors"}, "other.safetensors is missing."),
+        ]
+    ):
+        assert f"- must not be merged: {sentence}" in said(
+            str(TINY), sharded(tmp_path / str(number), weight_map)
+        )
+    broken = tmp_path / "gguf"
+    broken.mkdir()
+    (broken / "model.gguf").write_bytes(b"GGUF\3\0")
+    assert "model.gguf cannot be read: the header is cut off or too long" in said(
+        str(TINY), str(broken)
+    )
+
+
 def test_revisions_of_a_repository_are_compared(model):  # noqa: F811
     base = model.store().resolve("main")
     changed(model, rank_four)
