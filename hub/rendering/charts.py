@@ -197,8 +197,8 @@ def _score_domain(scores: Sequence[Score], ideal: float | None) -> tuple[float, 
     return low - pad, high + pad
 
 
-def heat_level(value: float | None, largest: float, levels: int = 7) -> int:
-    """0 for unchanged or unknown, else 1 to `levels` by the root of its share of `largest`."""
-    if not value or largest <= 0:
+def heat_level(value: float | None, levels: int = 7) -> int:
+    """0 for unchanged or unknown, else 1 to `levels` in equal steps of `value`, from 0 to 1."""
+    if not value:
         return 0
-    return max(1, min(levels, math.ceil(levels * math.sqrt(value / largest))))
+    return max(1, min(levels, math.ceil(levels * value)))

@@ -104,20 +104,18 @@ def versions_chart(
 
 @register.inclusion_tag("components/heat_map.html")
 def heat_map(columns: Sequence[str], rows: Iterable[Any], title: str = "") -> dict[str, Any]:
-    """A map of numbers, layer by module: the stronger the larger.
+    """A map of numbers from 0 to 1, layer by module: the stronger the larger.
 
     `columns` are the headings; a row has label and cells, each None or an object with value,
     title (read out and shown on hover), and maybe url.
     """
     found = [(str(_of(row, "label")), list(_of(row, "cells"))) for row in rows]
-    values = [_of(cell, "value") or 0 for _, cells in found for cell in cells if cell]
-    largest = max(values, default=0)
     lines = [
         {
             "label": label,
             "cells": [
                 {
-                    "level": charts.heat_level(_of(cell, "value"), largest),
+                    "level": charts.heat_level(_of(cell, "value")),
                     "title": _of(cell, "title"),
                     "url": _of(cell, "url"),
                 }

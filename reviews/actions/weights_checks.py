@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -29,7 +30,7 @@ def weights_requirement(repository: Repository, change: Change) -> Iterable[Requ
         told = _("They cannot be read.")
         yield Requirement("weights", label, RequirementState.FAILED, told, *see)
     elif wrong:
-        named = [str(each["tensor"] or each["parameters"].get("file", "")) for each in wrong]
+        named = [each["tensor"] or _named(each["parameters"]) for each in wrong]
         told = ngettext(
             "%(count)d problem: %(names)s.", "%(count)d problems: %(names)s.", len(wrong)
         ) % {"count": len(wrong), "names": ", ".join(dict.fromkeys(named[:3]))}
@@ -64,3 +65,8 @@ def patch_requirement(repository: Repository, change: Change) -> Iterable[Requir
         f"{change.path}/weights/write-full",
         action_is_post=True,
     )
+
+
+def _named(parameters: Mapping[str, Any]) -> str:
+    """What a problem of no whole tensor is about."""
+    return str(parameters.get("tensor") or parameters.get("file") or "config.json")

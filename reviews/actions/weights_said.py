@@ -56,6 +56,11 @@ _FACTS: dict[str, Any] = {
         "%(count)d tensors were cast from %(before)s to %(after)s, bit for bit.",
         "count",
     ),
+    "dtype_changed": ngettext_lazy(
+        "The type of %(count)d tensor changed from %(before)s to %(after)s: %(names)s.",
+        "The type of %(count)d tensors changed from %(before)s to %(after)s: %(names)s.",
+        "count",
+    ),
     "low_rank_change": gettext_lazy(
         "LoRA-like change of rank %(ranks)s in %(modules)s, %(where)s: %(size)s of their size."
     ),
@@ -105,6 +110,8 @@ _FACTS: dict[str, Any] = {
     "removed": gettext_lazy("Removed: %(names)s."),
     "renamed": gettext_lazy("Renamed, with the same content: %(names)s."),
     "embeddings_untouched": gettext_lazy("The embeddings are untouched."),
+    "ties_broken": gettext_lazy("%(other)s and %(tensor)s were one and are two now."),
+    "ties_made": gettext_lazy("%(other)s and %(tensor)s were two and are one now."),
     "no_nan": gettext_lazy("No NaN and nothing infinite."),
 }
 _PROBLEMS: dict[str, Any] = {
@@ -118,9 +125,11 @@ _PROBLEMS: dict[str, Any] = {
     "dtype_mismatch": gettext_lazy(
         "%(tensor)s is stored as %(found)s; config.json says %(expected)s."
     ),
+    "tie_contradicted": gettext_lazy(
+        "%(tensor)s differs from %(other)s, and config.json makes both one: one of them is lost."
+    ),
     "duplicate": gettext_lazy("%(tensor)s is there twice."),
     "overlapping": gettext_lazy("%(tensor)s lies over other tensors in its file."),
-    "index_lies": gettext_lazy("The index does not tell what the files hold: %(about)s."),
     "header_unreadable": gettext_lazy("%(file)s cannot be read: %(reason)s"),
     "json_unreadable": gettext_lazy("%(file)s cannot be read: %(reason)s"),
     "lfs_pointer": gettext_lazy("%(file)s is the pointer to a large file, not the file."),
@@ -129,7 +138,7 @@ _PROBLEMS: dict[str, Any] = {
     ),
     "no_weights": gettext_lazy("There are no weights left."),
     "adapter_config_missing": gettext_lazy("The adapter has no adapter_config.json."),
-    "adapter_config_wrong": gettext_lazy("adapter_config.json is not what PEFT writes: %(about)s."),
+    "adapter_config_wrong": gettext_lazy("adapter_config.json is not what PEFT writes: %(field)s."),
     "adapter_not_supported": gettext_lazy(
         "This kind of adapter cannot be compared with its base: %(reason)s."
     ),
@@ -154,7 +163,7 @@ _PROBLEMS: dict[str, Any] = {
     "full_weights_not_possible": gettext_lazy(
         "%(tensor)s has no place in the base's files, so these weights cannot be written whole."
     ),
-    "config_wrong": gettext_lazy("config.json cannot be right: %(about)s."),
+    "config_wrong": gettext_lazy("config.json cannot be right: %(field)s."),
     "dtype_not_decoded": gettext_lazy("%(tensor)s is stored in a way that is not read here."),
     "file_cut_off": gettext_lazy("%(file)s ends too early."),
     "file_missing": gettext_lazy("%(file)s is not in the store: upload it again."),
@@ -164,7 +173,34 @@ _PROBLEMS: dict[str, Any] = {
     "internal": gettext_lazy("Something went wrong here; the worker's log says more."),
 }
 
-
+# What an index says wrongly, by the reason of "index_lies".
+_INDEX = {
+    "wrong_file": gettext_lazy("The index puts %(tensor)s into %(file)s; it lies in %(found)s."),
+    "missing_tensor": gettext_lazy("The index puts %(tensor)s into %(file)s, which lacks it."),
+    "not_in_index": gettext_lazy("The index lacks %(tensor)s, which lies in %(file)s."),
+    "missing_shard": gettext_lazy("%(file)s is missing."),
+    "total_size": gettext_lazy(
+        "The index says that all tensors have %(declared)s bytes; they have %(actual)s."
+    ),
+    "no_weight_map": gettext_lazy("%(file)s does not say which tensor lies in which file."),
+    "beside_single_file": gettext_lazy(
+        "The index names other files than %(file)s beside it: loaders would read different weights."
+    ),
+}
+_TOO_LARGE = gettext_lazy("the header holds more than can be")
+_NO_SUCH_FORM = gettext_lazy("the header is not as its format asks")
+# Why a header cannot be read, where a code says it.
+_UNREADABLE = {
+    "cut_off_or_too_long": gettext_lazy("the header is cut off or too long"),
+    "past_the_end": gettext_lazy("a tensor lies past the end of the file"),
+    "size": gettext_lazy("a tensor is larger than can be"),
+    "version": gettext_lazy("its version is not known here"),
+    "not an object": gettext_lazy("it is no JSON object"),
+    "not_gguf": gettext_lazy("it is no GGUF file"),
+    "unknown_dtype": gettext_lazy("a tensor is of a type not known here"),
+    **dict.fromkeys(("text_too_long", "too_many_entries", "too_many_texts"), _TOO_LARGE),
+    **dict.fromkeys(("alignment", "name", "rank", "repeated_key", "unknown_type"), _NO_SUCH_FORM),
+}
 _WHY = {
     "half_missing": gettext_lazy("half of it is missing"),
     "not_in_base": gettext_lazy("the base has no such tensor"),
@@ -227,7 +263,11 @@ def problem_sentence(
 ) -> Sentence:
     """What is wrong with weights, or why they cannot be compared."""
     told = _shaped(parameters) | {"tensor": tensor or parameters.get("tensor") or _("A tensor")}
-    text = _PROBLEMS.get(code, _PROBLEMS["internal"]) % _Told(told)
+    reason = str(parameters.get("reason"))
+    if code in {"header_unreadable", "json_unreadable"} and reason in _UNREADABLE:
+        told["reason"] = str(_UNREADABLE[reason])
+    words = _INDEX.get(reason) if code == "index_lies" else _PROBLEMS.get(code)
+    text = (words or _PROBLEMS["internal"]) % _Told(told)
     return Sentence(str(text), "fail" if blocks else "alarm", tensor or "")
 
 
@@ -272,8 +312,7 @@ def _names(told: Parameters) -> list[str]:
 
 def _shaped(told: Parameters) -> _Told:
     shaped = _Told(told)
-    about = [f"{name}={value}" for name, value in told.items() if name != "tensor"]
-    shaped |= {"names": listed(_names(told)), "about": ", ".join(about)}
+    shaped["names"] = listed(_names(told))
     if told.get("reason") in _WHY:
         shaped["why"] = str(_WHY[told["reason"]])
     if "replaced" in told:

@@ -19,8 +19,15 @@ from reviews.jobs.weight_files import WeightFile, lay_out
 from reviews.models import TensorComparison, WeightsComparison
 from reviews.weights.adapters import with_adapter
 from reviews.weights.checkpoint import Checkpoint, open_checkpoint
-from reviews.weights.checks import blocks, check_checkpoint, check_values
-from reviews.weights.diff import TensorChange, comparable, diff, structure, with_spectrum
+from reviews.weights.checks import blocks, check_checkpoint, check_ties, check_values
+from reviews.weights.diff import (
+    TensorChange,
+    comparable,
+    diff,
+    read_alone,
+    structure,
+    with_spectrum,
+)
 from reviews.weights.digests import tensor_digest
 from reviews.weights.errors import Problem, WeightsError
 from reviews.weights.pairing import TensorPair, pair_tensors
@@ -30,6 +37,7 @@ from reviews.weights.spectrum import Spectrum
 from reviews.weights.summary import summarise
 from reviews.weights.tensor_stats import VERSION, TensorStats
 from reviews.weights.tensors import Tensor
+from reviews.weights.ties import TieChange, tie_change
 
 # All spectra of one comparison together; what is left is said not to have been computed.
 SPECTRA_SECONDS = 120.0
@@ -79,6 +87,7 @@ class Comparing:
         self.keys: dict[str, tuple[str, str]] = {}
         self.digests: dict[int, str] = {}
         self.tokens: Sequence[str] = ()
+        self.tie: TieChange | None = None
 
     def run(self) -> None:
         base, candidate = self._open("base"), self._open("candidate")
@@ -86,8 +95,10 @@ class Comparing:
         self._from_headers(base, candidate)
         pairs = pair_tensors(base, candidate, self._digest)
         self.changes = {pair.name: structure(pair) for pair in pairs}
+        self.tie = tie_change(base, candidate, self._digest)
         self._take_known(pairs)
         self._compare(pairs)
+        self._read_alone(pairs)
         self._tell(
             problems=self._problems(base, candidate, pairs),
             summary=self._summary(candidate),
@@ -156,6 +167,12 @@ class Comparing:
                 )
             self._keep(progress={"step": "comparing", "done": number, "total": len(open_ones)})
 
+    def _read_alone(self, pairs: Sequence[TensorPair]) -> None:
+        """Look at numbers that have no counterpart: they may be NaN as any other."""
+        for pair in pairs:
+            self.changes[pair.name] = read_alone(self.changes[pair.name], pair)
+            self._keep()
+
     def _take_spectra(self, pairs: Sequence[TensorPair]) -> None:
         began = time.monotonic()
         open_ones = [
@@ -193,24 +210,23 @@ class Comparing:
 
     def _summary(self, candidate: Checkpoint) -> dict[str, Any]:
         changes = list(self.changes.values())
-        return summarise(changes, candidate.config, candidate.tensors).to_dict()
+        return summarise(changes, candidate.config, candidate.tensors, self.tie).to_dict()
 
     def _problems(
         self, base: Checkpoint, candidate: Checkpoint, pairs: Sequence[TensorPair]
     ) -> list[dict[str, Any]]:
         """Problems of the candidate that the base has not, and which of them block."""
         before = {(each.code, each.tensor) for each in check_checkpoint(base, values=False)}
-        found = check_checkpoint(candidate, values=False)
+        before |= {(each.code, each.tensor) for each in check_ties(base, self._digest)}
+        found = check_checkpoint(candidate, values=False) + check_ties(candidate, self._digest)
         for pair in pairs:
-            stats = self.changes[pair.name].stats
-            if stats is None:
-                if pair.kind == "added" and pair.candidate is not None:
-                    found += check_values(pair.candidate)
-                continue
-            for code in ("nan", "inf"):
-                if count := getattr(stats.candidate, code):
+            change = self.changes[pair.name]
+            if change.not_finite is None and pair.kind in {"added", "reshaped"} and pair.candidate:
+                found += check_values(pair.candidate)
+            for code, count in (change.not_finite or {}).items():
+                if count:
                     found.append(Problem(code, pair.name, {"count": count}))
-                if getattr(stats.base, code):
+                if change.stats is not None and getattr(change.stats.base, code):
                     before.add((code, pair.name))
         return [
             {
@@ -250,10 +266,11 @@ def told_change(
             "changed_share": stats.changed_share,
             "is_cast": stats.is_cast,
             "outliers": (stats.base.outlier, stats.candidate.outlier),
-            "not_finite": stats.candidate.nan + stats.candidate.inf,
         }
         if tokens and place_of(change.name).role in {"embedding", "head"}:
             told["tokens"] = [tokens[r.index] for r in stats.rows if r.index < len(tokens)]
+    if change.not_finite is not None:
+        told["not_finite"] = sum(change.not_finite.values())
     if (spectrum := change.spectrum) is not None:
         told |= {
             "rank": spectrum.rank,

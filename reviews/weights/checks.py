@@ -43,7 +43,7 @@ def check_checkpoint(
         for tensor in {**beside, **checkpoint.tensors}.values():
             problems += check_values(tensor)
             progress(tensor)
-        problems += _ties(checkpoint)
+        problems += check_ties(checkpoint)
     return problems
 
 
@@ -100,10 +100,12 @@ def _not_finite(tensor: Tensor, start: int, stop: int) -> Floats | None:
     return None if np.isfinite(found).all() else found
 
 
-def _ties(checkpoint: Checkpoint) -> list[Problem]:
+def check_ties(
+    checkpoint: Checkpoint, digests: Callable[[Tensor], str] = tensor_digest
+) -> list[Problem]:
     """tie_contradicted: the configuration makes one of two embeddings that differ: one is lost."""
     names = embedding_names(checkpoint)
-    if names is None or not says_tied(checkpoint.config) or is_tied(checkpoint, tensor_digest):
+    if names is None or not says_tied(checkpoint.config) or is_tied(checkpoint, digests):
         return []
     return [Problem("tie_contradicted", names[1], {"other": names[0]})]
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from reviews.weights.adapters import AdaptedTensor
+from reviews.weights.checks import check_values
 from reviews.weights.digests import tensor_digest
 from reviews.weights.dtypes import Codes, Floats
 from reviews.weights.errors import WeightsError
@@ -21,7 +22,9 @@ from reviews.weights.tensors import Tensor
 @dataclass(frozen=True)
 class TensorChange:
     """One TensorPair in words of JSON; `stats` and `spectrum` are None until computed, and where
-    there is nothing to compare. With `rows_added` they are of the rows that both sides have."""
+    there is nothing to compare. With `rows_added` they are of the rows that both sides have.
+    `alone`: how many numbers are NaN (`nan`) and infinite (`inf`) in a tensor that no comparison
+    reads whole; None until it was read, and for all others."""
 
     name: str
     kind: str
@@ -33,6 +36,16 @@ class TensorChange:
     moved_file: bool
     stats: TensorStats | None = None
     spectrum: Spectrum | None = None
+    alone: dict[str, int] | None = None
+
+    @property
+    def not_finite(self) -> dict[str, int] | None:
+        """NaN and infinite numbers of the candidate's tensor; None while nobody has read it all."""
+        if _is_alone(self):
+            return self.alone
+        if self.stats is None:
+            return None
+        return {"nan": self.stats.candidate.nan, "inf": self.stats.candidate.inf}
 
     @property
     def is_touched(self) -> bool:
@@ -84,7 +97,7 @@ def diff(pairs: Iterable[TensorPair], *, threads: int = 2) -> Iterator[TensorCha
     compared = [comparable(pair) for pair in ordered]
     stats = compare_many((both for both in compared if both is not None), threads=threads)
     for pair, both in zip(ordered, compared, strict=True):
-        found = structure(pair)
+        found = read_alone(structure(pair), pair)
         yield found if both is None else replace(found, stats=next(stats))
 
 
@@ -121,6 +134,25 @@ def comparable(pair: TensorPair) -> tuple[Tensor, Tensor] | None:
         return None
     rows = min(base.shape[0], candidate.shape[0])
     return FirstRows(base, rows), FirstRows(candidate, rows)
+
+
+def read_alone(change: TensorChange, pair: TensorPair) -> TensorChange:
+    """`change` with what is not finite in a candidate's tensor that no comparison reads whole."""
+    if pair.candidate is None or not _is_alone(pair):
+        return change
+    alone = {"nan": 0, "inf": 0}
+    for problem in check_values(pair.candidate):
+        if problem.code not in alone:
+            return change  # it could not be read
+        alone[problem.code] = problem.parameters["count"]
+    return replace(change, alone=alone)
+
+
+def _is_alone(told: TensorPair | TensorChange) -> bool:
+    """Whether it holds numbers that have no counterpart in the base: it was added, or has another
+    shape or more rows."""
+    grown = told.kind == "reshaped" and (told.rows_added is None or told.rows_added > 0)
+    return told.kind == "added" or grown
 
 
 def _has_changed(change: TensorChange) -> bool:

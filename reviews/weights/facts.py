@@ -15,9 +15,9 @@ from reviews.weights.places import layer_ranges, place_of
 from reviews.weights.tensor_stats import TensorStats
 from reviews.weights.tensors import Tensor
 
-# Reasons of an undecidable rank with which a change is told as dense all the same.
 NAMED = 50
-_DENSE = {"nothing_above", "more_than"}
+# Reasons of an undecidable rank that are rounding's: no direction lies above what it may make.
+_HIDDEN = {"below_rounding", "nothing_above"}
 
 
 @dataclass(frozen=True)
@@ -98,9 +98,9 @@ def _code(change: TensorChange) -> str:
     found = change.spectrum
     if found is None or found.undecidable in {"unknown_rounding", "not_finite"}:
         return "changed"
-    if found.undecidable == "below_rounding":
+    if found.undecidable in _HIDDEN:
         return "change_below_rounding"
-    if found.undecidable in _DENSE or not found.low_rank:
+    if found.undecidable == "more_than" or not found.low_rank:
         return "dense_change"
     return "low_rank_change"
 

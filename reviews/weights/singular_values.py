@@ -49,11 +49,18 @@ def singular_values(base: Tensor, candidate: Tensor, budget_seconds: float) -> V
 
 
 def of_factors(b: Doubles, a: Doubles, scale: float) -> Values:
-    """Of scale · B A, from its factors [out, r] and [r, in]: exact, r values."""
+    """Of scale · B A, from its factors [out, r] and [r, in]: exact, r values; none where the
+    product is not finite."""
+    if not (np.isfinite(b).all() and np.isfinite(a).all()):
+        return Values(np.zeros(0), 0.0, 0.0, True, False)
     left, right = _triangle(b.astype(np.float64)), _triangle(a.T.astype(np.float64))
-    sigma = _singular(abs(scale) * left @ right.T)
+    with np.errstate(over="ignore", invalid="ignore"):
+        core = abs(scale) * left @ right.T
+    if not np.isfinite(core).all():
+        return Values(np.zeros(0), 0.0, 0.0, True, False)
+    sigma = _singular(core)
     floor = float(sigma[0]) * max(*b.shape, *a.shape) * np.finfo(np.float64).eps
-    return Values(sigma, float((sigma**2).sum()), floor, True, bool(np.isfinite(sigma).all()))
+    return Values(sigma, float((sigma**2).sum()), floor, True, True)
 
 
 def _triangle(matrix: Doubles) -> Doubles:

@@ -3,7 +3,7 @@
 Codes of facts, by what they are about:
 
 - of the whole: patched (`replaced` of `elements`, `count` of tensors), no_change, files_moved,
-  cast_only, no_nan, embeddings_untouched
+  cast_only, no_nan, embeddings_untouched, ties_broken, ties_made (`tensor`)
 - of many tensors (`modules`, `layers` as runs, `tensors`, `relative`): low_rank_change (`rank`,
   `rank_min`), dense_change, change_below_rounding, changed (its rank is not known, or it has none),
   cast, dtype_changed (`before`, `after`; the second is no rounding alone, or not known yet)
@@ -30,13 +30,14 @@ from reviews.weights.outliers import outlying
 from reviews.weights.places import layer_ranges, place_of
 from reviews.weights.tensor_stats import VERSION
 from reviews.weights.tensors import Tensor
+from reviews.weights.ties import TieChange
 
 # Facts that a reviewer must have seen: the model may be broken, or is another than it seems.
 ALARMS = frozenset(
     {
         "nan", "inf", "swapped", "removed", "reshaped", "outlier", "head_zeroed", "rows_zeroed",
         "columns_zeroed", "elements_zeroed", "tensor_zeroed", "rows_zeroed_among_changes",
-        "tokens_removed", "rows_removed",
+        "tokens_removed", "rows_removed", "ties_broken",
     }
 )  # fmt: skip
 
@@ -80,11 +81,12 @@ def summarise(
     changes: Sequence[TensorChange],
     config: Mapping[str, Any] | None = None,
     tensors: Mapping[str, Tensor] | None = None,
+    tie: TieChange | None = None,
 ) -> Summary:
     """The facts of a whole diff; what is not computed yet is told as merely changed.
 
     `config` is the model's config.json: it says how projections fall into heads. `tensors` are the
-    candidate's: they tell of a sparse patch.
+    candidate's: they tell of a sparse patch. `tie` is what became of tied embeddings.
     """
     touched = [change for change in changes if change.is_touched]
     layers = [place.layer for change in touched if (place := place_of(change.name))]
@@ -95,6 +97,11 @@ def summarise(
         facts=(
             *of_patch(tensors or {}),
             *_facts(changes, touched, Heads.of_config(config)),
+            *(
+                [Fact(f"ties_{tie.what}", {"tensor": tie.output, "other": tie.source})]
+                if tie
+                else []
+            ),
         ),
         layers=layer_ranges(layer for layer in layers if layer is not None),
         relative=moved / base if base else None,
@@ -197,15 +204,18 @@ def _embeddings(changes: Sequence[TensorChange], touched: Sequence[TensorChange]
 
 def _alarming(changes: Sequence[TensorChange]) -> Iterator[Fact]:
     sizes = []
-    compared = broken = 0
+    looked_at = unseen = broken = 0
     for change in changes:
+        if change.not_finite is not None:
+            looked_at += 1
+            for code, count in change.not_finite.items():
+                if count:
+                    broken += 1
+                    yield Fact(code, {"tensor": change.name, "count": count})
+        elif change.kind in {"added", "reshaped"}:
+            unseen += 1
         if change.stats is None:
             continue
-        compared += 1
-        for code in ("nan", "inf"):
-            if count := getattr(change.stats.candidate, code):
-                broken += 1
-                yield Fact(code, {"tensor": change.name, "count": count})
         if change.stats.zeroed_rows and change.stats.block is None:
             told = {"tensor": change.name, "count": change.stats.zeroed_rows}
             yield Fact("rows_zeroed_among_changes", told)
@@ -214,5 +224,5 @@ def _alarming(changes: Sequence[TensorChange]) -> Iterator[Fact]:
             sizes.append((change.name, kind, change.stats.relative or 0.0))
     for found in outlying(sizes):
         yield Fact("outlier", {"tensor": found.name, "z": found.z, "times": found.times})
-    if compared and not broken:
-        yield Fact("no_nan", {"tensors": compared})
+    if looked_at and not broken and not unseen:
+        yield Fact("no_nan", {"tensors": looked_at})

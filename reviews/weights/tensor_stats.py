@@ -30,7 +30,7 @@ from reviews.weights.tensors import Tensor
 from reviews.weights.top_rows import RowChange, top_rows
 
 # Raised whenever a number or a field means something else: caches drop what has another one.
-VERSION = 1
+VERSION = 2
 
 
 # Pieces that one thread sums before it hands them over: each handing over costs as much as a small

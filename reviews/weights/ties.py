@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal
 
 from reviews.weights.checkpoint import Checkpoint
@@ -53,11 +54,21 @@ def is_tied(checkpoint: Checkpoint, digests: Callable[[Tensor], str]) -> bool | 
     return alike and digests(source) == digests(output)
 
 
+@dataclass(frozen=True)
+class TieChange:
+    """`what` became of embeddings: one before and two now ("broken"), or the other way round."""
+
+    what: Literal["broken", "made"]
+    source: str
+    output: str
+
+
 def tie_change(
     base: Checkpoint, candidate: Checkpoint, digests: Callable[[Tensor], str]
-) -> Literal["broken", "made"] | None:
+) -> TieChange | None:
     """Whether embeddings that were one are two now, or the other way round."""
     before, after = is_tied(base, digests), is_tied(candidate, digests)
-    if before is None or after is None or before == after:
+    names = embedding_names(candidate)
+    if names is None or before is None or after is None or before == after:
         return None
-    return "broken" if before else "made"
+    return TieChange("broken" if before else "made", *names)

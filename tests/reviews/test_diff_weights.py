@@ -7,6 +7,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 from safetensors.numpy import save_file
@@ -35,6 +36,56 @@ def test_folders_are_compared_without_a_hub(tmp_path: Path):
     assert "must not be merged" not in told
     document = json.loads(said(str(TINY), str(folder), "--json"))
     assert [each["name"] for each in document["tensors"]] == [EDITED]
+
+
+def test_a_cast_that_hides_an_edit_and_a_lost_tie_are_told(tmp_path: Path):
+    folder = tmp_path / "edited"
+    shutil.copytree(TINY, folder)
+    held = {name: tensor.astype(np.float16) for name, tensor in tensors().items()}
+    held[EDITED][0, 0] += 1
+    held["lm_head.weight"] = held["model.embed_tokens.weight"] * np.float16(2)
+    save_file(held, folder / "model.safetensors")
+    told = said(str(TINY), str(folder))
+    assert f"The type of 2 tensors changed from F32 to F16: lm_head.weight, {EDITED}." in told
+    assert "37 tensors were cast from F32 to F16, bit for bit." in told
+    assert "model.embed_tokens.weight and lm_head.weight were one and are two now." in told
+    assert "lm_head.weight differs from model.embed_tokens.weight, and config.json" in told
+
+
+def sharded(folder: Path, weight_map: dict[str, str]) -> str:
+    """A folder with the model in two shards, whose index says `weight_map` beside the truth."""
+    folder.mkdir()
+    shutil.copy(TINY / "config.json", folder)
+    names = sorted(tensors())
+    where = {}
+    for number, part in enumerate((names[::2], names[1::2]), 1):
+        shard = f"model-{number:05}-of-00002.safetensors"
+        save_file({name: tensors()[name] for name in part}, folder / shard)
+        where |= dict.fromkeys(part, shard)
+    index = {"metadata": {}, "weight_map": where | weight_map}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    return str(folder)
+
+
+def test_what_is_wrong_with_files_is_told_in_words(tmp_path: Path):
+    first, second = (f"model-{number:05}-of-00002.safetensors" for number in (1, 2))
+    name = sorted(tensors())[0]
+    for number, (weight_map, sentence) in enumerate(
+        [
+            ({name: second}, f"The index puts {name} into {second}; it lies in {first}."),
+            ({"ghost": first}, f"The index puts ghost into {first}, which lacks it."),
+            ({"ghost": "other.safetensors"}, "other.safetensors is missing."),
+        ]
+    ):
+        assert f"- must not be merged: {sentence}" in said(
+            str(TINY), sharded(tmp_path / str(number), weight_map)
+        )
+    broken = tmp_path / "gguf"
+    broken.mkdir()
+    (broken / "model.gguf").write_bytes(b"GGUF\3\0")
+    assert "model.gguf cannot be read: the header is cut off or too long" in said(
+        str(TINY), str(broken)
+    )
 
 
 def test_revisions_of_a_repository_are_compared(model):  # noqa: F811

@@ -254,3 +254,61 @@ def test_what_cannot_be_read_is_told_and_stops_nothing_here(model):
         ("not_readable", False),
         ("adapter_not_supported", False),
     }
+
+
+def with_config(repository: Repository, held: dict[str, np.ndarray], **config) -> str:
+    """A commit of `held` and of the model's configuration with `config` in it."""
+    told = json.loads((TINY / "config.json").read_text()) | config
+    files = [
+        AddFile("config.json", json.dumps(told).encode()),
+        large(repository, "model.safetensors", save(held)),
+    ]
+    return commit(repository, files)
+
+
+def codes(row: WeightsComparison) -> set[str]:
+    return {fact["code"] for fact in row.summary["facts"]}
+
+
+def test_a_token_that_comes_as_nan_blocks(model):
+    """The rows that both sides have are compared; the new ones have nothing beside them."""
+    base = model.store().resolve("main")
+    held = tensors()
+    new = np.full((1, 192), np.nan, dtype=np.float32)
+    held["model.embed_tokens.weight"] = np.concatenate([held["model.embed_tokens.weight"], new])
+    row = compared(model, base, with_config(model, held, vocab_size=1025))
+    assert [(each["code"], each["tensor"], each["blocks"]) for each in row.problems] == [
+        ("nan", "model.embed_tokens.weight", True)
+    ]
+    assert "nan" in codes(row) and "no_nan" not in codes(row)
+    (embeddings,) = [each for each in row.structure if each["kind"] == "reshaped"]
+    assert embeddings["not_finite"] == 192
+
+
+def test_infinity_in_a_tensor_of_another_shape_blocks(model):
+    base = model.store().resolve("main")
+    held = tensors()
+    for name in list(held):
+        if name.endswith(("up_proj.weight", "gate_proj.weight")):
+            held[name] = held[name][:256].copy()
+        if name.endswith("down_proj.weight"):
+            held[name] = held[name][:, :256].copy()
+    held["model.layers.2.mlp.down_proj.weight"][3, 5] = np.inf
+    row = compared(model, base, with_config(model, held, intermediate_size=256))
+    assert [(each["code"], each["tensor"]) for each in row.problems] == [
+        ("inf", "model.layers.2.mlp.down_proj.weight")
+    ]
+    assert "no_nan" not in codes(row)
+
+
+def test_an_output_parted_from_the_embeddings_is_told_and_must_not_contradict_its_config(model):
+    base = model.store().resolve("main")
+    held = tensors()
+    held["lm_head.weight"] = held["model.embed_tokens.weight"] * np.float32(1.25)
+    row = compared(model, base, with_config(model, held))
+    assert [(each["code"], each["tensor"]) for each in row.problems] == [
+        ("tie_contradicted", "lm_head.weight")
+    ]
+    row = compared(model, base, with_config(model, held, tie_word_embeddings=False))
+    assert row.problems == []
+    assert "ties_broken" in codes(row)

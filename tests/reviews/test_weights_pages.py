@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from django.test import Client
 from safetensors.numpy import save
 
 from hub.errors import ConflictError
+from hub.gitstore import AddFile
 from hub.jobs.working import due
 from hub.models import Access, Kind, Repository, Visibility
 from reviews.actions.merging import merge_pull_request
@@ -15,6 +18,7 @@ from reviews.actions.requirements import checklist
 from reviews.actions.weights import request_comparison, sides_of
 from reviews.changes import change_of
 from reviews.jobs.comparing import carry_out
+from reviews.jobs.pushes import record_push
 from reviews.models import Discussion, WeightsComparison
 from tests.factories import actor, make_member, make_repository, make_user
 from tests.reviews.factories import make_pull_request
@@ -27,8 +31,10 @@ pytestmark = pytest.mark.usefixtures("transactional_db")
 def proposed(model: Repository, edit) -> Discussion:  # noqa: F811
     row = make_pull_request(model)
     changed(model, edit, row.ref)
-    from reviews.jobs.pushes import record_push
+    return pushed(model, row)
 
+
+def pushed(model: Repository, row: Discussion) -> Discussion:  # noqa: F811
     record_push(model, row.number, by=row.author)
     row.refresh_from_db()
     row.repository = model
@@ -63,6 +69,46 @@ def test_the_tab_says_what_where_how_much_and_whether_it_is_safe(model, client: 
     assert "layer 1, q_proj:" in page, "the heat map's cell is read out"
     assert "hx-trigger" not in page.split('id="weights"')[1].split(">")[0]
     assert line(row) == ("met", "1 of 38 tensors changed; no NaN, nothing infinite.")
+
+
+def test_a_colour_of_the_heat_map_means_the_same_in_every_pull_request(model, client: Client):  # noqa: F811
+    def slight(held: dict[str, np.ndarray]) -> None:
+        held[EDITED] *= np.float32(1.0005)
+
+    def strong(held: dict[str, np.ndarray]) -> None:
+        held[EDITED] *= np.float32(1.02)
+
+    for edit, level in ((slight, 4), (strong, 6)):
+        row = proposed(model, edit)
+        compare(row)
+        page = client.get(f"{row.get_absolute_url()}/weights").content.decode()
+        assert f'<td class="heat-{level}"><a ' in page
+
+
+def test_broken_factors_of_an_adapter_block_by_the_name_of_their_tensor(model):  # noqa: F811
+    at = "base_model.model." + EDITED.removesuffix(".weight")
+    factors = {
+        f"{at}.lora_A.weight": np.ones((2, 192), dtype=np.float32),
+        f"{at}.lora_B.weight": np.ones((192, 2), dtype=np.float32),
+    }
+    factors[f"{at}.lora_A.weight"][1, 3] = np.nan
+    row = with_adapter(model, factors)
+    assert not compare(row).error
+    assert line(row) == ("failed", f"1 problem: {EDITED}.")
+    row = with_adapter(model, {f"{at}.lora_A.weight": np.ones((2, 192), dtype=np.float32)})
+    compare(row)
+    assert line(row) == ("failed", f"1 problem: {EDITED.removesuffix('.weight')}.")
+
+
+def with_adapter(repository, factors: dict[str, np.ndarray]) -> Discussion:
+    settings = {"peft_type": "LORA", "r": 2, "lora_alpha": 2, "target_modules": ["q_proj"]}
+    files = [
+        AddFile("adapter_config.json", json.dumps(settings).encode()),
+        large(repository, "adapter_model.safetensors", save(factors)),
+    ]
+    row = make_pull_request(repository)
+    commit(repository, files, row.ref)
+    return pushed(repository, row)
 
 
 def test_a_nan_blocks_the_merge_by_name(model):  # noqa: F811

@@ -99,3 +99,19 @@ def test_a_real_model_with_one_head_scaled_in_bf16(tmp_path):
     assert set(facts) == {"head_scaled", "embeddings_untouched", "no_nan"}
     assert (facts["head_scaled"]["tensor"], facts["head_scaled"]["heads"]) == (name, [2])
     assert facts["head_scaled"]["factor"] == pytest.approx(2, abs=1e-3)
+
+
+def test_a_change_in_which_no_direction_stands_out_is_not_called_one_of_full_rank():
+    """A large weight is rounded coarsely and hides what was changed beside it."""
+    random = np.random.default_rng(0)
+    name, shape = "model.layers.0.mlp.up_proj.weight", (256, 256)
+    before = random.normal(0, 0.02, shape)
+    before[0, 0] = 100
+    low = random.normal(size=(256, 16)) @ random.normal(size=(16, 256))
+    low *= 0.25 / np.linalg.norm(low)
+    base = stored(before, "BF16", name)
+    candidate = stored(base.rows(0, 256) + low, "BF16", name)
+    pair = TensorPair(name, "changed", base, candidate)
+    change = with_spectrum(next(diff([pair])), pair)
+    assert (change.spectrum.rank, change.spectrum.undecidable) == (None, "nothing_above")
+    assert summarise([change]).facts[0].code == "change_below_rounding"

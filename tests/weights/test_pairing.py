@@ -182,7 +182,7 @@ def test_a_broken_tie_is_told(tmp_path):
     untied = TIED | {"tie_word_embeddings": False}
     pairs, tie = compared(tmp_path, some_tensors(), after, (TIED, untied))
     assert kinds(pairs) == {HEAD: "changed"}
-    assert tie == "broken"
+    assert tie.what == "broken"
 
 
 def test_a_tie_that_is_made_is_told(tmp_path):
@@ -190,13 +190,13 @@ def test_a_tie_that_is_made_is_told(tmp_path):
     untied = TIED | {"tie_word_embeddings": False}
     pairs, tie = compared(tmp_path, before, some_tensors(), (untied, TIED))
     assert kinds(pairs) == {HEAD: "changed"}
-    assert tie == "made"
+    assert tie.what == "made"
 
 
 def test_stored_ties_break_when_one_side_changes(tmp_path):
     both = some_tensors() | {HEAD: some_tensors()[EMBEDDING]}
     after = both | {HEAD: both[HEAD] + 1}
-    assert compared(tmp_path, both, after)[1] == "broken"
+    assert compared(tmp_path, both, after)[1].what == "broken"
 
 
 def test_a_cache_of_digests_is_asked_and_not_the_files(tmp_path):

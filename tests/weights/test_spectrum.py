@@ -169,6 +169,15 @@ def test_integers_and_broken_numbers():
     assert spectrum(stored(W0), stored(broken)).undecidable == "not_finite"
 
 
+@pytest.mark.parametrize("broken", [np.nan, np.inf, 1e308])
+def test_broken_factors_have_no_rank(broken):
+    base = stored(np.ones((6, 5)))
+    b, a = np.ones((6, 2)), np.ones((2, 5))
+    b[3, 1] = a[1, 2] = broken
+    found = spectrum(base, base, factors=(b, a, 2.0))
+    assert (found.rank, found.undecidable, found.sigma) == (None, "not_finite", ())
+
+
 def test_what_is_kept_says_which_program_wrote_it():
     found = spectrum(stored(W0), stored(W1))
     told = json.loads(json.dumps(found.to_dict(), allow_nan=False))

@@ -18,10 +18,12 @@ from reviews.jobs.comparing import open_effective
 from reviews.jobs.weight_files import lay_out, weight_files
 from reviews.management.faults import in_words
 from reviews.weights.checkpoint import Checkpoint
-from reviews.weights.checks import blocks, check_checkpoint
+from reviews.weights.checks import blocks, check_checkpoint, check_ties
 from reviews.weights.diff import TensorChange, diff, with_spectrum
+from reviews.weights.digests import tensor_digest
 from reviews.weights.pairing import pair_tensors
 from reviews.weights.summary import summarise
+from reviews.weights.ties import tie_change
 
 
 class Command(BaseCommand):
@@ -40,8 +42,10 @@ class Command(BaseCommand):
                 for number, name in enumerate((base, candidate))
             ]
             changes = list(compared(*sides, ranks=not options["no_ranks"]))
-            problems = [p for p in check_checkpoint(sides[1], values=False) if blocks(p)]
-        summary = summarise(changes, sides[1].config, sides[1].tensors)
+            tie = tie_change(sides[0], sides[1], tensor_digest)
+            found = check_checkpoint(sides[1], values=False) + check_ties(sides[1])
+            problems = [problem for problem in found if blocks(problem)]
+        summary = summarise(changes, sides[1].config, sides[1].tensors, tie)
         if options["json"]:
             told = {
                 "summary": summary.to_dict(),
