@@ -240,9 +240,9 @@ class Comparing:
         ][:PROBLEMS_KEPT]
 
 
-def _key(problem: Problem) -> tuple[str, str | None]:
+def _key(problem: Problem) -> tuple[str, str]:
     """By what a problem of the candidate is known as one that the base has."""
-    return problem.code, problem.tensor or problem.parameters.get("file")
+    return problem.code, problem.tensor or str(problem.parameters.get("file"))
 
 
 def told_change(
