@@ -12,6 +12,7 @@ from hub.extensions import Change, Requirement, RequirementState
 from hub.models import Repository
 from reviews.actions.full_weights import has_patch, last_writing
 from reviews.actions.weights import request_comparison, sides_of
+from reviews.models import WeightsComparison
 
 
 def weights_requirement(repository: Repository, change: Change) -> Iterable[Requirement]:
@@ -36,11 +37,7 @@ def weights_requirement(repository: Repository, change: Change) -> Iterable[Requ
         ) % {"count": len(wrong), "names": ", ".join(dict.fromkeys(named[:3]))}
         yield Requirement("weights", label, RequirementState.FAILED, told, *see)
     else:
-        touched, total = row.summary["touched"], row.summary["tensors"]
-        told = _("%(touched)d of %(total)d tensors changed; no NaN, nothing infinite.") % {
-            "touched": touched,
-            "total": total,
-        }
+        told = _counted(row) % {key: row.summary[key] for key in ("touched", "tensors")}
         yield Requirement("weights", label, RequirementState.MET, told, *see)
 
 
@@ -70,3 +67,12 @@ def patch_requirement(repository: Repository, change: Change) -> Iterable[Requir
 def _named(parameters: Mapping[str, Any]) -> str:
     """What a problem of no whole tensor is about."""
     return str(parameters.get("tensor") or parameters.get("file") or "config.json")
+
+
+def _counted(row: WeightsComparison) -> str:
+    """What may be said of weights that nothing keeps from being merged."""
+    if {"nan", "inf"} & {fact["code"] for fact in row.summary["facts"]}:
+        return _("%(touched)d of %(tensors)d tensors changed; what is not finite was so before.")
+    if row.problems:
+        return _("%(touched)d of %(tensors)d tensors changed; not everything could be read.")
+    return _("%(touched)d of %(tensors)d tensors changed; no NaN, nothing infinite.")

@@ -216,8 +216,8 @@ class Comparing:
         self, base: Checkpoint, candidate: Checkpoint, pairs: Sequence[TensorPair]
     ) -> list[dict[str, Any]]:
         """Problems of the candidate that the base has not, and which of them block."""
-        before = {(each.code, each.tensor) for each in check_checkpoint(base, values=False)}
-        before |= {(each.code, each.tensor) for each in check_ties(base, self._digest)}
+        known = check_checkpoint(base, values=False) + check_ties(base, self._digest)
+        before = set(map(_key, known))
         found = check_checkpoint(candidate, values=False) + check_ties(candidate, self._digest)
         for pair in pairs:
             change = self.changes[pair.name]
@@ -236,8 +236,13 @@ class Comparing:
                 "blocks": blocks(each),
             }
             for each in found
-            if each.code not in QUIET and (each.code, each.tensor) not in before
+            if each.code not in QUIET and _key(each) not in before
         ][:PROBLEMS_KEPT]
+
+
+def _key(problem: Problem) -> tuple[str, str]:
+    """By what a problem of the candidate is known as one that the base has."""
+    return problem.code, problem.tensor or str(problem.parameters.get("file"))
 
 
 def told_change(

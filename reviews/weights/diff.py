@@ -144,7 +144,7 @@ def read_alone(change: TensorChange, pair: TensorPair) -> TensorChange:
     for problem in check_values(pair.candidate):
         if problem.code not in alone:
             return change  # it could not be read
-        alone[problem.code] = problem.parameters["count"]
+        alone[problem.code] = int(str(problem.parameters["count"]))
     return replace(change, alone=alone)
 
 

@@ -312,3 +312,13 @@ def test_an_output_parted_from_the_embeddings_is_told_and_must_not_contradict_it
     row = compared(model, base, with_config(model, held, tie_word_embeddings=False))
     assert row.problems == []
     assert "ties_broken" in codes(row)
+
+
+def test_a_file_that_was_not_read_before_hides_no_other(model):
+    commit(model, [AddFile("pytorch_model.bin", b"never opened")])
+    base = model.store().resolve("main")
+    oid = commit(model, [AddFile("consolidated.pth", b"nor this")])
+    row = compared(model, base, oid)
+    assert [(each["code"], each["parameters"].get("file")) for each in row.problems] == [
+        ("not_readable", "consolidated.pth")
+    ]

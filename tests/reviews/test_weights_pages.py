@@ -85,6 +85,21 @@ def test_a_colour_of_the_heat_map_means_the_same_in_every_pull_request(model, cl
         assert f'<td class="heat-{level}"><a ' in page
 
 
+def test_nan_that_was_there_before_stops_nothing_and_is_not_denied(model):  # noqa: F811
+    def broken(held: dict[str, np.ndarray]) -> None:
+        held[EDITED][0, 0] = np.nan
+
+    def more(held: dict[str, np.ndarray]) -> None:
+        broken(held)
+        held[EDITED][1] *= 2
+
+    changed(model, broken)
+    row = proposed(model, more)
+    compare(row)
+    told = "1 of 38 tensors changed; what is not finite was so before."
+    assert line(row) == ("met", told)
+
+
 def test_broken_factors_of_an_adapter_block_by_the_name_of_their_tensor(model):  # noqa: F811
     at = "base_model.model." + EDITED.removesuffix(".weight")
     factors = {
