@@ -128,6 +128,12 @@ def violations(page: Page, where: str, rules: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def too_wide(page: Page, where: str) -> dict[str, Any]:
+    """How much of the page lies beside the window."""
+    beyond = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    return {f"{where}: px beside the window": [beyond]} if beyond > 0 else {}
+
+
 def darken_and_narrow(page: Page) -> None:
     """As by the theme button, with no pointer that stays above something; a phone's width."""
     page.evaluate("document.querySelector('[data-theme-button]').click()")
@@ -145,11 +151,11 @@ def test_pages_keep_to_wcag_aa(open_window, told):
         window.context.add_cookies([{"name": "theme", "value": "light", "url": window.url}])
         window.page.set_viewport_size({"width": 1440, "height": 900})
         page = window.goto(path.format(**places_of(told)))
-        if (wide := page.evaluate("document.documentElement.scrollWidth")) > width:
-            found[f"{name}: wider than the window"] = [wide]
+        found |= too_wide(page, name)
         page.add_script_tag(path=AXE)
         found |= violations(page, name, {"type": "tag", "values": RULES})
         darken_and_narrow(page)
+        found |= too_wide(page, f"{name}, narrow")
         found |= violations(page, f"{name}, dark, narrow", OF_THEME_AND_WIDTH)
     assert not found, "\n".join(f"{where}: {places}" for where, places in found.items())
 
@@ -162,6 +168,7 @@ def test_pages_in_chinese_keep_to_wcag_aa_on_a_phone(open_window, told):
     found = {}
     for name in IN_CHINESE:
         page = window.goto(PAGES[name].format(**places_of(told)))
+        found |= too_wide(page, name)
         page.add_script_tag(path=AXE)
         found |= violations(page, name, OF_THEME_AND_WIDTH)
     assert not found, "\n".join(f"{where}: {places}" for where, places in found.items())
