@@ -20,7 +20,7 @@ from tests.warm import WarmInterpreter
 
 _ROOT = Path(__file__).resolve().parents[1]
 # Laid out once for all hubs that one process starts, as they are for all starts of one hub.
-_STATIC_ROOT = _ROOT / ".cache" / "static" / os.environ.get("PYTEST_XDIST_WORKER", "main")
+_STATIC_ROOT = _ROOT / ".cache" / "collected" / os.environ.get("PYTEST_XDIST_WORKER", "main")
 # What this test run set for itself must not reach a hub of its own.
 _OURS = ("DATABASE_URL", "BROKER_URL", "CACHE_URL", "SECRET_KEY", "STATICFILES_STORAGE", "DATA_DIR")
 # What every command imports, for its checks too; each makes a connection of its own.

@@ -22,6 +22,11 @@ import sys
 for name in [name for name in sys.modules if name.partition(".")[0] == "huggingface_hub"]:
     del sys.modules[name]
 """
+# What libraries that stand on the client stand on: none of it imports the client.
+_LOAD_TORCH = """
+import pandas, pyarrow.dataset, pyarrow.parquet, scipy.optimize
+import torch._dynamo, torch.distributed.checkpoint, torch.distributed.fsdp
+"""
 
 
 @dataclass(frozen=True)
@@ -38,14 +43,21 @@ class HubClient:
 
     @property
     def warm(self) -> WarmInterpreter:
-        return _warm(self.interpreter)
+        """Has imported the client."""
+        return _warm(self.interpreter, _LOAD_LIBRARIES, _LOAD_CLIENT)
+
+    @property
+    def warm_torch(self) -> WarmInterpreter:
+        """Has imported torch, and no client yet."""
+        return _warm(self.interpreter, _LOAD_TORCH, "")
 
 
 @cache
-def _warm(interpreter: Path) -> WarmInterpreter:
+def _warm(interpreter: Path, code: str, under_each: str) -> WarmInterpreter:
     """One for a client, for as long as the tests run."""
     bare = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": os.devnull}
-    warm = WarmInterpreter(interpreter, _LOAD_LIBRARIES, under_each=_LOAD_CLIENT, env=bare)
+    bare |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    warm = WarmInterpreter(interpreter, code, under_each=under_each, env=bare)
     atexit.register(warm.end)
     return warm
 

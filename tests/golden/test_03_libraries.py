@@ -45,35 +45,29 @@ print(json.dumps({split: found[split].to_list() for split in found}))
 """
 
 
-def python(person: Person, script: str, *arguments: object, **environment: str) -> str:
-    done = person.run([person.client.interpreter, "-c", script, *arguments], **environment)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout.strip().rpartition("\n")[2]
-
-
 def test_call_14_and_15_models_load_and_load_offline(ann: Person):
     names = uploaded, pushed = ann.new_name("m2"), ann.new_name("m2")
     shutil.copytree(TINY, ann.home / "tiny", dirs_exist_ok=True)
     ann.hf("upload", uploaded, "./tiny", ".")
-    python(ann, PUSH, "./tiny", pushed)
+    ann.python(PUSH, "./tiny", pushed)
     for name in names:
         info = ann.api.model_info(name, files_metadata=True)
         files = {one.rfilename: one for one in info.siblings or []}
         assert files["model.safetensors"].lfs and "README.md" in files
     fresh = {"HF_HOME": str(ann.home / "call-14")}
-    *found, wanted = json.loads(python(ann, LOAD, *names, TINY, **fresh))
+    *found, wanted = json.loads(ann.python(LOAD, *names, TINY, **fresh))
     assert found == [wanted, wanted] and wanted[0] == "llama"
-    assert json.loads(python(ann, LOAD, *names, HF_HUB_OFFLINE="1", **fresh)) == found
+    assert json.loads(ann.python(LOAD, *names, HF_HUB_OFFLINE="1", **fresh)) == found
 
 
 def test_call_16_a_data_set_comes_back_as_it_was(ann: Person):
-    assert json.loads(python(ann, DATASET, ann.new_name("d2"))) == [True, True]
+    assert json.loads(ann.python(DATASET, ann.new_name("d2"))) == [True, True]
 
 
 def test_call_17_plain_csv_files_are_a_data_set(ann: Person):
     files = {"train.csv": b"text,label\na,0\nb,1\n", "test.csv": b"text,label\nc,1\n"}
     name = ann.repo("csv", files, repo_type="dataset")
-    assert json.loads(python(ann, CSV, name)) == {
+    assert json.loads(ann.python(CSV, name)) == {
         "train": [{"text": "a", "label": 0}, {"text": "b", "label": 1}],
         "test": [{"text": "c", "label": 1}],
     }

@@ -323,7 +323,7 @@ def test_a_flip_to_private_closes_every_door_at_once(api_for, client_for):
     more |= {"key": "benchmarks", "oid": repository.store().resolve("main"), "event": "1"}
     more |= {"status": "pending", "pk": 1, "trial": 1}
     update_settings(repository, actor(owner), visibility="private")
-    asked = 0
+    asked, doors = 0, (api_for(stranger), client_for(stranger))
     for name, pattern in named_patterns(get_resolver()):
         wanted = set(pattern.pattern.converters)
         if not {"namespace", "name"} <= wanted or pattern.name is None:
@@ -334,7 +334,7 @@ def test_a_flip_to_private_closes_every_door_at_once(api_for, client_for):
                 k: v for k, v in (kwargs | more).items() if k in wanted | set(pattern.default_args)
             },
         )
-        for client in (api_for(stranger), client_for(stranger)):
+        for client in doors:
             answer = client.get(address)
             assert answer.status_code in {401, 403, 404, 405}, (address, answer.status_code)
             if answer.status_code != 405:

@@ -208,12 +208,12 @@ def test_no_route_shows_a_stranger_what_is_in_the_files(repository, owner):
     """Walks the role matrix, so that a route which is added later is asked too."""
     world = World(repository, repository, repository.namespace, {"reader": owner})
     stranger, shown, leaks = make_user(), set(), set()
+    people = ((owner, shown), (stranger, leaks))
+    doors = [(client, seen) for person, seen in people for client in _clients(person)]
     for name, address in _addresses(world).items():
-        for person, seen in ((owner, shown), (stranger, leaks)):
-            for client in _clients(person):
-                response = client.get(address)
-                if SECRET.encode() in body_of(response):
-                    seen.add(name)
+        for client, seen in doors:
+            if SECRET.encode() in body_of(client.get(address)):
+                seen.add(name)
     assert not leaks
     assert {"hub:file-resolve", "hub:file-raw", "hub:file", "hub:commit"} <= shown
 
