@@ -41,6 +41,7 @@ def shown_board(board: Board) -> dict[str, Any]:
     return {
         "groups": _groups([(each.place, rows[id(each)]) for each in board.ranked]),
         "apart": [rows[id(each)] for each in board.apart],
+        "may_compare_apart": any(rows[id(each)]["key"] for each in board.apart),
         "models": len(board.ranked),
         "in_part": sum(each.state == PARTIAL for each in board.apart),
         "ticks": scale.ticks(factor=factor(metric)),
