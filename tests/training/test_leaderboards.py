@@ -224,6 +224,19 @@ def test_a_report_that_a_measurement_contradicts_says_so(benchmark, api_for, cli
     assert [(row["version"], row["contradicts"]) for row in rows] == [("earlier", False)] * 2
 
 
+def test_a_metric_that_a_benchmark_lacks_is_none(benchmark, api_for, client_for):
+    model = make_scored()
+    evaluate(model, benchmark)
+    path = f"/{benchmark.repository.api_path}/leaderboard/{benchmark.path}?metric=nope"
+    compare = f"/api/compare?a={model.repo_id}&b={make_scored().repo_id}&metric=nope"
+    for address in (path, f"{compare}&benchmark={benchmark.reference}"):
+        refused = api_for().get(address)
+        assert refused.status_code == 404
+        assert "has no metric 'nope': it has acc" in refused.json()["error"]
+    assert client_for().get(f"{benchmark.get_absolute_url()}?metric=nope").status_code == 404
+    assert api_for().get(path.replace("nope", "acc")).status_code == 200
+
+
 def test_a_number_in_a_card_is_marked_and_not_ranked(benchmark):
     evaluate(make_scored(name="here"), benchmark, set(range(40)))
     result = {

@@ -25,7 +25,7 @@ from training.actions.compare_pairs import (
     summary,
 )
 from training.actions.history import digests_of
-from training.actions.leaderboards import seen_by
+from training.actions.leaderboards import metric_of, seen_by
 from training.jobs.disclosure import open_evaluations, readable_benchmarks
 from training.models import Benchmark, Evaluation, Origin, Run, RunKind
 from training.policies import may_evaluate, readable_repositories
@@ -173,7 +173,8 @@ def compare_sides(
 ) -> Comparison:
     """What the sides share, and on `benchmark` (else the first) everything about each pair.
 
-    Raises: BadInputError, NotFoundError: the benchmark is none, or not for this reader.
+    Raises: BadInputError, NotFoundError: the benchmark or its metric is none, or not for this
+    reader.
     """
     rows = _evaluations(actor, sides)
     found = Comparison(list(sides), _shared(sides, rows))
@@ -185,7 +186,7 @@ def compare_sides(
         found.shared.insert(0, Shared(wanted, _held(sides, [])))
     found.chosen = next(s for s in found.shared if s.benchmark.digest == wanted.digest)
     found.chosen.benchmark = wanted
-    found.metric = wanted.metric_named(metric)
+    found.metric = metric_of(wanted, metric)
     found.chosen.held = _with_runs(actor, found.chosen)
     found.may_read = _may_read(actor, wanted, sides)
     found.pairs = _pairs(found.chosen, found.metric)

@@ -174,9 +174,12 @@ def board_of(
     filters: Filters | None = None,
     sort: str = "rank",
 ) -> Board:
-    """The board of the newest of `digests`, or of the one that `digest` begins."""
+    """The board of the newest of `digests`, or of the one that `digest` begins.
+
+    Raises: NotFoundError: there is no such digest, or no such metric.
+    """
     benchmark = _chosen_digest(digests, digest)
-    board = Board(benchmark, benchmark.metric_named(metric), digests=digests)
+    board = Board(benchmark, metric_of(benchmark, metric), digests=digests)
     choice = choose(actor, [benchmark.digest])
     entries = _entries(choice, benchmark, board.metric)
     taken = {entry.repository.pk for entry in entries}
@@ -190,6 +193,16 @@ def board_of(
     _rank(board, wanted)
     arrange(board, sort)
     return board
+
+
+def metric_of(benchmark: Benchmark, wanted: str) -> dict[str, Any]:
+    """The metric that is asked for, the first one where none is. Raises: NotFoundError."""
+    known = [metric["name"] for metric in benchmark.metrics]
+    if wanted and wanted not in known:
+        raise NotFoundError(
+            f"{benchmark.reference} has no metric {wanted[:40]!r}: it has {', '.join(known)}."
+        )
+    return benchmark.metric_named(wanted)
 
 
 def _chosen_digest(digests: Sequence[Benchmark], wanted: str) -> Benchmark:
