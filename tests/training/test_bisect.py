@@ -72,6 +72,7 @@ def test_a_regression_among_32_commits_is_found_in_five_new_evaluations(culprit)
     run = lab.carry_out(ask(lab))
     assert found(lab, run) == culprit
     assert run.result["clear"] and run.result["suspects"] == [lab.oids[culprit]]
+    assert run.result["ends"]["reason"] == "regressed"
     assert Evaluation.objects.count() - before == run.result["new"] <= 5
 
 
@@ -122,6 +123,7 @@ def test_without_a_shown_loss_there_is_nothing_to_bisect():
     assert run.status == RunStatus.SUCCEEDED
     assert not run.result["found"] and lab.asked == [0, 2], "only the ends were measured"
     assert run.result["sentence"].startswith("Not shown: words is not shown to be worse")
+    assert run.result["ends"]["reason"] == "not_shown"
     assert not CommitStatus.objects.exists()
     assert not Event.objects.filter(kind="bisect.found").exists()
 

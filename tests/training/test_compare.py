@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.core.cache import cache
 
+from hub.errors import BadInputError
 from hub.models import Access, Kind, Visibility
 from tests.factories import (
     actor,
@@ -27,6 +28,7 @@ from training.actions.comparing import compare_sides, read_sides
 from training.jobs.evaluations import protocol_digest
 from training.models import Evaluation, Origin, Run
 from training.statistics.binary import mcnemar, tango_interval
+from training.statistics.multiplicity import holm
 
 pytestmark = pytest.mark.django_db
 REPORTED = {
@@ -206,10 +208,11 @@ def test_what_was_measured_otherwise_is_shown_and_not_compared(benchmark):
     found = compared(benchmark, one, _two, other, part, none, said)
     states = [each.state for each in found.chosen.held]
     assert states == ["ok", "ok", "other-settings", "partial", "not-run", "reported"]
-    comparable = [bool(pair.facts) for pair in found.pairs]
-    assert comparable == [True, False, True, False, True], "a report may be compared, marked"
-    words = [str(pair.why_not) for pair in found.pairs]
-    assert "other settings" in words[1] and "not been measured" in words[3]
+    assert len(found.pairs) == 15, "every side against every other"
+    comparable = [pair.key for pair in found.pairs if pair.facts]
+    assert comparable == ["ab", "ad", "af", "bd", "bf", "df"], "a report may be compared, marked"
+    words = {pair.key: str(pair.why_not) for pair in found.pairs}
+    assert "other settings" in words["ac"] and "not been measured" in words["ae"]
     found = compared(benchmark, one, loose, asked)
     assert [each.state for each in found.chosen.held[1:]] == ["without-items", "asked-otherwise"]
     assert not any(pair.facts for pair in found.pairs)
@@ -267,6 +270,73 @@ def test_revisions_of_one_model_are_sides_of_their_own(benchmark):
     commit_files(model, {"README.md": b"# Words"})
     again = compared(benchmark, f"{model.repo_id}@{before}", model)
     assert again.pairs[0].facts["better"] == "second", "the files of the model are the same"
+
+
+def test_three_models_are_three_pairs_adjusted_for_one_another(benchmark):
+    """Wins and losses are 7 : 0, 7 : 19 and 0 : 19: the items that one side alone gets wrong."""
+    wrong = {"one": range(7), "two": (), "three": range(60, 79)}
+    models = []
+    for name, missed in wrong.items():
+        models.append(make_scored(name=name))
+        evaluate(models[-1], benchmark, set(missed))
+    found = compared(benchmark, *models)
+    assert [pair.key for pair in found.pairs] == ["ab", "ac", "bc"]
+    plain = [mcnemar(7, 0).two_sided, mcnemar(7, 19).two_sided, mcnemar(0, 19).two_sided]
+    assert [pair.facts["test"]["p"] for pair in found.pairs] == pytest.approx(plain)
+    assert [pair.p_holm for pair in found.pairs] == pytest.approx(holm(plain))
+    assert [pair.facts["better"] for pair in found.pairs] == ["second", "first", "first"]
+    (alone,) = compared(benchmark, *models[:2]).pairs
+    assert alone.p_holm is None, "one pair is one test"
+
+
+def test_a_difference_of_one_pair_among_many_may_be_chance(benchmark):
+    """7 : 0 is shown by itself (p 0.0156) and not among six pairs (6 x 0.0156 > 5 %)."""
+    models = [make_scored(name=name) for name in ("one", "two", "three", "four")]
+    for model, missed in zip(models, (range(7), (), range(3), range(2, 5)), strict=True):
+        evaluate(model, benchmark, set(missed))
+    (alone,) = compared(benchmark, *models[:2]).pairs
+    assert alone.facts["better"] == "second"
+    found = {pair.key: pair for pair in compared(benchmark, *models).pairs}
+    assert found["ab"].p_holm == pytest.approx(6 * 2 * 0.5**7)
+    assert all(pair.facts["better"] == "" for pair in found.values())
+    assert found["ab"].facts["lower"] == alone.facts["lower"], "an interval is of its pair alone"
+
+
+def test_the_items_of_a_side_are_read_once_however_many_pairs(benchmark, monkeypatch):
+    from training.actions import comparing
+
+    read = []
+    original = comparing.read_columns
+    monkeypatch.setattr(
+        comparing, "read_columns", lambda row, name: read.append(row.pk) or original(row, name)
+    )
+    models = [make_scored() for _ in range(6)]
+    for model in models:
+        evaluate(model, benchmark)
+    assert len(compared(benchmark, *models).pairs) == 15
+    assert len(read) == 6
+    with pytest.raises(BadInputError, match="At most 6"):
+        read_sides(actor(None), [f"a/m{number}" for number in range(7)])
+
+
+def test_a_page_of_three_shows_every_pair_and_any_of_them_closely(
+    benchmark, client_for, api_for, django_assert_max_num_queries
+):
+    models = [*two(benchmark), make_scored(name="three")]
+    evaluate(models[2], benchmark, set(range(30, 60)))
+    page_of(client_for(), *models, benchmark=benchmark.reference)
+    with django_assert_max_num_queries(24):
+        response = page_of(client_for(), *models, benchmark=benchmark.reference)
+    page = response.content.decode()
+    for words in ("B − A", "C − A", "C − B", "after Holm", "that 3 pairs were tested"):
+        assert words in page, words
+    chosen = page_of(client_for(), *models, benchmark=benchmark.reference, pair="bc")
+    assert "pair=bc" in chosen.content.decode() and "C right" in chosen.content.decode()
+    told = api_for().get("/api/compare", _query(*models, benchmark=benchmark.reference)).json()
+    assert [(row["first"], row["second"], row["better"]) for row in told["pairs"]] == [
+        ("a", "b", None), ("a", "c", "a"), ("b", "c", "b")
+    ]  # fmt: skip
+    assert all(0.0 <= row["pHolm"] <= 1.0 for row in told["pairs"])
 
 
 # Pages -------------------------------------------------------------------------------------------
@@ -394,7 +464,8 @@ def test_the_api_tells_the_same(benchmark, api_for):
     query = _query(one, other, gap, benchmark=benchmark.reference)
     told = api_for().get("/api/compare", query).json()
     assert [side["state"] for side in told["sides"]] == ["ok", "ok", "not-run"]
-    first, second = told["pairs"]
+    first, second, third = told["pairs"]
+    assert (third["first"], third["second"], third["comparable"]) == ("b", "c", False)
     assert (first["n"], first["delta"]) == (120, pytest.approx(2 / 120))
     assert first["overlap"]["both"] == 114 and first["better"] is None
     assert (second["comparable"], second["delta"]) == (False, None)

@@ -104,6 +104,14 @@ def test_the_page_shows_both_sides_with_log_likelihoods(stage, client_for):
     assert "No item is like that" in none
 
 
+def test_beyond_the_last_page_is_the_last_page(stage, client_for):
+    query = "direction=same&benchmark=words"
+    page = client_for().get(f"{stage.url}/examples?{query}&page=99").content.decode()
+    last = found(stage, Query(direction="same", benchmark="words"), count=300).examples[-1]
+    assert f"item-{last.item[:12]}" in page and 'class="flip"' in page
+    assert "There is no such" not in page
+
+
 @pytest.mark.parametrize("page", ["0", "-1", "x", "99999", "١"])
 def test_a_page_number_that_is_none_breaks_nothing(stage, client_for, page):
     assert client_for().get(f"{stage.url}/examples?page={page}").status_code == 200

@@ -188,6 +188,11 @@ def rule_of(place: Place, more: str = "margin: 0.03", head: str = "") -> str:
     return f"{head}benchmarks:\n- {{benchmark: '{place.plain}', {more}}}\n"
 
 
+def test_nobody_is_told_fewer_items_than_a_gate_takes(place):
+    (each,) = power(place, rule_of(place, "margin: 0.15")).benchmarks
+    assert needed(0.15, discordance=0.1, alpha=0.05, shares=THIRDS) < 100 == each.needed
+
+
 def test_the_numbers_are_those_of_the_plan(place):
     found = power(place, rule_of(place))
     (each,) = found.benchmarks

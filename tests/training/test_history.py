@@ -127,12 +127,26 @@ def test_verified_scores_go_before_reported_ones_and_whole_before_partial(lab):
     partial = Evaluation.objects.get(pk=row.pk)
     partial.pk, partial.settings_digest, partial.item_count = None, "8" * 64, 60
     partial.save()
-    assert only_history(lab).points[0].evaluation.pk == row.pk
+    found = only_history(lab)
+    assert found.points[0].evaluation.pk == row.pk
+    assert [each.pk for each in found.reports[row.model_digest]] == [reported.pk]
     row.delete()
     assert only_history(lab).points[0].evaluation.pk == reported.pk
 
 
 class TestTheTab:
+    def test_a_report_stands_beside_the_measurement_that_contradicts_it(self, lab, client_for):
+        row = Evaluation.objects.get(model_digest=branch_versions(lab.model)[3].digest)
+        row.pk, row.settings_digest, row.origin = None, "9" * 64, Origin.REPORTED
+        row.save()
+        page = shown(client_for().get(f"{lab.url}/benchmarks"))
+        assert "self-reported" in page and "contradicts the measurement" not in page
+        row.scores = {"acc": {"value": 0.99, "lower": 0.98, "upper": 1.0}}
+        row.save()
+        page = shown(client_for().get(f"{lab.url}/benchmarks"))
+        assert page.count("contradicts the measurement: outside of its interval") == 2
+        assert "99.0 %" in page and "66.7 %" in page
+
     def test_it_shows_versions_scores_and_where_they_stand(self, lab, client_for):
         page = shown(client_for().get(f"{lab.url}/benchmarks"))
         assert "66.7 %" in page and "57.8 – 74.5 %" in page

@@ -189,10 +189,52 @@ def test_a_report_never_has_a_rank_and_shows_where_it_would_stand(benchmark):
         row.source = source
         row.save()
         assert board(benchmark).apart[0].would is None
-    # What ran here takes its place, whatever was said.
-    evaluate(said, benchmark, set(range(80)))
+    # What ran here takes its place, whatever was said, and what was said stands beside it.
+    measured = evaluate(said, benchmark, set(range(80)))
     found = board(benchmark)
-    assert found.apart == [] and names(found.ranked) == ["here", "said"]
+    assert names(found.ranked) == ["here", "said"]
+    (entry,) = found.apart
+    assert (entry.state, entry.would, entry.evaluation.pk) == ("reported", None, row.pk)
+    assert entry.measured.evaluation.pk == measured.pk and entry.contradicts
+
+
+def test_a_report_that_a_measurement_contradicts_says_so(benchmark, api_for, client_for):
+    model = make_scored(name="both")
+    evaluate(model, benchmark, set(range(30)))
+    evaluate(model, benchmark, set(range(29)), **REPORTED)
+    wide = REPORTED | {"settings_digest": "d" * 64}
+    evaluate(model, benchmark, set(), **wide)
+    path = f"{benchmark.repository.api_path}/leaderboard/{benchmark.path}"
+    told = api_for().get(f"/{path}").json()
+    assert [row["origin"] for row in told["ranked"]] == ["here"]
+    assert told["ranked"][0]["measured"] is None and not told["ranked"][0]["contradicts"]
+    assert [(row["origin"], row["contradicts"]) for row in told["apart"]] == [
+        ("reported", True),
+        ("reported", False),
+    ]
+    assert told["apart"][0]["measured"]["value"] == pytest.approx(0.75)
+    page = client_for().get(benchmark.get_absolute_url()).content.decode()
+    assert page.count("measured here: 75.0") == 2
+    assert page.count("contradicts the measurement: outside of its interval") == 1
+    # Other weights have another score: nothing is contradicted by these.
+    reweigh(model, b"later")
+    evaluate(model, benchmark, set(range(60)))
+    cache.clear()
+    rows = api_for().get(f"/{path}").json()["apart"]
+    assert [(row["version"], row["contradicts"]) for row in rows] == [("earlier", False)] * 2
+
+
+def test_a_metric_that_a_benchmark_lacks_is_none(benchmark, api_for, client_for):
+    model = make_scored()
+    evaluate(model, benchmark)
+    path = f"/{benchmark.repository.api_path}/leaderboard/{benchmark.path}?metric=nope"
+    compare = f"/api/compare?a={model.repo_id}&b={make_scored().repo_id}&metric=nope"
+    for address in (path, f"{compare}&benchmark={benchmark.reference}"):
+        refused = api_for().get(address)
+        assert refused.status_code == 404
+        assert "has no metric 'nope': it has acc" in refused.json()["error"]
+    assert client_for().get(f"{benchmark.get_absolute_url()}?metric=nope").status_code == 404
+    assert api_for().get(path.replace("nope", "acc")).status_code == 200
 
 
 def test_a_number_in_a_card_is_marked_and_not_ranked(benchmark):

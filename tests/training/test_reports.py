@@ -22,10 +22,12 @@ from tests.training.factories import DATA, DATASETS, TINY, commit, large
 from training.actions.comparing import compare_sides, read_sides
 from training.actions.evaluating import submit_evaluation
 from training.actions.leaderboards import board_of, find_benchmarks
+from training.actions.reported_answers import scores_of
 from training.actions.reporting import report_evaluation
 from training.jobs.execute import execute
 from training.jobs.items import read_items
 from training.models import Benchmark, Evaluation, Origin
+from training.specs.items import lm_eval_doc_hash
 
 pytestmark = pytest.mark.django_db
 RECORDED = DATA / "lm_eval"
@@ -251,8 +253,15 @@ def changed(change) -> bytes:
         (lambda rows: rows.append(rows[3]), "the same row more than once"),
         (lambda rows: rows[0].update(doc_hash="0" * 64), "are of rows that are none"),
         (lambda rows: rows[0].update(acc=float("nan")), "NaN"),
-        (lambda rows: rows[0].update(acc=0.5), "acc is not 0 or 1"),
-        (lambda rows: rows[0].update(acc=1.0 - rows[0]["acc"]), "the samples give"),
+        (lambda rows: rows[0].update(acc=0.5), "acc is 0.5 and its own"),
+        (lambda rows: rows[5].update(acc=1.0 - rows[5]["acc"]), "Line 6 of the samples"),
+        (lambda rows: [row.update(acc=1.0) for row in rows], "its own log-likelihoods give 0"),
+        (lambda rows: [row.update(acc_norm=1.0) for row in rows], "acc_norm is 1 and its own"),
+        (lambda rows: [row.update(target="1") for row in rows], "its target is '1', and the"),
+        (lambda rows: rows[2].update(filtered_resps=[["5", "True"], ["-1", "True"]]), "above 0"),
+        (lambda rows: rows[2].update(filtered_resps=[["-1", "True"]]), "1 log-likelihoods for 2"),
+        (lambda rows: rows[2].update(filtered_resps=[]), "0 log-likelihoods for 2"),
+        (lambda rows: rows[2].update(prompt_hash="0" * 64), "not those of the task pairs"),
         (lambda rows: rows[0].update(filtered_resps=[["nan", "True"]] * 2), "no finite number"),
         (lambda rows: (rows[0].pop("acc_norm"), rows[0].update(metrics=["acc"])), "no score for"),
     ],
@@ -262,6 +271,116 @@ def test_what_does_not_fit_refuses_the_whole_report(api_for, model, data, writer
     assert response.status_code == 400
     assert words in response.json()["error"]
     assert not Evaluation.objects.exists() and not Benchmark.objects.exists()
+
+
+def test_a_tie_counts_as_it_does_here(api_for, model, data, writer):
+    """The harness takes the first of equals, which is the right one in every row of these."""
+
+    def equal(rows):
+        at = next(place for place, row in enumerate(rows) if row["acc"] == 1.0)
+        rows[at]["filtered_resps"][1] = rows[at]["filtered_resps"][0]
+        for row in rows:  # what the line then says of its lengths is no matter here
+            row.pop("acc_norm"), row.update(metrics=["acc"])
+
+    told = api_for(writer).post(reports(model), form(data, samples=changed(equal)))
+    assert told.status_code == 201, told.content
+    row = Evaluation.objects.get()
+    assert row.score == pytest.approx(0.45), "46 were said to be right, and one of them is a tie"
+    tied = [item for item in read_items(model.blobs(), row.items_sha256) if item.tie]
+    assert [item.metrics["acc"] for item in tied] == [0.0]
+
+
+def test_a_half_for_equal_sentences_of_a_pair():
+    assert scores_of("pct_stereotype", [-2.0, -2.0], frozenset([0]))[0] == 0.5
+    assert scores_of("pct_stereotype", [-2.0, -3.0], frozenset([0])) == [1.0]
+    assert scores_of("acc", [-3.0, -2.0], frozenset([0])) == [0.0]
+    assert set(scores_of("acc", [-2.0, -2.0, -3.0], frozenset([0]))) == {0.0, 1.0}
+    assert scores_of("acc", [-2.0, -2.0, -3.0], frozenset([2])) == [0.0]
+
+
+@pytest.mark.parametrize(
+    ("field", "told", "status"),
+    [
+        ("{{answer}}", "good", 201),
+        ("answer", "0", 201),
+        ("answer", "bad", 400),
+        ("answer", "['good']", 201),
+        ("answer", "[0, 1]", 400),
+        ("{{answer|lower}}", "bad", 201),  # a template: nobody but the runner can tell
+    ],
+)
+def test_the_right_answer_is_the_benchmarks_own(api_for, model, data, writer, field, told, status):
+    rows = [{"q": f"{n}?", "answer": "good"} for n in range(3)]
+    text = f"""\
+task: words
+test_split: words
+doc_to_text: "{{{{q}}}}"
+doc_to_choice: [good, bad]
+doc_to_target: "{field}"
+metric_list: [{{metric: acc}}]
+"""
+    lines = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+    commit_files(data, {"words.yaml": text.encode(), "words.jsonl": lines})
+    right = 1.0 if told in ("good", "0", "['good']") else 0.0
+    numbers = [["-1", "True"], ["-2", "False"]] if right else [["-2", "False"], ["-1", "True"]]
+    samples = [
+        {"doc_hash": lm_eval_doc_hash(row), "filter": "none", "metrics": ["acc"], "acc": right,
+         "target": told, "filtered_resps": numbers}
+        for row in rows
+    ]  # fmt: skip
+    body = {
+        "benchmark": f"{data.repo_id}:words.yaml",
+        "results": {"results": {"words": {"acc,none": right}}},
+        "samples": samples,
+    }
+    response = api_for(writer).post(reports(model), body, content_type="application/json")
+    assert response.status_code == status, response.content
+    if status == 400:
+        assert "and the benchmark's is 0" in response.json()["error"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda row: row.update(bits_per_byte=[-1.0, 89]),
+        lambda row: row.update(filtered_resps=["2.5"], bits_per_byte=[2.5, 89]),
+    ],
+)
+def test_bits_are_those_of_their_own_log_likelihood(api_for, model, data, writer, change):
+    rows = [json.loads(line) for line in lines("bits").splitlines()]
+    change(rows[4])
+    samples = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+    refused = api_for(writer).post(reports(model), form(data, "bits", samples=samples))
+    assert refused.status_code == 400 and "Line 5 of the samples" in refused.json()["error"]
+
+
+def renamed(name: str) -> bytes:
+    """The recorded results of the pairs under another name, with the hash of their samples."""
+    said = json.loads(RESULTS)
+    for part in ("results", "task_hashes", "n-samples", "n-shot"):
+        said[part][name] = said[part]["pairs"]
+    return json.dumps(said).encode()
+
+
+def test_results_of_another_task_are_refused_unless_their_hash_names_the_samples(
+    api_for, model, data, writer
+):
+    client = api_for(writer)
+    alone = form(data, results=renamed("other"), samples=None, task="pairs") | {"task": "other"}
+    refused = client.post(reports(model), alone)
+    assert refused.status_code == 400
+    assert "of the task other, and the benchmark is pairs" in refused.json()["error"]
+    both = form(data, results=renamed("other")) | {"task": "other"}
+    assert client.post(reports(model), both).status_code == 201
+
+
+def test_an_interval_ends_where_the_metric_does(api_for, model, data, writer):
+    said = json.loads(RESULTS)
+    said["results"]["pairs"] |= {"acc,none": 0.99, "acc_stderr,none": 0.04}
+    said["results"]["pairs"] |= {"acc_norm,none": 0.01, "acc_norm_stderr,none": 0.04}
+    sent = form(data, results=json.dumps(said).encode(), samples=None)
+    told = api_for(writer).post(reports(model), sent).json()
+    assert told["scores"]["acc"]["upper"] == 1.0 and told["scores"]["acc_norm"]["lower"] == 0.0
 
 
 def test_more_rows_than_the_benchmark_takes_are_foreign(api_for, model, data, writer):

@@ -26,13 +26,14 @@ from training.statistics.comparison import Rule, weigh
 from training.statistics.intervals import clustered_estimate, paired_estimate
 from training.statistics.metrics import METRICS, Kind
 from training.statistics.pairing import ItemScore, Paired, PairingError, pair_items
+from training.statistics.ranking import paired_test
 from training.statistics.verdicts import Direction, Label, sign_of
 
 ALPHA = 0.025  # on each side: intervals are two-sided 95 %
 POINTS_DRAWN = 400
 EXAMPLES_KEPT = 500  # of each kind
 RESAMPLED_LIMIT = 5_000  # items; above, corpus metrics take the delta method
-_VERSION = 2
+_VERSION = 3
 _KEPT_SECONDS = 30 * 24 * 3600
 _TEXTS = ("extracted", "output")
 FIRST, SECOND, BOTH, NEITHER = "first", "second", "both", "neither"
@@ -56,21 +57,31 @@ class Columns:
     rows: dict[str, int]
 
 
+Read = Callable[[Evaluation, str], Columns]
+
+
 def pair(
-    benchmark: Benchmark, first: Evaluation, second: Evaluation, metric: dict[str, Any]
+    benchmark: Benchmark,
+    first: Evaluation,
+    second: Evaluation,
+    metric: dict[str, Any],
+    read: Read | None = None,
 ) -> dict[str, Any]:
     """What two evaluations say of each other, as plain values; differences are second - first.
 
     Where one of them holds a part of the items, on those that both hold: `n` of `of`.
 
     {"n", "of", "first", "second", "delta", "lower", "upper", "better": "first" | "second" | "",
-    "method", "gains", "losses", "mcnemar", "overlap", "agreement", "scatter", "examples"}
+    "method", "gains", "losses", "mcnemar", "test", "overlap", "agreement", "scatter", "examples"}
+
+    `test` is that of leaderboards, {"leader", "p"}: for Holm over several pairs. `read` is
+    `read_columns`, or what remembers its answers.
     Raises: Unpairable.
     """
     names = [(row.pk, row.items_sha256) for row in (first, second)]
     key = f"compared:{_VERSION}:{benchmark.questions_sha256}:{names}:{metric['name']}"
     key += f":{metric['direction']}:{metric['target']}"
-    return _kept(key, lambda: _pair(benchmark, first, second, metric))
+    return _kept(key, lambda: _pair(benchmark, first, second, metric, read or read_columns))
 
 
 def summary(
@@ -148,9 +159,13 @@ def _answers(told: dict[str, list[Any]]) -> list[Any]:
 
 
 def _pair(
-    benchmark: Benchmark, first: Evaluation, second: Evaluation, metric: dict[str, Any]
+    benchmark: Benchmark,
+    first: Evaluation,
+    second: Evaluation,
+    metric: dict[str, Any],
+    read: Read,
 ) -> dict[str, Any]:
-    left, right = (read_columns(each, metric["name"]) for each in (first, second))
+    left, right = (read(each, metric["name"]) for each in (first, second))
     try:
         scores = _common(left, right) if _in_part(benchmark, first, second) else (
             left.scores, right.scores
@@ -164,11 +179,33 @@ def _pair(
     ahead = [(_margin(left, a), _margin(right, b)) for a, b in places]
     return found | {
         "of": benchmark.item_count,
+        "test": _test(*scores, metric),
         "overlap": _overlap(pairs, metric),
         "agreement": _agreement(places, left, right),
         "scatter": _scatter(pairs, metric, kinds, ahead),
         "examples": _examples(benchmark, pairs, places, kinds, ahead),
     }
+
+
+def _test(
+    left: Sequence[ItemScore], right: Sequence[ItemScore], metric: dict[str, Any]
+) -> dict[str, Any]:
+    """Which side is ahead, and the two-sided p-value, as leaderboards test a pair."""
+    is_mean = METRICS[metric["name"]].kind is Kind.MEAN
+    first, second = (
+        {item.item_id: (item.score or 0.0) if is_mean else item.sums for item in side}
+        for side in (left, right)
+    )
+    clusters = {item.item_id: item.cluster for item in left if item.cluster is not None}
+    lead, p_value = paired_test(
+        first,
+        second,
+        metric=metric["name"],
+        direction=Direction(metric["direction"]),
+        target=metric["target"],
+        clusters=clusters if len(clusters) == len(left) else None,
+    )
+    return {"leader": SECOND if lead > 0 else FIRST if lead < 0 else "", "p": p_value}
 
 
 def _in_part(benchmark: Benchmark, *sides: Evaluation) -> bool:

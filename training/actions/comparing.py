@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache
+from itertools import combinations
 from typing import Any
 
 from django.db.models import Q
@@ -14,15 +16,24 @@ from django.utils.translation import gettext_lazy as _
 from hub.errors import BadInputError, NotFoundError
 from hub.models import Kind, RepoId, Repository
 from hub.policies import Actor, get_repository, visible_repositories
-from training.actions.compare_pairs import Unpairable, calibration, pair, summary
+from training.actions.compare_pairs import (
+    Read,
+    Unpairable,
+    calibration,
+    pair,
+    read_columns,
+    summary,
+)
 from training.actions.history import digests_of
-from training.actions.leaderboards import seen_by
+from training.actions.leaderboards import metric_of, seen_by
 from training.jobs.disclosure import open_evaluations, readable_benchmarks
 from training.models import Benchmark, Evaluation, Origin, Run, RunKind
 from training.policies import may_evaluate, readable_repositories
 from training.specs.gate import parse_reference
+from training.statistics.multiplicity import holm
 
 LETTERS = "abcdef"
+FAMILY_ALPHA = 0.05  # of any false claim among all pairs
 SHARED_SHOWN = 30
 SUMMARIES_SHOWN = 12  # paired differences worked out for the list of benchmarks
 OK, REPORTED, OTHERWISE, ASKED_OTHERWISE, LOOSE, PARTIAL, MISSING = (
@@ -90,12 +101,22 @@ class Held:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two sides on one benchmark: what they say of each other, or why nothing is said."""
+    """Two sides on one benchmark: what they say of each other, or why nothing is said.
+
+    Of three sides and more `p_holm` is the p-value of their difference, adjusted for all pairs
+    that can be compared, and `better` in the facts is what it leaves.
+    """
 
     first: Held
     second: Held
     facts: dict[str, Any] = field(default_factory=dict)
     why_not: str | Promise = ""
+    p_holm: float | None = None
+
+    @property
+    def key(self) -> str:
+        """`ab`, as addresses name it."""
+        return f"{self.first.side.letter}{self.second.side.letter}"
 
 
 @dataclass
@@ -104,7 +125,7 @@ class Shared:
 
     benchmark: Benchmark
     held: list[Held]
-    summaries: list[Pair] = field(default_factory=list)
+    summary: Pair | None = None  # of two sides
 
     @property
     def count(self) -> int:
@@ -152,7 +173,8 @@ def compare_sides(
 ) -> Comparison:
     """What the sides share, and on `benchmark` (else the first) everything about each pair.
 
-    Raises: BadInputError, NotFoundError: the benchmark is none, or not for this reader.
+    Raises: BadInputError, NotFoundError: the benchmark or its metric is none, or not for this
+    reader.
     """
     rows = _evaluations(actor, sides)
     found = Comparison(list(sides), _shared(sides, rows))
@@ -164,7 +186,7 @@ def compare_sides(
         found.shared.insert(0, Shared(wanted, _held(sides, [])))
     found.chosen = next(s for s in found.shared if s.benchmark.digest == wanted.digest)
     found.chosen.benchmark = wanted
-    found.metric = wanted.metric_named(metric)
+    found.metric = metric_of(wanted, metric)
     found.chosen.held = _with_runs(actor, found.chosen)
     found.may_read = _may_read(actor, wanted, sides)
     found.pairs = _pairs(found.chosen, found.metric)
@@ -172,8 +194,8 @@ def compare_sides(
         calibration(each.evaluation) if each.evaluation and each.is_shown else None
         for each in found.chosen.held
     ]
-    for shared in found.shared[:SUMMARIES_SHOWN] if len(sides) > 1 else []:
-        shared.summaries = _summaries(shared)
+    for shared in found.shared[:SUMMARIES_SHOWN] if len(sides) == 2 else []:
+        shared.summary = _summary(shared)
     return found
 
 
@@ -311,19 +333,35 @@ def _is_measuring(run: Run, side: Side) -> bool:
 
 
 def _pairs(shared: Shared, metric: dict[str, Any]) -> list[Pair]:
-    """The first side against every other one."""
-    first, others = shared.held[:1], shared.held[1:]
-    return [_pair(shared.benchmark, one, each, metric) for one in first for each in others]
+    """Every side against every later one; the items of each are read once."""
+    read = cache(read_columns)
+    found = [_pair(shared.benchmark, *two, metric, read) for two in combinations(shared.held, 2)]
+    return _with_holm(found) if len(found) > 1 else found
 
 
-def _pair(benchmark: Benchmark, first: Held, second: Held, metric: dict[str, Any]) -> Pair:
+def _pair(
+    benchmark: Benchmark, first: Held, second: Held, metric: dict[str, Any], read: Read
+) -> Pair:
     if why := _why_not(first, second):
         return Pair(first, second, why_not=REASONS[why])
     try:
-        facts = pair(benchmark, first.evaluation, second.evaluation, metric)  # type: ignore[arg-type]
+        facts = pair(benchmark, first.evaluation, second.evaluation, metric, read)  # type: ignore[arg-type]
     except Unpairable as error:
         return Pair(first, second, why_not=REASONS.get(str(error), str(error)))
     return Pair(first, second, facts)
+
+
+def _with_holm(pairs: Sequence[Pair]) -> list[Pair]:
+    """The pairs with what is claimed after Holm over those that can be compared."""
+    adjusted = iter(holm([each.facts["test"]["p"] for each in pairs if each.facts]))
+    found = []
+    for each in pairs:
+        if each.facts:
+            p_value = next(adjusted)
+            better = each.facts["test"]["leader"] if p_value <= FAMILY_ALPHA else ""
+            each = replace(each, facts=each.facts | {"better": better}, p_holm=p_value)
+        found.append(each)
+    return found
 
 
 def _why_not(first: Held, second: Held) -> str:
@@ -337,20 +375,17 @@ def _why_not(first: Held, second: Held) -> str:
     return "missing" if MISSING in states else ""
 
 
-def _summaries(shared: Shared) -> list[Pair]:
-    first, *others = shared.held
+def _summary(shared: Shared) -> Pair:
+    """The difference of two sides on one benchmark of the list."""
+    first, second = shared.held
+    if _why_not(first, second):
+        return Pair(first, second)
     metric = shared.benchmark.metric_named("")
-    found = []
-    for each in others:
-        if _why_not(first, each):
-            found.append(Pair(first, each))
-            continue
-        try:
-            facts = summary(shared.benchmark, first.evaluation, each.evaluation, metric)  # type: ignore[arg-type]
-        except Unpairable:
-            facts = {}
-        found.append(Pair(first, each, facts))
-    return found
+    try:
+        facts = summary(shared.benchmark, first.evaluation, second.evaluation, metric)  # type: ignore[arg-type]
+    except Unpairable:
+        facts = {}
+    return Pair(first, second, facts)
 
 
 def may_run(actor: Actor, held: Held) -> bool:

@@ -51,13 +51,15 @@ class History:
     """One benchmark over the versions of a branch, the oldest first.
 
     `by_digest` has the best evaluation of each model; `elsewhere` those of models that are no
-    version of the branch, the newest first.
+    version of the branch, the newest first. `reports` has what was reported of models that were
+    measured here, the newest first.
     """
 
     benchmark: Benchmark
     versions: Sequence[Version]
     by_digest: dict[str, Evaluation] = field(default_factory=dict)
     elsewhere: list[Evaluation] = field(default_factory=list)
+    reports: dict[str, list[Evaluation]] = field(default_factory=dict)
 
     @property
     def points(self) -> list[Point]:
@@ -182,6 +184,10 @@ def _history(versions: Sequence[Version], rows: Sequence[Evaluation]) -> History
         best = history.by_digest.get(row.model_digest)
         if best is None or worth(row) > worth(best):
             history.by_digest[row.model_digest] = row
+    for row in rows:
+        best = history.by_digest.get(row.model_digest)
+        if best is not None and best.origin == Origin.HERE != row.origin:
+            history.reports.setdefault(row.model_digest, []).append(row)
     return history
 
 

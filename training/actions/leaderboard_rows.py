@@ -21,6 +21,7 @@ from training.jobs.disclosure import not_hidden_in_their_models
 from training.models import Evaluation, Origin, RunKind
 
 HEAD, EARLIER, OTHER = "head", "earlier", "other"
+REPORTS_BESIDE = 3  # of one model that was measured here
 EARLIER_LOOKED_AT = 8  # of one model's evaluations, the newest first
 _KEPT_SECONDS = 90 * 24 * 3600  # whether one commit lies before another never changes
 
@@ -73,10 +74,14 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Choice:
-    """The models of a board, and the settings that most of them were measured with."""
+    """The models of a board, and the settings that most of them were measured with.
+
+    `beside` has what was reported of models that were measured here, for each row by its place.
+    """
 
     rows: tuple[Chosen, ...]
     protocol: str
+    beside: tuple[tuple[Chosen, ...], ...] = ()
 
     def is_alike(self, row: Chosen) -> bool:
         """Whether `row` was measured with the settings of the board."""
@@ -95,7 +100,32 @@ def choose(actor: Actor, digests: Sequence[str]) -> Choice:
         for key, (version, rows) in versions.items()
         if rows
     ]
-    return Choice(tuple(chosen), protocol)
+    heads = {key: by_model[key][0].head_oid for key in by_model}
+    beside = [
+        _beside(row, [each for each in by_model[row.repository] if not each.is_verified], heads)
+        if row.is_verified
+        else ()
+        for row in chosen
+    ]
+    return Choice(tuple(chosen), protocol, tuple(beside))
+
+
+def _beside(
+    measured: Chosen, reports: Sequence[Light], heads: Mapping[int, str]
+) -> tuple[Chosen, ...]:
+    """The newest reports of a model that was measured, those of the same version first."""
+    if not reports:
+        return ()
+    digests = {cell.model_digest for cell in measured.cells.values()}
+    order = sorted(reports, key=lambda row: (row.model_digest not in digests, -row.pk))
+    head = _head_digest(measured.repository, heads[measured.repository], order)
+    found = []
+    for row in order[:REPORTS_BESIDE]:
+        version = measured.version
+        if row.model_digest not in digests:
+            version = HEAD if row.model_digest == head else EARLIER if _lies_before(row) else OTHER
+        found.append(Chosen(row.repository, version, {row.benchmark_digest: row}))
+    return tuple(found)
 
 
 def _light(actor: Actor, digests: Sequence[str]) -> list[Light]:

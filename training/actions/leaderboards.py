@@ -21,6 +21,7 @@ from training.actions.leaderboard_claims import Claim, claims_of
 from training.actions.leaderboard_filters import Facets, Filters, facets_of
 from training.actions.leaderboard_ranks import MODELS_LIMIT, Place, ranks
 from training.actions.leaderboard_rows import HEAD, Choice, Chosen, choose
+from training.actions.reported_numbers import lies_outside
 from training.jobs.benchmarks import DEFINITION_LIMIT_BYTES
 from training.jobs.disclosure import not_hidden_in_their_models, readable_benchmarks
 from training.models import Benchmark, Evaluation, Origin
@@ -48,7 +49,8 @@ class Entry:
     """One model on a board. `value`, `lower` and `upper` are those of the board's metric.
 
     `would` is where a self-reported model would stand among those that are ranked, known only
-    where its item results were paired.
+    where its item results were paired. `measured` is what stands for the same model by its own
+    measurement, where this is a report beside it.
     """
 
     repository: Repository
@@ -61,6 +63,16 @@ class Entry:
     place: Place | None = None
     would: Place | None = None
     claim: Claim | None = None
+    measured: Entry | None = None
+
+    @property
+    def contradicts(self) -> bool:
+        """Whether a report lies outside of what was measured here of the same files."""
+        here = self.measured
+        if here is None or here.evaluation is None or self.evaluation is None:
+            return False
+        is_same = here.evaluation.model_digest == self.evaluation.model_digest
+        return is_same and lies_outside(self.value, here.lower, here.upper)
 
     @property
     def is_verified(self) -> bool:
@@ -162,9 +174,12 @@ def board_of(
     filters: Filters | None = None,
     sort: str = "rank",
 ) -> Board:
-    """The board of the newest of `digests`, or of the one that `digest` begins."""
+    """The board of the newest of `digests`, or of the one that `digest` begins.
+
+    Raises: NotFoundError: there is no such digest, or no such metric.
+    """
     benchmark = _chosen_digest(digests, digest)
-    board = Board(benchmark, benchmark.metric_named(metric), digests=digests)
+    board = Board(benchmark, metric_of(benchmark, metric), digests=digests)
     choice = choose(actor, [benchmark.digest])
     entries = _entries(choice, benchmark, board.metric)
     taken = {entry.repository.pk for entry in entries}
@@ -173,11 +188,21 @@ def board_of(
         for claim in claims_of(actor, benchmark, board.metric)
         if claim.repository.pk not in taken
     ]
-    board.facets = facets_of(entry.repository for entry in entries)
+    board.facets = facets_of(entry.repository for entry in entries if entry.measured is None)
     wanted = [entry for entry in entries if filters is None or filters.match(entry.repository)]
     _rank(board, wanted)
     arrange(board, sort)
     return board
+
+
+def metric_of(benchmark: Benchmark, wanted: str) -> dict[str, Any]:
+    """The metric that is asked for, the first one where none is. Raises: NotFoundError."""
+    known = [metric["name"] for metric in benchmark.metrics]
+    if wanted and wanted not in known:
+        raise NotFoundError(
+            f"{benchmark.reference} has no metric {wanted[:40]!r}: it has {', '.join(known)}."
+        )
+    return benchmark.metric_named(wanted)
 
 
 def _chosen_digest(digests: Sequence[Benchmark], wanted: str) -> Benchmark:
@@ -190,25 +215,31 @@ def _chosen_digest(digests: Sequence[Benchmark], wanted: str) -> Benchmark:
 
 
 def _entries(choice: Choice, benchmark: Benchmark, metric: dict[str, Any]) -> list[Entry]:
-    cells = {row.cells[benchmark.digest].pk: row for row in choice.rows}
+    """An entry for every model, and behind it what was reported of one that was measured."""
+    name = benchmark.digest
+    reports = zip(choice.rows, choice.beside, strict=True)
+    beside = {r.cells[name].pk: row.cells[name].pk for row, others in reports for r in others}
+    every = [*choice.rows, *(report for others in choice.beside for report in others)]
+    cells = {row.cells[name].pk: row for row in every}
     rows = Evaluation.objects.filter(pk__in=cells).select_related("repository__namespace")
-    found = []
+    found: dict[int, Entry] = {}
     for evaluation in rows.defer("repository__facts", "repository__config"):
         chosen = cells[evaluation.pk]
         evaluation.benchmark = benchmark  # of equal digests, the one that is asked for
         score = evaluation.score_of(metric["name"])
-        found.append(
-            Entry(
-                evaluation.repository,
-                _state(choice, chosen),
-                chosen.version,
-                evaluation,
-                value=score.get("value"),
-                lower=score.get("lower"),
-                upper=score.get("upper"),
-            )
+        found[evaluation.pk] = Entry(
+            evaluation.repository,
+            _state(choice, chosen),
+            chosen.version,
+            evaluation,
+            value=score.get("value"),
+            lower=score.get("lower"),
+            upper=score.get("upper"),
         )
-    return found
+    for report, measured in beside.items():
+        if report in found:
+            found[report].measured = found.get(measured)
+    return list(found.values())
 
 
 def _state(choice: Choice, row: Chosen) -> str:
@@ -234,7 +265,8 @@ def _rank(board: Board, entries: Sequence[Entry]) -> None:
         entry.state = BEYOND
     board.ranked = [entry for entry in rankable if entry.place]
     board.apart = [entry for entry in entries if entry.place is None]
-    paired = [each for each in board.apart if each.state == REPORTED and _is_paired(each, board)]
+    said = [each for each in board.apart if each.state == REPORTED and each.measured is None]
+    paired = [each for each in said if _is_paired(each, board)]
     if paired and board.ranked:
         others = {str(entry.repository.pk): entry for entry in paired}
         places = ranks(_evaluations(here | others), board.metric)

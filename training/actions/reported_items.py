@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from math import log
 
 from hub.errors import BadInputError
+from training.actions.reported_answers import scores_of
 from training.jobs.benchmarks import PinnedBenchmark
 from training.jobs.items import Item
 from training.jobs.questions import question_columns
@@ -44,15 +45,18 @@ def filter_of(pinned: PinnedBenchmark) -> str | None:
 
 
 def items_of(
-    metrics: Sequence[MetricSpec], paired: Mapping[str, Sample]
+    metrics: Sequence[MetricSpec], paired: Mapping[str, Sample], *, ties_as_here: bool = False
 ) -> tuple[list[Item], list[str]]:
     """An item result for every sample, and the metrics that the samples give a score for.
 
+    Scores are those of the lines; `ties_as_here`: except at a tie, which counts as it does here.
     Raises: BadInputError where only some of them do, or a score is out of its range.
     """
     scores: dict[str, dict[str, Score]] = {}
     for metric in metrics:
-        found = {item_id: _score(metric.name, sample) for item_id, sample in paired.items()}
+        found = {
+            item_id: _score(metric.name, sample, ties_as_here) for item_id, sample in paired.items()
+        }
         known = {item_id: score for item_id, score in found.items() if score is not None}
         if known and len(known) < len(found):
             missing = next(paired[item_id] for item_id, score in found.items() if score is None)
@@ -80,14 +84,20 @@ def _item(item_id: str, sample: Sample, scores: Mapping[str, Mapping[str, Score]
     )
 
 
-def _score(name: str, sample: Sample) -> Score | None:
+def _score(name: str, sample: Sample, ties_as_here: bool) -> Score | None:
     """The item's score and vector; None where the line does not say enough."""
     metric = METRICS[name]
     given = sample.metrics.get(NAMES.get(name, name))
+    is_tie = ties_as_here and sample.is_tie
     if metric.kind is Kind.MEAN:
-        return None if given is None else (_in_range(name, given, sample), ())
+        if given is None:
+            return None
+        told = _in_range(name, given, sample)
+        if is_tie and sample.target is not None and name in ("acc", "pct_stereotype"):
+            told = scores_of(name, sample.loglikelihoods, frozenset([sample.target]))[0]
+        return told, ()
     if name in NEEDS_CLASSES:
-        return _classes(sample)
+        return _classes(sample, None if is_tie else sample.prediction)
     if name == "perplexity" and isinstance(given, float):
         return None, (-given, 1.0)
     if metric.spread is None and isinstance(given, tuple) and len(given) == 2:
@@ -111,10 +121,10 @@ def _in_range(name: str, given: float | tuple[float, ...], sample: Sample) -> fl
     return float(given)  # type: ignore[arg-type]
 
 
-def _classes(sample: Sample) -> Score | None:
+def _classes(sample: Sample, taken: int | None) -> Score | None:
     """[hit, predicted, gold] of every class, from the choice that was taken and the right one."""
-    count, target, taken = len(sample.loglikelihoods), sample.target, sample.prediction
-    if target is None or taken is None or target >= count:
+    count, target = len(sample.loglikelihoods), sample.target
+    if target is None or sample.prediction is None or target >= count:
         return None
     places = range(count)
     vector = ((float(i == taken == target), float(i == taken), float(i == target)) for i in places)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf, isclose
 from typing import Any
 
 import structlog
@@ -17,7 +16,14 @@ from hub.models import Kind, Repository, User
 from hub.policies import Actor, seen_repositories
 from training.actions.models import model_input
 from training.actions.pinning import pin_benchmark
+from training.actions.reported_answers import checked
 from training.actions.reported_items import NAMES, asked_alike, filter_of, items_of, pair
+from training.actions.reported_numbers import (
+    interval_of,
+    require_equal,
+    require_in_range,
+    require_one_task,
+)
 from training.jobs.benchmarks import PinnedBenchmark
 from training.jobs.hiding import hide_by_rule
 from training.jobs.items import Item, check_items, write_items
@@ -28,19 +34,19 @@ from training.specs.gate import parse_reference
 from training.specs.lm_eval_results import (
     RESULTS_LIMIT_BYTES,
     TaskResults,
-    Value,
     read_results,
 )
-from training.specs.lm_eval_samples import SAMPLES_LIMIT_BYTES, Stream, read_samples
+from training.specs.lm_eval_samples import (
+    SAMPLES_LIMIT_BYTES,
+    Stream,
+    read_samples,
+)
 from training.specs.schema import digest_of
-from training.statistics.metrics import METRICS, Metric
-from training.statistics.quantiles import normal_quantile
+from training.statistics.metrics import METRICS
 
 log = structlog.get_logger(__name__)
 REPORTS_LIMIT = 50  # of one model on one benchmark file
 BODY_LIMIT_BYTES = RESULTS_LIMIT_BYTES + SAMPLES_LIMIT_BYTES + 64 * 1024  # one body with both files
-TOLERANCE = 1e-6
-_Z_95 = normal_quantile(0.975)
 
 
 @dataclass(frozen=True)
@@ -109,11 +115,19 @@ def _read(
 ) -> Report:
     metrics = pinned.definition.metrics
     if samples is None:
-        return Report(told, (), (), _scores(row, told, pinned, (), []), "unknown")
-    paired = pair(pinned, issued, read_samples(samples, pinned.definition.output_type))
+        scores = _scores(row, told, pinned, (), [])
+        require_one_task(pinned, told, ())
+        return Report(told, (), (), scores, "unknown")
+    lines = read_samples(samples, pinned.definition.output_type)
+    paired = checked(pinned, row, issued, pair(pinned, issued, lines))
     unordered, names = items_of(metrics, paired)
     items = check_items(unordered, issued)
     scores = _scores(row, told, pinned, items, names)
+    require_one_task(pinned, told, lines)
+    if any(sample.is_tie for sample in paired.values()):
+        unordered, names = items_of(metrics, paired, ties_as_here=True)
+        items = check_items(unordered, issued)
+        scores |= scores_with_intervals(items, _measured(row, names))
     asked = asked_alike(pinned, row, paired, told.source.get("num_fewshot"))
     return Report(told, tuple(items), tuple(names), scores, asked)
 
@@ -126,16 +140,15 @@ def _scores(
     names: Sequence[str],
 ) -> dict[str, Any]:
     """{"acc": {"value", "lower", "upper"}}: of the items where they tell, else as it was said."""
-    measured = Benchmark(metrics=[metric for metric in row.metrics if metric["name"] in names])
-    scores = scores_with_intervals(items, measured)
+    scores = scores_with_intervals(items, _measured(row, names))
     for metric in pinned.definition.metrics:
         said = told.value_of(NAMES.get(metric.name, metric.name), filter_of(pinned))
         if metric.name in scores:
-            _require_equal(metric.name, scores[metric.name]["value"], said)
+            require_equal(metric.name, scores[metric.name]["value"], said)
         elif said is not None:
-            scores[metric.name] = _said(said)
+            scores[metric.name] = interval_of(said, METRICS[metric.name])
     for name, found in scores.items():
-        _require_in_range(name, found["value"])
+        require_in_range(name, found["value"])
     if pinned.definition.metric not in scores:
         known = ", ".join(sorted({name for name, _filter in told.values}))
         raise BadInputError(
@@ -145,44 +158,9 @@ def _scores(
     return scores
 
 
-def _said(value: Value) -> dict[str, float | None]:
-    """A number with the interval of the standard error that stands beside it, if any."""
-    reach = None if value.stderr is None else _Z_95 * value.stderr
-    lower = None if reach is None else value.value - reach
-    upper = None if reach is None else value.value + reach
-    return {"value": value.value, "lower": lower, "upper": upper}
-
-
-def bounds_of(metric: Metric) -> tuple[float, float]:
-    """The least and the greatest value that a metric can have."""
-    if metric.unit == "score100":
-        return 0.0, 100.0
-    if metric.unit == "perplexity":
-        return 1.0, inf
-    if metric.spread is None:
-        return 0.0, inf
-    return (
-        (-1.0, 1.0) if metric.unit == "plain" and metric.name != "brier" else (0.0, metric.spread)
-    )
-
-
-def _require_in_range(name: str, value: float) -> None:
-    low, high = bounds_of(METRICS[name])
-    if not low - TOLERANCE <= value <= high + TOLERANCE:
-        most = "and has no upper end" if high == inf else f"to {high:g}"
-        raise BadInputError(
-            f"The results say that {name} is {value:.6g}, which it cannot be: it runs from {low:g} "
-            f"{most}."
-        )
-
-
-def _require_equal(name: str, found: float, said: Value | None) -> None:
-    if said is None or isclose(found, said.value, rel_tol=TOLERANCE, abs_tol=TOLERANCE):
-        return
-    raise BadInputError(
-        f"The results say that {name} is {said.value:.6g}, the samples give {found:.6g}: send the "
-        "two files of one run."
-    )
+def _measured(row: Benchmark, names: Sequence[str]) -> Benchmark:
+    """The benchmark with those of its metrics that the samples give."""
+    return Benchmark(metrics=[metric for metric in row.metrics if metric["name"] in names])
 
 
 def _keep(

@@ -36,7 +36,8 @@ class BisectSerializer(serializers.Serializer[Any]):
 
 class BisectShape(RunShape):
     """`result`: found, culprit (oid, subject, pull_request), suspects, clear, steps, ends, new,
-    sentence; empty before the end."""
+    sentence; empty before the end. `ends.reason` is regressed, not_shown, or why good and bad
+    cannot be compared."""
 
     result = serializers.DictField()
 

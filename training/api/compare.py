@@ -44,7 +44,9 @@ class ComparedSideShape(ScoreShape):
 
 class ComparedPairShape(serializers.Serializer[Any]):
     """`delta` is second minus first, as measured, with a two-sided 95 % interval. `better` names
-    the side that is shown to be better, null where they are not told apart. `n` of `ofItems`: where
+    the side that is shown to be better, null where they are not told apart; of three sides and more
+    by `pHolm`, the two-sided p-value of leaderboards' test, adjusted by Holm for all pairs that can
+    be compared, at 5 %. `n` of `ofItems`: where
     a gate stopped early, the items that both sides answered."""
 
     first = serializers.CharField()
@@ -59,6 +61,7 @@ class ComparedPairShape(serializers.Serializer[Any]):
     better = serializers.CharField(allow_null=True)
     method = serializers.CharField(allow_null=True)
     pValue = serializers.FloatField(allow_null=True)
+    pHolm = serializers.FloatField(allow_null=True)
     mcnemar = serializers.JSONField(allow_null=True)
     overlap = serializers.JSONField(allow_null=True)
     agreement = serializers.JSONField(allow_null=True)
@@ -98,7 +101,10 @@ class CompareView(HubView):
         responses=ComparisonShape,
     )
     def get(self, request: Request) -> Response:
-        """The first model against every other one, on one benchmark, and what else they share."""
+        """Every pair of two to six models, on one benchmark, and what else they share.
+
+        Of three and more it counts that several pairs were tested (Holm).
+        """
         query = request.query_params
         sides = read_sides(self.actor, texts_of(query))
         if len(sides) < 2:
@@ -155,6 +161,7 @@ def _pair(pair: Pair) -> dict[str, Any]:
         "reason": str(pair.why_not) or None,
         "better": letters.get(facts.get("better", "")),
         "pValue": facts.get("p_value"),
+        "pHolm": pair.p_holm,
         "ofItems": facts.get("of"),
         **{key: facts.get(key) for key in ("n", "delta", "lower", "upper", "method")},
         **{key: facts.get(key) for key in ("mcnemar", "overlap", "agreement")},

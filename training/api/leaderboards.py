@@ -38,6 +38,7 @@ COLUMNS = (
     "rankLow", "rankHigh", "model", "revision", "version", "origin", "state", "value", "lower",
     "upper", "items", "dtype", "parameters", "bytes", "licence", "library", "measuredAt",
 )  # fmt: skip
+SCORE = ("value", "lower", "upper")
 # What a spreadsheet would take for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -51,7 +52,9 @@ class ScoreShape(serializers.Serializer[Any]):
 
 
 class BoardEntryShape(ScoreShape):
-    """One model. `rankLow` to `rankHigh`: the ranks that its item results allow; null without."""
+    """One model. `rankLow` to `rankHigh`: the ranks that its item results allow; null without.
+    `measured`: beside a report, what was measured here of the same model; the report `contradicts`
+    it where its value lies outside of the interval of the same files."""
 
     model = serializers.CharField()
     url = serializers.CharField()
@@ -72,6 +75,8 @@ class BoardEntryShape(ScoreShape):
     measuredAt = serializers.CharField(allow_null=True)
     wouldRankLow = serializers.IntegerField(allow_null=True)
     wouldRankHigh = serializers.IntegerField(allow_null=True)
+    measured = ScoreShape(allow_null=True)
+    contradicts = serializers.BooleanField()
     scores = serializers.DictField(child=ScoreShape(), required=False)
 
 
@@ -248,7 +253,7 @@ def _metric(metric: dict[str, Any]) -> dict[str, Any]:
 
 def _entry(entry: Entry) -> dict[str, Any]:
     row = entry.evaluation
-    would = entry.would
+    would, here = entry.would, entry.measured
     return _model(entry) | _places(entry.place) | {
         "state": entry.state,
         "reason": str(entry.reason) or None,
@@ -262,6 +267,8 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "measuredAt": row.updated_at if row else None,
         "wouldRankLow": would.low if would else None,
         "wouldRankHigh": would.high if would else None,
+        "measured": {key: getattr(here, key) for key in SCORE} if here else None,
+        "contradicts": entry.contradicts,
     }  # fmt: skip
 
 
@@ -280,12 +287,14 @@ def _set_entry(entry: SetEntry) -> dict[str, Any]:
         "measuredAt": max(row.updated_at for row in known) if known else None,
         "wouldRankLow": None,
         "wouldRankHigh": None,
+        "measured": None,
+        "contradicts": False,
         "scores": {str(cell.column.reference): _cell(cell) for cell in entry.cells},
     }  # fmt: skip
 
 
 def _cell(cell: Cell) -> dict[str, Any]:
-    return {key: cell.score.get(key) for key in ("value", "lower", "upper")}
+    return {key: cell.score.get(key) for key in SCORE}
 
 
 def _model(entry: Entry | SetEntry) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from training.statistics.pairing import ItemScore
 from training.statistics.verdicts import Verdict
 
 # So many versions that cannot be measured are stepped over; then the search gives up.
+REGRESSED, NOT_SHOWN = "regressed", "not_shown"
 LEFT_OUT_LIMIT = 3
 
 
@@ -236,15 +237,18 @@ class Search:
             "versions": len(self.versions),
             "left_out": {self.versions[p]["oid"]: why for p, why in self.left_out.items()},
             "hidden": self.is_hidden,
-            "ends": self._ends(ends),
+            "ends": self._ends(ends, is_found=found is not None),
         }
         return result if found is None else result | self._culprit(*found)
 
-    def _ends(self, ends: Comparison) -> dict[str, Any]:
-        """How the bad end stands to the good one."""
+    def _ends(self, ends: Comparison, *, is_found: bool) -> dict[str, Any]:
+        """How the bad end stands to the good one; the reason is why they cannot be compared, else
+        whether the loss is shown."""
+        is_comparable = ends.verdict is not Verdict.ERROR
+        shown = REGRESSED if is_found else NOT_SHOWN
         told = {
-            "comparable": ends.verdict is not Verdict.ERROR,
-            "reason": ends.reason,
+            "comparable": is_comparable,
+            "reason": shown if is_comparable else ends.reason,
             "n": ends.n,
             "alpha": ends.alpha,
         }

@@ -16,7 +16,7 @@ from training.jobs.benchmarks import PinnedBenchmark
 from training.jobs.looks import shares_of
 from training.specs.gate import GateBenchmark, GateConfig
 from training.statistics import planning
-from training.statistics.comparison import MINIMUM_ITEMS
+from training.statistics.comparison import MINIMUM_CLUSTERS, MINIMUM_ITEMS
 from training.statistics.metrics import METRICS, Kind, Metric
 from training.statistics.planning import Plan
 from training.statistics.verdicts import Direction
@@ -34,7 +34,8 @@ class Items:
 
 @dataclass(frozen=True)
 class Provable:
-    """The smallest margin that the items prove, the items that a margin needs, the chance that an
+    """The smallest margin that the items prove, the items that a margin needs (never fewer than a
+    gate takes), the chance that an
     equal model passes; each None where it is not known, or where there is none. `problem` says why
     nothing can be decided."""
 
@@ -70,6 +71,7 @@ def provable(
     if margin is None:
         return Provable(least, problem=problem)
     enough = _needed(margin, items, gate.power, how)
+    enough = None if enough is None else max(enough, _fewest(items))
     chance = Plan(clusters=items.clusters, **how).chance_of_passing(items.n, margin)
     if not problem and margin < smallest:
         problem = _undecidable(wanted, items.n, margin, least, enough)
@@ -123,11 +125,18 @@ def _undecidable(
     wanted: GateBenchmark, n: int, margin: float, least: float | None, enough: int | None
 ) -> str:
     """Why the items cannot prove the margin, with what would be enough."""
-    ways = [f"{max(enough, MINIMUM_ITEMS)} items"] if enough else []
+    ways = [f"{enough} items"] if enough else []
     if least is not None:
         ways.append(f"a margin of at least {ceil(least * 1000) / 1000:g}")
     told = f"{wanted.reference} cannot decide a margin of {margin:g} with {n} items"
     return f"{told}: it needs {', or '.join(ways)}." if ways else f"{told}."
+
+
+def _fewest(items: Items) -> int:
+    """The fewest items that a gate takes at all (gate-methods, section 2)."""
+    if not items.clusters:
+        return MINIMUM_ITEMS
+    return max(MINIMUM_ITEMS, ceil(MINIMUM_CLUSTERS * items.n / items.clusters))
 
 
 def _needed(margin: float, items: Items, power: float, how: dict[str, Any]) -> int | None:

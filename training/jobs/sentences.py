@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 
 from training.jobs.disclosure import for_everyone
 
@@ -48,8 +48,10 @@ def number(value: float, unit: str = "share") -> str:
 def amount(value: float, unit: str = "share") -> str:
     """`number` with the word for its unit."""
     told = {"value": number(value, unit)}
-    if unit in ("share", "score100"):
+    if unit == "share":
         return _("%(value)s points") % told
+    if unit == "score100":
+        return pgettext("of a score that runs to 100", "%(value)s points") % told
     if unit == "bits":
         return _("%(value)s bits per byte") % told
     return told["value"]

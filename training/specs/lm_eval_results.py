@@ -53,13 +53,15 @@ class TaskResults:
     """What the file says of one task.
 
     `values` has the numbers by (metric, filter); `count` the items that were asked; `source` how
-    they were made, in plain values without a path.
+    they were made, in plain values without a path. `samples_hash` is that of the lines of its
+    samples, empty where the file is of a run without them.
     """
 
     task: str
     values: Mapping[tuple[str, str], Value]
     count: int | None
     source: Facts
+    samples_hash: str = ""
 
     @property
     def filters(self) -> list[str]:
@@ -93,7 +95,9 @@ def read_results(content: bytes, *, task: str = "") -> TaskResults:
     values = _values(given, name)
     if not values:
         raise BadInputError(f"{PLACE} holds no numbers for the task {name[:80]!r}.")
-    return TaskResults(name, values, _count(data, name), _source(data, name))
+    told = _part(data, "task_hashes").get(name)
+    samples_hash = told if isinstance(told, str) else ""
+    return TaskResults(name, values, _count(data, name), _source(data, name), samples_hash)
 
 
 def _load(content: bytes) -> Facts:

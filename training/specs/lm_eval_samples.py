@@ -7,9 +7,12 @@ nothing is ever left out to make the rest fit.
 Source: lm_eval/loggers/evaluation_tracker.py and lm_eval/evaluator.py, version 0.4.13.
 """
 
+import hashlib
 import re
+from ast import literal_eval
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -45,6 +48,8 @@ class Sample:
 
     `metrics` holds what is a number or a list of numbers; other values, such as pairs of texts,
     are left to whoever wrote them. `prompts` and `continuations` are the requests that were made.
+    `target_texts` are the right answers as the line has them, `is_greedy` whether a single
+    continuation was the likeliest one, `hashes` the line's part of its task's hash.
     """
 
     line: int
@@ -57,6 +62,9 @@ class Sample:
     target: int | None = None
     prompts: tuple[str, ...] = ()
     continuations: tuple[str, ...] = ()
+    target_texts: tuple[str, ...] = ()
+    is_greedy: bool | None = None
+    hashes: str = ""
 
     @property
     def prediction(self) -> int | None:
@@ -183,17 +191,23 @@ def _sample(number: int, row: dict[str, Any], output_type: str) -> Sample:
     else:
         output, extracted = _text(raw), _text(answers)
     prompts, continuations = _requests(row.get("arguments"))
+    metrics = _metrics(number, row)
+    if "acc_mutual_info" in metrics:  # the second half are those of the choices by themselves
+        likelihoods = likelihoods[: len(likelihoods) // 2]
     return Sample(
         line=number,
         doc_hash=doc_hash,
         filter=filter_name,
-        metrics=_metrics(number, row),
+        metrics=metrics,
         loglikelihoods=likelihoods,
         output=output,
         extracted=extracted,
         target=_target(row.get("target")),
         prompts=prompts,
         continuations=continuations,
+        target_texts=_target_texts(row.get("target")),
+        is_greedy=_is_greedy(answers) if output_type == "loglikelihood" else None,
+        hashes=_hashes(row),
     )
 
 
@@ -263,6 +277,37 @@ def _target(value: Any) -> int | None:
         return int(value)
     whole = isinstance(value, int) and not isinstance(value, bool)
     return value if whole and 0 <= value < 10_000 else None
+
+
+def _target_texts(value: Any) -> tuple[str, ...]:
+    """The right answer, or several of them, which the command line writes as one text."""
+    if isinstance(value, str) and value[:1] == "[" and value[-1:] == "]":
+        with suppress(ValueError, SyntaxError, MemoryError, RecursionError):
+            value = literal_eval(value) if len(value) <= TEXT_LIMIT else value
+    listed = value if isinstance(value, list) else [value]
+    plain = [each for each in listed if isinstance(each, str | int)]
+    return tuple(str(int(each) if isinstance(each, bool) else each) for each in plain)
+
+
+def _is_greedy(answers: list[Any]) -> bool | None:
+    pair = answers[0] if len(answers) == 1 else None
+    if not isinstance(pair, list) or len(pair) != 2:
+        return None
+    return pair[1] if isinstance(pair[1], bool) else _TRUTH.get(pair[1])
+
+
+def _hashes(row: dict[str, Any]) -> str:
+    """What the harness hashes of a line; empty where it does not say all of it."""
+    found = [row.get(key) for key in ("doc_hash", "prompt_hash", "target_hash")]
+    sound = all(isinstance(each, str) and _HASH.match(each) for each in found)
+    return "".join(map(str, found)) if sound else ""
+
+
+def task_hash(samples: Sequence[Sample]) -> str:
+    """The hash of a task that the harness writes beside its results; empty where lines lack it."""
+    if not all(sample.hashes for sample in samples):
+        return ""
+    return hashlib.sha256("".join(sample.hashes for sample in samples).encode()).hexdigest()
 
 
 def _requests(arguments: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:

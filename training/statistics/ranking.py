@@ -61,6 +61,23 @@ def rank_groups(
     return groups_of(models, board.values, shown_better(list(_pairs(board)), alpha, len(models)))
 
 
+def paired_test(
+    first: Mapping[str, Score],
+    second: Mapping[str, Score],
+    *,
+    metric: str = "acc",
+    direction: Direction = Direction.HIGHER,
+    target: float | None = None,
+    clusters: Mapping[str, Hashable] | None = None,
+) -> tuple[float, float]:
+    """By how much the second of two models is better, and the two-sided p-value: the test of a
+    pair as `rank_groups` makes it."""
+    given = {"first": first, "second": second}
+    board = read_board(["second", "first"], given, metric_named(metric), clusters)
+    ((leads, p_values),) = _pairs(oriented(board, direction, target))
+    return float(leads[0]), float(p_values[0])
+
+
 def groups_of(models: Sequence[str], values: Array, better: Flags) -> list[RankGroup]:
     """Models in groups, best first. `values` [M] are oriented so that higher is better, `better`
     [M, M] says of which pairs the row's model is shown to be better than the column's."""

@@ -121,13 +121,15 @@ def _pair_context(request: HttpRequest, found: Comparison) -> dict[str, Any]:
         "examples": examples_of(
             benchmark, pair, found.metric, kind, start=start, count=EXAMPLES_A_PAGE
         ),
-        "pages_query": urlencode([*query, ("pair", pair.second.side.letter), ("show", kind)]),
+        "pages_query": urlencode([*query, ("pair", pair.key), ("show", kind)]),
     }
 
 
-def _chosen_pair(pairs: list[Pair], letter: str) -> Pair | None:
-    """The pair whose second side is `letter`, else the first that can be compared."""
-    named = [pair for pair in pairs if pair.second.side.letter == letter]
+def _chosen_pair(pairs: list[Pair], wanted: str) -> Pair | None:
+    """The pair of two letters, of the first side and one letter, else the first that can be
+    compared."""
+    names = (wanted, f"{LETTERS[0]}{wanted}")
+    named = [pair for pair in pairs if pair.key in names]
     known = [pair for pair in pairs if pair.facts]
     return next(iter([*named, *known, *pairs]), None)
 

@@ -48,8 +48,8 @@ def shown_comparison(found: Comparison) -> dict[str, Any]:
         or [{"side": side, "score": "", "interval": ""} for side in found.sides],
         "pairs": _pairs(found.pairs, metric),
         "shared": [_shared(each, found) for each in found.shared],
-        "quads": {pair.second.side.letter: _quad(pair) for pair in found.pairs if pair.facts},
-        "scatters": {p.second.side.letter: _scatter(p, metric) for p in found.pairs if p.facts},
+        "quads": {pair.key: _quad(pair) for pair in found.pairs if pair.facts},
+        "scatters": {p.key: _scatter(p, metric) for p in found.pairs if p.facts},
         "curves": [_curve(e, facts) for e, facts in zip(held, found.calibrations, strict=True)]
         if held
         else [],
@@ -86,6 +86,7 @@ def _pairs(pairs: Sequence[Pair], metric: dict[str, Any]) -> dict[str, Any]:
     return {
         "rows": [_pair(pair, metric, scale) for pair in pairs],
         "zero": scale.place(0.0),
+        "tested": len(known) if len(pairs) > 1 else 0,
         "ticks": scale.ticks(factor=factor(metric)),
     }
 
@@ -116,6 +117,7 @@ def _pair(pair: Pair, metric: dict[str, Any], scale: Scale) -> dict[str, Any]:
         "method": METHODS.get(method.removesuffix("_few_changes"), method),
         "p_value": _p(facts["p_value"]),
         "mid_p": _p(facts["mcnemar"]["mid_p"]) if facts["mcnemar"] else "",
+        "p_holm": _p(pair.p_holm),
         "is_mcnemar": bool(facts["mcnemar"]),
         "gains": facts["gains"],
         "losses": facts["losses"],
@@ -156,9 +158,10 @@ def _shared(shared: Shared, found: Comparison) -> dict[str, Any]:
         "unit": unit_word(metric),
         "cells": cells,
     }
-    if len(shared.summaries) == 1 and shared.summaries[0].facts:
-        facts, first = shared.summaries[0].facts, shared.summaries[0].first.side
-        names = {"first": first.letter, "second": shared.summaries[0].second.side.letter}
+    pair = shared.summary
+    if pair is not None and pair.facts:
+        facts = pair.facts
+        names = {"first": pair.first.side.letter, "second": pair.second.side.letter}
         better = names.get(facts["better"], "").upper()
         row |= {
             "common": common_word(facts),

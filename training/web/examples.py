@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from django.contrib import messages
-from django.core.paginator import Paginator
+from django.core.paginator import Page, Paginator
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.utils.http import urlencode
@@ -21,13 +21,15 @@ from hub.extensions import Change
 from hub.http.authentication import actor_of
 from hub.http.pages import repository_page
 from hub.models import Access, Repository
+from hub.policies import Actor
 from training.actions import notes, pins
-from training.actions.disclosure import disclose
+from training.actions.disclosure import Disclosed, disclose
 from training.actions.examples import (
     LENGTHS,
     OUT,
     Choice,
     Example,
+    Found,
     Query,
     SideAnswer,
     find_examples,
@@ -35,6 +37,7 @@ from training.actions.examples import (
 from training.actions.notes import REMARKS, Thread, talk_of
 from training.actions.standing import standing_of
 from training.jobs.comparisons import DIRECTIONS
+from training.models import GateRecord
 from training.policies import may_comment
 from training.web.differences import Piece, side_by_side
 from training.web.units import scale_of
@@ -103,11 +106,9 @@ def examples(repository: Repository, change: Change, request: HttpRequest) -> di
         items=talk.items(remark) if remark else None,
     )
     number = _page_number(request)
-    found = find_examples(
-        repository, record, actor, query,
-        start=(number - 1) * EXAMPLES_A_PAGE, count=EXAMPLES_A_PAGE, told=told,
-    )  # fmt: skip
-    page = Paginator(range(found.total), EXAMPLES_A_PAGE).get_page(number)
+    found, page = _page_of(repository, record, actor, query, told, number)
+    if page.number != number:  # beyond the last page: that one
+        found, page = _page_of(repository, record, actor, query, told, page.number)
     results = {result["key"]: result for result in told.readable}
     is_alone = bool(given["item"]) and found.total == 1
     return {
@@ -130,7 +131,7 @@ def examples(repository: Repository, change: Change, request: HttpRequest) -> di
         ],
         "lengths": [(key, LENGTH_WORDS[key]) for key in LENGTHS],
         "query": urlencode({key: value for key, value in given.items() if value}),
-        "back": _link(given, page=str(number) if number > 1 else ""),
+        "back": _link(given, page=str(page.number) if page.number > 1 else ""),
         "is_filtered": any(given.values()),
         "actions_url": f"{change.path}/examples",
         "may_comment": may_comment(actor, repository),
@@ -234,6 +235,22 @@ def _cut(choice: Choice, length: int | None) -> Choice:
     if length is None or len(choice.text) <= length:
         return choice
     return Choice(**(vars(choice) | {"text": f"{choice.text[:length]}…"}))
+
+
+def _page_of(
+    repository: Repository,
+    record: GateRecord,
+    actor: Actor,
+    query: Query,
+    told: Disclosed,
+    number: int,
+) -> tuple[Found, Page[Any]]:
+    """A page of examples, and the pages there are."""
+    start = (number - 1) * EXAMPLES_A_PAGE
+    found = find_examples(
+        repository, record, actor, query, start=start, count=EXAMPLES_A_PAGE, told=told
+    )
+    return found, Paginator(range(found.total), EXAMPLES_A_PAGE).get_page(number)
 
 
 def _page_number(request: HttpRequest) -> int:

@@ -41,6 +41,7 @@ def shown_board(board: Board) -> dict[str, Any]:
     return {
         "groups": _groups([(each.place, rows[id(each)]) for each in board.ranked]),
         "apart": [rows[id(each)] for each in board.apart],
+        "may_compare_apart": any(rows[id(each)]["key"] for each in board.apart),
         "models": len(board.ranked),
         "in_part": sum(each.state == PARTIAL for each in board.apart),
         "ticks": scale.ticks(factor=factor(metric)),
@@ -103,6 +104,8 @@ def _row(entry: Entry, metric: dict[str, Any], scale: Scale) -> dict[str, Any]:
         "origin": _("verified") if entry.is_verified else _("self-reported"),
         "reason": entry.reason,
         "would": would,
+        "beside": beside_word(entry, metric),
+        "contradicts": entry.contradicts,
         "dtype": entry.dtype,
         "measured": _measured(entry),
         "at": row.updated_at if row else None,
@@ -113,11 +116,23 @@ def _row(entry: Entry, metric: dict[str, Any], scale: Scale) -> dict[str, Any]:
     }
 
 
+def beside_word(entry: Entry, metric: dict[str, Any]) -> str:
+    """What was measured here of a model that a report is about."""
+    here = entry.measured
+    if here is None:
+        return ""
+    told = {
+        "score": figure(here.value, metric),
+        "interval": between(here.lower, here.upper, metric) or "—",
+    }
+    return _("measured here: %(score)s (%(interval)s)") % told
+
+
 def _key(entry: Entry) -> str:
     """How the compare page names the row: a merge may have been measured as a tree, which no
     branch ever stood at, so the head goes by its branch."""
     row = entry.evaluation
-    if row is None:
+    if row is None or entry.measured is not None:
         return ""
     at = "" if entry.version == HEAD else f"@{row.revision}"
     return f"{entry.repository.repo_id}{at}"

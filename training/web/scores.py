@@ -11,11 +11,13 @@ from django.utils.translation import ngettext
 
 from hub.models import Repository
 from training.actions.history import History, Point
+from training.actions.reported_numbers import lies_outside
 from training.jobs.disclosure import told_score
 from training.models import Benchmark, Evaluation, Origin
 from training.web.units import Scale, scale_of
 
 Row = dict[str, Any]
+REPORTS_SHOWN = 3  # of one version
 ARROWS = {"higher": "↑", "lower": "↓", "target": "◎"}
 
 
@@ -108,6 +110,10 @@ def version_rows(
             "url": evaluation_url(point.evaluation),
             "between": point.number - before.number - 1 if before else 0,
         }
+        row["reports"] = [
+            _report(each, metric, row, may_read=may_read)
+            for each in history.reports.get(version.digest, ())[:REPORTS_SHOWN]
+        ]
         row["fell"] = bool(rows) and has_fallen(rows[-1], row, metric)
         if before is not None and row["fell"]:
             row["bisect_url"] = bisect_url(
@@ -116,6 +122,15 @@ def version_rows(
         rows.append(row)
         before = point
     return rows
+
+
+def _report(
+    evaluation: Evaluation, metric: Mapping[str, Any], measured: Row, *, may_read: bool
+) -> Row:
+    """What was reported of a version that was measured here, and whether that contradicts it."""
+    row = score_row(evaluation, metric, may_read=may_read)
+    outside = lies_outside(row["score"], measured["lower"], measured["upper"])
+    return row | {"contradicts": outside}
 
 
 def has_fallen(before: Row, row: Row, metric: Mapping[str, Any]) -> bool:
