@@ -179,6 +179,7 @@ _INDEX = {
     "missing_tensor": gettext_lazy("The index puts %(tensor)s into %(file)s, which lacks it."),
     "not_in_index": gettext_lazy("The index lacks %(tensor)s, which lies in %(file)s."),
     "missing_shard": gettext_lazy("%(file)s is missing."),
+    "no_index": gettext_lazy("%(file)s is missing: without it no loader reads %(shards)s."),
     "total_size": gettext_lazy(
         "The index says that all tensors have %(declared)s bytes; they have %(actual)s."
     ),
