@@ -202,6 +202,23 @@ _UNREADABLE = {
     **dict.fromkeys(("text_too_long", "too_many_entries", "too_many_texts"), _TOO_LARGE),
     **dict.fromkeys(("alignment", "name", "rank", "repeated_key", "unknown_type"), _NO_SUCH_FORM),
 }
+# Why an adapter's effect cannot be worked out, by what its reason begins with.
+_ADAPTERS = {
+    "gguf": gettext_lazy("it is a GGUF file"),
+    "peft_type=None": gettext_lazy("adapter_config.json names no method"),
+    "peft_type": gettext_lazy("its method is %(value)s, and only LoRA is worked out here"),
+    "init_lora_weights": gettext_lazy("it began with %(value)s, which changes the base as well"),
+    "shape": gettext_lazy("%(tensor)s or its factors are no matrices"),
+    "dtype": gettext_lazy("its factors of %(tensor)s are of a type that is not read here"),
+    "factor": gettext_lazy("what %(tensor)s does is not known here"),
+    "use_dora": gettext_lazy("it is a DoRA, which scales whole weights as well"),
+    "lora_bias": gettext_lazy("its factors have biases"),
+    "layer_replication": gettext_lazy("it repeats layers of its base"),
+    "target_parameters": gettext_lazy("it changes single parameters such as those of experts"),
+    "trainable_token_indices": gettext_lazy("it trains the embeddings of single tokens"),
+    "alora_invocation_tokens": gettext_lazy("it works after certain tokens only"),
+}
+_SETTING = gettext_lazy("what the setting %(setting)s does is not known here")
 _WHY = {
     "half_missing": gettext_lazy("half of it is missing"),
     "not_in_base": gettext_lazy("the base has no such tensor"),
@@ -267,6 +284,8 @@ def problem_sentence(
     reason = str(parameters.get("reason"))
     if code in {"header_unreadable", "json_unreadable"} and reason in _UNREADABLE:
         told["reason"] = str(_UNREADABLE[reason])
+    if code == "adapter_not_supported":
+        told["reason"] = _adapter_reason(reason, told)
     words = _INDEX.get(reason) if code == "index_lies" else _PROBLEMS.get(code)
     text = (words or _PROBLEMS["internal"]) % _Told(told)
     return Sentence(str(text), "fail" if blocks else "alarm", tensor or "")
@@ -285,6 +304,13 @@ def merge_sentence(code: str, parameters: Parameters) -> str:
 def unmet_sentence(unmet: Iterable[Mapping[str, Any]]) -> str:
     """The conditions of averaging that do not hold, in words; empty where all do."""
     return "; ".join(str(_CONDITIONS.get(each["code"], each["code"])) for each in unmet)
+
+
+def _adapter_reason(reason: str, told: Parameters) -> str:
+    """A setting, perhaps with its value, or what the adapter's tensors are."""
+    name, _equals, value = reason.partition("=")
+    words = _ADAPTERS.get(reason) or _ADAPTERS.get(name, _SETTING)
+    return str(words % {**told, "setting": name, "value": value})
 
 
 class _Told(dict[str, Any]):

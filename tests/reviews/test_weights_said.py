@@ -1,0 +1,32 @@
+"""What is known of weights has words for whoever reads it."""
+
+from __future__ import annotations
+
+import pytest
+
+from reviews.actions.weights_said import problem_sentence
+
+
+@pytest.mark.parametrize(
+    ("parameters", "why"),
+    [
+        ({"reason": "use_dora"}, "it is a DoRA, which scales whole weights as well"),
+        ({"reason": "peft_type=IA3"}, "its method is IA3, and only LoRA is worked out here"),
+        ({"reason": "peft_type=None"}, "adapter_config.json names no method"),
+        (
+            {"reason": "init_lora_weights=pissa_niter_4"},
+            "it began with pissa_niter_4, which changes the base as well",
+        ),
+        ({"reason": "of_later"}, "what the setting of_later does is not known here"),
+        ({"reason": "gguf"}, "it is a GGUF file"),
+        ({"reason": "shape", "tensor": "a.weight"}, "a.weight or its factors are no matrices"),
+        (
+            {"reason": "dtype", "tensor": "a.weight"},
+            "its factors of a.weight are of a type that is not read here",
+        ),
+        ({"reason": "factor", "tensor": "a.lora_C"}, "what a.lora_C does is not known here"),
+    ],
+)
+def test_why_an_adapter_cannot_be_compared_is_told_in_words(parameters, why):
+    said = problem_sentence("adapter_not_supported", None, parameters, blocks=False)
+    assert said.text == f"This kind of adapter cannot be compared with its base: {why}."
