@@ -13,6 +13,7 @@ from hub.errors import ConflictError
 from hub.gitstore import AddFile
 from hub.jobs.working import due
 from hub.models import Access, Kind, Repository, Visibility
+from hub.templatetags.hub_format import plain_number
 from reviews.actions.merging import merge_pull_request
 from reviews.actions.requirements import checklist
 from reviews.actions.weights import request_comparison, sides_of
@@ -188,7 +189,7 @@ def test_table_filters_and_sorts(model, client: Client):  # noqa: F811
         held["model.norm.weight"] = held["model.norm.weight"] * np.float32(1.001)
 
     row = proposed(model, edit)
-    compare(row)
+    comparison = compare(row)
     url = f"{row.get_absolute_url()}/weights"
 
     def names(query: str) -> list[str]:
@@ -197,9 +198,14 @@ def test_table_filters_and_sorts(model, client: Client):  # noqa: F811
 
     assert set(names("")) == {EDITED, "model.norm.weight"}
     assert names("sort=relative") == [EDITED, "model.norm.weight"]
+    assert names("sort=outliers&show=all")[:2] == [EDITED, "model.norm.weight"]
     assert names("layer=1&module=q_proj") == [EDITED]
     assert names("q=NORM") == ["model.norm.weight"]
     assert len(names("show=all")) == 38
+    kept = comparison.structure
+    before, after = next(each["outliers"] for each in kept if each["name"] == EDITED)
+    said = f"{plain_number(before)} → {plain_number(after)}"
+    assert said in client.get(url).content.decode()
 
 
 def test_any_two_revisions_can_be_compared(model, client: Client):  # noqa: F811
