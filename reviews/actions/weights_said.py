@@ -24,6 +24,7 @@ KINDS = {
     "renamed": gettext_lazy("renamed"),
     "added": gettext_lazy("added"),
     "removed": gettext_lazy("removed"),
+    "unread": gettext_lazy("not known"),
 }
 # In the table; the drawer says why.
 UNKNOWN = gettext_lazy("cannot tell")

@@ -30,6 +30,7 @@ class Found:
     metadata: dict[str, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
 
 
 def read_safetensors(files: Mapping[str, Path], folder: str, kept: ExitStack) -> Found:
@@ -109,6 +110,7 @@ def _add_file(file: OpenFile, declared: Mapping[str, str], found: Found) -> None
     header = header_of(file)
     if isinstance(header, Problem):
         found.problems.append(header)
+        found.unread.append(file.name)
         return
     if len(found.tensors) + len(header.tensors) > MAX_TENSORS:
         raise WeightsError("too_many_tensors", limit=MAX_TENSORS)

@@ -131,7 +131,8 @@ def _facts(
 
 
 def _whole(changes: Sequence[TensorChange], touched: Sequence[TensorChange]) -> Iterator[Fact]:
-    if not touched and not any(map(_is_renamed, changes)):
+    quiet = not touched and not any(map(_is_renamed, changes))
+    if quiet and all(change.kind != "unread" for change in changes):
         yield Fact("no_change", {"tensors": len(changes)})
     if moved := sum(change.moved_file for change in changes):
         yield Fact("files_moved", {"tensors": moved})
@@ -192,10 +193,12 @@ def _came_and_went(changes: Sequence[TensorChange]) -> Iterator[Fact]:
 
 
 def _embeddings(changes: Sequence[TensorChange], touched: Sequence[TensorChange]) -> Iterator[Fact]:
-    """Told where something else changed: that the embeddings did not is worth a word then."""
+    """Told where something else changed: that the embeddings did not is worth a word then. Those
+    that lost tokens are not untouched."""
     held = [change for change in changes if place_of(change.name).role == "embedding"]
     same = all(
-        change.kind == "same" or (change.stats is not None and change.stats.changed == 0)
+        (change.kind == "same" or (change.stats is not None and change.stats.changed == 0))
+        and (change.rows_added or 0) >= 0
         for change in held
     )
     if held and same and touched:
@@ -212,7 +215,7 @@ def _alarming(changes: Sequence[TensorChange]) -> Iterator[Fact]:
                 if count:
                     broken += 1
                     yield Fact(code, {"tensor": change.name, "count": count})
-        elif change.kind in {"added", "reshaped"}:
+        elif change.kind in {"added", "reshaped", "unread"}:
             unseen += 1
         if change.stats is None:
             continue
