@@ -192,13 +192,16 @@ def _series() -> list[dict[str, Any]]:
 
 
 def _heat_rows() -> list[dict[str, Any]]:
+    names = ("embed", "q", "k", "v", "o", "gate", "up", "down", "norm")
+
     def cell(row: int, layer: int) -> dict[str, Any] | None:
         if row in (0, 8):
             return None
         value = (0.2 + layer / 30) * (0.3 + ((row * 7 + layer * 5) % 11) / 11) / row
-        return {"value": value, "title": f"layers.{layer}: {100 * value:.1f} %"}
+        text = f"{100 * value:.1f} %"
+        title = f"layer {layer}, {names[row]}: {text}"
+        return {"value": value, "title": title, "text": text, "url": "#"}
 
-    names = ("embed", "q", "k", "v", "o", "gate", "up", "down", "norm")
     return [
         {"label": name, "cells": [cell(row, layer) for layer in range(30)]}
         for row, name in enumerate(names)

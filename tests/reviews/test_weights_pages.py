@@ -67,7 +67,10 @@ def test_the_tab_says_what_where_how_much_and_whether_it_is_safe(model, client: 
     assert "No NaN and nothing infinite." in page
     assert "The embeddings are untouched." in page
     assert 'id="tensor"' in page and "Spectrum of the change" in page
-    assert "layer 1, q_proj:" in page, "the heat map's cell is read out"
+    heat = page.split('id="heat"')[1].split("</section>")[0]
+    assert 'aria-label="layer 1, q_proj: ' in heat, "the heat map's cell is read out"
+    assert 'role="img" aria-label="layer 0, q_proj: same"' in heat
+    assert '<th scope="row">q_proj</th><td class="right num">same</td>' in heat, "and a table"
     assert "hx-trigger" not in page.split('id="weights"')[1].split(">")[0]
     assert line(row) == ("met", "1 of 38 tensors changed; no NaN, nothing infinite.")
 
@@ -83,7 +86,7 @@ def test_a_colour_of_the_heat_map_means_the_same_in_every_pull_request(model, cl
         row = proposed(model, edit)
         compare(row)
         page = client.get(f"{row.get_absolute_url()}/weights").content.decode()
-        assert f'<td class="heat-{level}"><a ' in page
+        assert page.split('class="chart"')[1].count(f'"><rect class="heat-{level}" ') == 1
 
 
 def test_nan_that_was_there_before_stops_nothing_and_is_not_denied(model):  # noqa: F811
