@@ -107,6 +107,19 @@ _FACTS: dict[str, Any] = {
     "rows_removed": ngettext_lazy(
         "%(tensor)s has lost %(count)d row.", "%(tensor)s has lost %(count)d rows.", "count"
     ),
+    "modules_reshaped": gettext_lazy(
+        "Another shape of %(modules)s, %(where)s: %(before)s became %(after)s."
+    ),
+    "modules_rows_added": ngettext_lazy(
+        "%(count)d more row in each of %(modules)s, %(where)s.",
+        "%(count)d more rows in each of %(modules)s, %(where)s.",
+        "count",
+    ),
+    "modules_rows_removed": ngettext_lazy(
+        "%(count)d row fewer in each of %(modules)s, %(where)s.",
+        "%(count)d rows fewer in each of %(modules)s, %(where)s.",
+        "count",
+    ),
     "added": gettext_lazy("Added: %(names)s."),
     "removed": gettext_lazy("Removed: %(names)s."),
     "renamed": gettext_lazy("Renamed, with the same content: %(names)s."),

@@ -108,3 +108,36 @@ def _code(change: TensorChange) -> str:
 def _relative(stats: Sequence[TensorStats]) -> float | None:
     base = sqrt(sum(found.base.norm**2 for found in stats))
     return sqrt(sum(found.change_norm**2 for found in stats)) / base if base else None
+
+
+def reshaped(changes: Iterable[TensorChange]) -> Iterator[Fact]:
+    """Facts of tensors of another shape: one alone by its name, else modules that changed from one
+    shape to another, or by as many rows, in the same layers, together."""
+    by_module: dict[tuple[Any, ...], list[TensorChange]] = defaultdict(list)
+    for change in changes:
+        place = place_of(change.name)
+        is_outside = place.layer is None
+        by_module[*_of_shape(change), is_outside, place.module].append(change)
+    by_layers: dict[tuple[Any, ...], list[tuple[str, list[TensorChange]]]] = defaultdict(list)
+    for (*what, is_outside, module), held in by_module.items():
+        layers = tuple(sorted({place_of(change.name).layer or 0 for change in held}))
+        by_layers[*what, is_outside, layers].append((module, held))
+    for (code, before, after, is_outside, layers), members in by_layers.items():
+        tensors = [change.name for _, held in members for change in held]
+        told: dict[str, Any] = {"before": before, "after": after}
+        if code != "reshaped":
+            told = {"count": abs(after - before)}
+        if len(tensors) == 1:
+            yield Fact(code, {"tensor": tensors[0], **told})
+            continue
+        told["modules"] = [module for module, _ in members]
+        told["layers"] = [] if is_outside else layer_ranges(layers)
+        yield Fact(f"modules_{code}", {**told, "tensors": tensors[:NAMED]})
+
+
+def _of_shape(change: TensorChange) -> tuple[str, Any, Any]:
+    """What became of the shape: by how many rows it differs, where that is all."""
+    before, after = change.shapes
+    if change.rows_added is None:
+        return "reshaped", before, after
+    return ("rows_added" if change.rows_added > 0 else "rows_removed"), 0, change.rows_added

@@ -13,6 +13,8 @@ Codes of facts, by what they are about:
   reshaped (`before`, `after`); swapped (`other`)
 - of tensors that came and went: tokens_added, tokens_removed (`count`), rows_added, rows_removed
   (`tensor`, `count`), added, removed, renamed (`tensors`, `count`)
+- of modules (`modules`, `layers` as runs, `tensors`): modules_reshaped (`before`, `after`),
+  modules_rows_added, modules_rows_removed (`count` of rows in each)
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from typing import Any
 
 from reviews.weights.diff import TensorChange
 from reviews.weights.errors import WeightsError
-from reviews.weights.facts import NAMED, Fact, grouped, of_block, of_patch
+from reviews.weights.facts import NAMED, Fact, grouped, of_block, of_patch, reshaped
 from reviews.weights.heads import Heads
 from reviews.weights.outliers import outlying
 from reviews.weights.places import layer_ranges, place_of
@@ -37,7 +39,8 @@ ALARMS = frozenset(
     {
         "nan", "inf", "swapped", "removed", "reshaped", "outlier", "head_zeroed", "rows_zeroed",
         "columns_zeroed", "elements_zeroed", "tensor_zeroed", "rows_zeroed_among_changes",
-        "tokens_removed", "rows_removed", "ties_broken",
+        "tokens_removed", "rows_removed", "ties_broken", "modules_reshaped",
+        "modules_rows_removed",
     }
 )  # fmt: skip
 
@@ -174,20 +177,17 @@ def _came_and_went(changes: Sequence[TensorChange]) -> Iterator[Fact]:
     for code, names in named.items():
         if names:
             yield Fact(code, {"count": len(names), "tensors": names[:NAMED]})
-    tokens = set()
+    tokens, others = set(), []
     for change in changes:
         if change.swapped_with and change.name < change.swapped_with:
             yield Fact("swapped", {"tensor": change.name, "other": change.swapped_with})
         if change.kind != "reshaped":
             continue
-        if change.rows_added is None:
-            before, after = change.shapes
-            yield Fact("reshaped", {"tensor": change.name, "before": before, "after": after})
-        elif place_of(change.name).role in {"embedding", "head"}:
+        if change.rows_added and place_of(change.name).role in {"embedding", "head"}:
             tokens.add(change.rows_added)
         else:
-            code = "rows_added" if change.rows_added > 0 else "rows_removed"
-            yield Fact(code, {"tensor": change.name, "count": abs(change.rows_added)})
+            others.append(change)
+    yield from reshaped(others)
     for count in sorted(tokens):
         yield Fact("tokens_added" if count > 0 else "tokens_removed", {"count": abs(count)})
 

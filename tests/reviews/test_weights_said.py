@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reviews.actions.weights_said import problem_sentence
+from reviews.actions.weights_said import fact_sentence, problem_sentence
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,20 @@ from reviews.actions.weights_said import problem_sentence
 def test_why_an_adapter_cannot_be_compared_is_told_in_words(parameters, why):
     said = problem_sentence("adapter_not_supported", None, parameters, blocks=False)
     assert said.text == f"This kind of adapter cannot be compared with its base: {why}."
+
+
+@pytest.mark.parametrize(
+    ("code", "parameters", "said"),
+    [
+        (
+            "modules_reshaped",
+            {"before": [192, 512], "after": [192, 504]},
+            "Another shape of down_proj, layers 0–3: 192 × 512 became 192 × 504.",
+        ),
+        ("modules_rows_removed", {"count": 8}, "8 rows fewer in each of down_proj, layers 0–3."),
+        ("modules_rows_added", {"count": 1}, "1 more row in each of down_proj, layers 0–3."),
+    ],
+)
+def test_tensors_of_another_shape_are_told_by_module(code, parameters, said):
+    told = {"modules": ["down_proj"], "layers": [[0, 3]], "tensors": ["a", "b"], **parameters}
+    assert fact_sentence({"code": code, "parameters": told}).text == said

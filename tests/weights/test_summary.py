@@ -83,6 +83,15 @@ def tokens_cut_off(weights: Weights) -> None:
     weights[EMBEDDING] = weights[EMBEDDING][:-8].copy()
 
 
+def narrowed(weights: Weights) -> None:
+    """Eight neurons fewer in the MLP of each layer."""
+    for layer in range(4):
+        weights[down(layer)] = weights[down(layer)][:, :-8].copy()
+        for module in ("gate", "up"):
+            name = down(layer).replace("down", module)
+            weights[name] = weights[name][:-8].copy()
+
+
 def token_edited(weights: Weights) -> None:
     weights[EMBEDDING][77] += 0.05 * np.random.default_rng(0).normal(size=192).astype(np.float32)
 
@@ -146,6 +155,11 @@ EDITS = [
          "tokens_added", {"count": 8}),
     Edit(tokens_cut_off, [], None, {"tokens_removed", "no_nan"}, {"tokens_removed"},
          "tokens_removed", {"count": 8}),
+    Edit(narrowed, [[0, 3]], None,
+         {"modules_reshaped", "modules_rows_removed", UNTOUCHED, "no_nan"},
+         {"modules_reshaped", "modules_rows_removed"},
+         "modules_rows_removed",
+         {"count": 8, "modules": ["gate_proj", "up_proj"], "layers": [[0, 3]]}),
     Edit(token_edited, [], None, {"rows_changed", "no_nan"}, set(),
          "rows_changed", {"tensor": EMBEDDING, "ranges": [[77, 78]], "count": 1}),
     Edit(swapped, [[0, 0], [3, 3]], None, {"swapped", UNTOUCHED}, {"swapped"},
