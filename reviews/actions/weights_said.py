@@ -41,6 +41,8 @@ _FACTS: dict[str, Any] = {
         "A sparse patch replaces %(replaced)s of %(elements)s elements, in %(count)d tensors.",
         "count",
     ),
+    "adapter_idle": gettext_lazy("The adapter changes nothing: every number stays as it was."),
+    "adapter_idle_in": gettext_lazy("The adapter changes nothing in %(names)s."),
     "no_change": gettext_lazy("Every tensor is the same, bit for bit."),
     "files_moved": ngettext_lazy(
         "%(tensors)d tensor lies in another file than before.",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any
 
+from reviews.weights.adapters import AdaptedTensor
 from reviews.weights.diff import TensorChange
 from reviews.weights.heads import Heads
 from reviews.weights.patches import PatchedTensor
@@ -40,6 +41,26 @@ def of_patch(tensors: Mapping[str, Tensor]) -> Iterator[Fact]:
             "elements": sum(each.count for each in tensors.values()),
         }
         yield Fact("patched", told)
+
+
+def idle_adapter(changes: Iterable[TensorChange], tensors: Mapping[str, Tensor]) -> tuple[str, ...]:
+    """The tensors that an adapter leaves as they were: its product is zero, or too small."""
+    return tuple(
+        change.name
+        for change in changes
+        if change.kind == "changed"
+        and isinstance(tensors.get(change.name), AdaptedTensor)
+        and change.stats is not None
+        and not change.stats.changed
+    )
+
+
+def of_adapter(idle: Sequence[str], tensors: Mapping[str, Tensor]) -> Iterator[Fact]:
+    """That an adapter changes nothing, at all or in some of its tensors."""
+    if idle:
+        adapted = sum(isinstance(each, AdaptedTensor) for each in tensors.values())
+        code = "adapter_idle" if len(idle) == adapted else "adapter_idle_in"
+        yield Fact(code, {"count": len(idle), "tensors": list(idle[:NAMED])})
 
 
 def of_block(change: TensorChange, heads: Heads | None) -> Fact | None:

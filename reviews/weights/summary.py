@@ -2,6 +2,7 @@
 
 Codes of facts, by what they are about:
 
+- of an adapter: adapter_idle (it changes nothing), adapter_idle_in (`tensors`, `count`)
 - of the whole: patched (`replaced` of `elements`, `count` of tensors), no_change, files_moved,
   cast_only, no_nan, embeddings_untouched, ties_broken, ties_made (`tensor`)
 - of many tensors (`modules`, `layers` as runs, `tensors`, `relative`): low_rank_change (`rank`,
@@ -26,7 +27,16 @@ from typing import Any
 
 from reviews.weights.diff import TensorChange
 from reviews.weights.errors import WeightsError
-from reviews.weights.facts import NAMED, Fact, grouped, of_block, of_patch, reshaped
+from reviews.weights.facts import (
+    NAMED,
+    Fact,
+    grouped,
+    idle_adapter,
+    of_adapter,
+    of_block,
+    of_patch,
+    reshaped,
+)
 from reviews.weights.heads import Heads
 from reviews.weights.outliers import outlying
 from reviews.weights.places import layer_ranges, place_of
@@ -89,16 +99,20 @@ def summarise(
     """The facts of a whole diff; what is not computed yet is told as merely changed.
 
     `config` is the model's config.json: it says how projections fall into heads. `tensors` are the
-    candidate's: they tell of a sparse patch. `tie` is what became of tied embeddings.
+    candidate's: they tell of a sparse patch and an adapter. `tie` is what became of tied
+    embeddings.
     """
-    touched = [change for change in changes if change.is_touched]
+    held = tensors or {}
+    idle = idle_adapter(changes, held)
+    touched = [change for change in changes if change.is_touched and change.name not in set(idle)]
     layers = [place.layer for change in touched if (place := place_of(change.name))]
     stats = [change.stats for change in changes if change.stats]
     base = sqrt(sum(found.base.norm**2 for found in stats if found.changed))
     moved = sqrt(sum(found.change_norm**2 for found in stats))
     return Summary(
         facts=(
-            *of_patch(tensors or {}),
+            *of_patch(held),
+            *of_adapter(idle, held),
             *_facts(changes, touched, Heads.of_config(config)),
             *(
                 [Fact(f"ties_{tie.what}", {"tensor": tie.output, "other": tie.source})]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from itertools import pairwise
 
 import pytest
 
@@ -108,5 +107,5 @@ def test_cells_of_a_heat_map_fill_its_width_and_none_lies_over_another():
     drawn = heat(rows=3, columns=30)
     lefts, width = [float(left) for left in drawn.left], float(drawn.width)
     assert lefts[0] == 0 and 99 < lefts[-1] + width <= 100
-    assert all(left + width <= right for left, right in pairwise(lefts))
+    assert all(left + width <= right for left, right in itertools.pairwise(lefts))
     assert drawn.top == [0, 26, 52] and drawn.height > 52 + drawn.cell
