@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, ngettext_lazy
 
-from hub.templatetags.hub_format import count_short, percent3, plain_number
+from hub.templatetags.hub_format import MINUS, count_short, percent3, plain_number
 from reviews.weights.summary import ALARMS
 
 Parameters = Mapping[str, Any]
@@ -364,9 +365,10 @@ def _shaped(told: Parameters) -> _Told:
     for name in ("before", "after", "expected", "found"):
         if isinstance(told.get(name), list | tuple):
             shaped[name] = shape_text(told[name])
-    for name in ("factor", "times"):
-        if told.get(name) is not None:
-            shaped[name] = plain_number(told[name])
+    if told.get("factor") is not None:
+        shaped["factor"] = _factor_text(told["factor"])
+    if told.get("times") is not None:
+        shaped["times"] = plain_number(told["times"])
     if "relative" in told:
         shaped["size"] = percent3(told["relative"])
     if "modules" in told:
@@ -379,6 +381,13 @@ def _shaped(told: Parameters) -> _Told:
     elif "ranges" in told:  # half-open, from 0
         shaped["parts"] = _runs([(start, stop - 1) for start, stop in told["ranges"]])
     return shaped
+
+
+def _factor_text(factor: float) -> str:
+    """A factor with at least three digits of what it differs from 1 by: 1.5, 1.00001."""
+    away = abs(factor - 1)
+    digits = max(4, 3 - math.floor(math.log10(away))) if 1e-12 < away < 1 else 4
+    return f"{factor:.{digits}g}".replace("-", MINUS)
 
 
 def _runs(runs: Sequence[Sequence[int]]) -> str:

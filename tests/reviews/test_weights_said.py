@@ -47,3 +47,16 @@ def test_why_an_adapter_cannot_be_compared_is_told_in_words(parameters, why):
 def test_tensors_of_another_shape_are_told_by_module(code, parameters, said):
     told = {"modules": ["down_proj"], "layers": [[0, 3]], "tensors": ["a", "b"], **parameters}
     assert fact_sentence({"code": code, "parameters": told}).text == said
+
+
+@pytest.mark.parametrize(
+    ("factor", "said"),
+    [
+        (1.5, "1.5"), (0.25, "0.25"), (-1.0, "−1"), (1.00001001, "1.00001"), (0.99987, "0.99987"),
+        (12.3456, "12.35"), (1.49998, "1.5"), (1.0, "1"),
+    ],
+)  # fmt: skip
+def test_a_factor_near_one_has_the_digits_that_tell_it_from_one(factor, said):
+    told = {"tensor": "a.weight", "factor": factor}
+    sentence = fact_sentence({"code": "tensor_scaled", "parameters": told})
+    assert sentence.text == f"a.weight as a whole was multiplied by {said}."
