@@ -197,6 +197,36 @@ def _score_domain(scores: Sequence[Score], ideal: float | None) -> tuple[float, 
     return low - pad, high + pad
 
 
+# Pixels of one row of a heat map, of the cell in it, and below the last one for the headings.
+HEAT_ROW, HEAT_CELL, HEAT_FOOT = 26, 24, 20
+
+
+@dataclass(frozen=True)
+class HeatMap:
+    """Places of cells as they are written: `left`, `middle` and `width` in per cent of the drawing,
+    `top` of rows and its whole `height` in pixels."""
+
+    left: list[str]
+    middle: list[str]
+    width: str
+    top: list[int]
+    height: int
+    cell: int = HEAT_CELL
+
+
+def heat(rows: int, columns: int) -> HeatMap:
+    """The grid of a heat map: as wide as there is room, cells with a gap of a tenth at most."""
+    step = 100 / max(1, columns)
+    width = step - min(0.1 * step, 0.3)
+    return HeatMap(
+        left=[f"{step * column:.4g}" for column in range(columns)],
+        middle=[f"{step * column + width / 2:.4g}" for column in range(columns)],
+        width=f"{width:.4g}",
+        top=[HEAT_ROW * row for row in range(rows)],
+        height=HEAT_ROW * rows + HEAT_FOOT,
+    )
+
+
 def heat_level(value: float | None, levels: int = 7) -> int:
     """0 for unchanged or unknown, else 1 to `levels` in equal steps of `value`, from 0 to 1."""
     if not value:

@@ -107,28 +107,31 @@ def heat_map(columns: Sequence[str], rows: Iterable[Any], title: str = "") -> di
     """A map of numbers from 0 to 1, layer by module: the stronger the larger.
 
     `columns` are the headings; a row has label and cells, each None or an object with value,
-    title (read out and shown on hover), and maybe url.
+    title (read out and shown on hover), text (in the table behind), and maybe url.
     """
     found = [(str(_of(row, "label")), list(_of(row, "cells"))) for row in rows]
+    drawn = charts.heat(len(found), len(columns))
     lines = [
         {
             "label": label,
+            "y": y,
+            "middle": y + charts.HEAT_ROW / 2,
             "cells": [
-                {
+                cell
+                and {
+                    **{name: _of(cell, name) for name in ("title", "text", "url")},
                     "level": charts.heat_level(_of(cell, "value")),
-                    "title": _of(cell, "title"),
-                    "url": _of(cell, "url"),
+                    "x": x,
                 }
-                if cell
-                else {"level": 0, "title": "", "url": ""}
-                for cell in cells
+                for cell, x in zip(cells, drawn.left, strict=True)
             ],
         }
-        for label, cells in found
+        for (label, cells), y in zip(found, drawn.top, strict=True)
     ]
     every = max(1, len(columns) // 6)
-    headings = [name if index % every == 0 else "" for index, name in enumerate(columns)]
-    return {"headings": headings, "rows": lines, "title": title}
+    headings = [(name, x) for name, x in list(zip(columns, drawn.middle, strict=True))[::every]]
+    told = {"rows": lines, "columns": columns, "headings": headings, "title": title}
+    return {**told, "drawn": drawn}
 
 
 @register.inclusion_tag("components/histograms.html")

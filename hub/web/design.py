@@ -80,7 +80,7 @@ def sample_context() -> dict[str, Any]:
         "differences": _differences(),
         "versions": _versions(),
         "series": _series(),
-        "columns": [str(layer) for layer in range(30)],
+        "columns": [str(layer) for layer in range(16)],
         "heat_rows": _heat_rows(),
         "flips": _flips(),
         "scores": _scores(),
@@ -192,15 +192,18 @@ def _series() -> list[dict[str, Any]]:
 
 
 def _heat_rows() -> list[dict[str, Any]]:
+    names = ("embed", "q", "k", "v", "o", "gate", "up", "down", "norm")
+
     def cell(row: int, layer: int) -> dict[str, Any] | None:
         if row in (0, 8):
             return None
-        value = (0.2 + layer / 30) * (0.3 + ((row * 7 + layer * 5) % 11) / 11) / row
-        return {"value": value, "title": f"layers.{layer}: {100 * value:.1f} %"}
+        value = (0.2 + layer / 16) * (0.3 + ((row * 7 + layer * 5) % 11) / 11) / row
+        text = f"{100 * value:.1f} %"
+        title = f"layer {layer}, {names[row]}: {text}"
+        return {"value": value, "title": title, "text": text, "url": "#"}
 
-    names = ("embed", "q", "k", "v", "o", "gate", "up", "down", "norm")
     return [
-        {"label": name, "cells": [cell(row, layer) for layer in range(30)]}
+        {"label": name, "cells": [cell(row, layer) for layer in range(16)]}
         for row, name in enumerate(names)
     ]
 

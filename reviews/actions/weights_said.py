@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, ngettext_lazy
 
-from hub.templatetags.hub_format import count_short, percent3, plain_number
+from hub.templatetags.hub_format import MINUS, count_short, percent3, plain_number
 from reviews.weights.summary import ALARMS
 
 Parameters = Mapping[str, Any]
@@ -24,6 +25,7 @@ KINDS = {
     "renamed": gettext_lazy("renamed"),
     "added": gettext_lazy("added"),
     "removed": gettext_lazy("removed"),
+    "unread": gettext_lazy("not known"),
 }
 # In the table; the drawer says why.
 UNKNOWN = gettext_lazy("cannot tell")
@@ -40,6 +42,8 @@ _FACTS: dict[str, Any] = {
         "A sparse patch replaces %(replaced)s of %(elements)s elements, in %(count)d tensors.",
         "count",
     ),
+    "adapter_idle": gettext_lazy("The adapter changes nothing: every number stays as it was."),
+    "adapter_idle_in": gettext_lazy("The adapter changes nothing in %(names)s."),
     "no_change": gettext_lazy("Every tensor is the same, bit for bit."),
     "files_moved": ngettext_lazy(
         "%(tensors)d tensor lies in another file than before.",
@@ -105,6 +109,19 @@ _FACTS: dict[str, Any] = {
     ),
     "rows_removed": ngettext_lazy(
         "%(tensor)s has lost %(count)d row.", "%(tensor)s has lost %(count)d rows.", "count"
+    ),
+    "modules_reshaped": gettext_lazy(
+        "Another shape of %(modules)s, %(where)s: %(before)s became %(after)s."
+    ),
+    "modules_rows_added": ngettext_lazy(
+        "%(count)d more row in each of %(modules)s, %(where)s.",
+        "%(count)d more rows in each of %(modules)s, %(where)s.",
+        "count",
+    ),
+    "modules_rows_removed": ngettext_lazy(
+        "%(count)d row fewer in each of %(modules)s, %(where)s.",
+        "%(count)d rows fewer in each of %(modules)s, %(where)s.",
+        "count",
     ),
     "added": gettext_lazy("Added: %(names)s."),
     "removed": gettext_lazy("Removed: %(names)s."),
@@ -179,6 +196,7 @@ _INDEX = {
     "missing_tensor": gettext_lazy("The index puts %(tensor)s into %(file)s, which lacks it."),
     "not_in_index": gettext_lazy("The index lacks %(tensor)s, which lies in %(file)s."),
     "missing_shard": gettext_lazy("%(file)s is missing."),
+    "no_index": gettext_lazy("%(file)s is missing: without it no loader reads %(shards)s."),
     "total_size": gettext_lazy(
         "The index says that all tensors have %(declared)s bytes; they have %(actual)s."
     ),
@@ -201,6 +219,23 @@ _UNREADABLE = {
     **dict.fromkeys(("text_too_long", "too_many_entries", "too_many_texts"), _TOO_LARGE),
     **dict.fromkeys(("alignment", "name", "rank", "repeated_key", "unknown_type"), _NO_SUCH_FORM),
 }
+# Why an adapter's effect cannot be worked out, by what its reason begins with.
+_ADAPTERS = {
+    "gguf": gettext_lazy("it is a GGUF file"),
+    "peft_type=None": gettext_lazy("adapter_config.json names no method"),
+    "peft_type": gettext_lazy("its method is %(value)s, and only LoRA is worked out here"),
+    "init_lora_weights": gettext_lazy("it began with %(value)s, which changes the base as well"),
+    "shape": gettext_lazy("%(tensor)s or its factors are no matrices"),
+    "dtype": gettext_lazy("its factors of %(tensor)s are of a type that is not read here"),
+    "factor": gettext_lazy("what %(tensor)s does is not known here"),
+    "use_dora": gettext_lazy("it is a DoRA, which scales whole weights as well"),
+    "lora_bias": gettext_lazy("its factors have biases"),
+    "layer_replication": gettext_lazy("it repeats layers of its base"),
+    "target_parameters": gettext_lazy("it changes single parameters such as those of experts"),
+    "trainable_token_indices": gettext_lazy("it trains the embeddings of single tokens"),
+    "alora_invocation_tokens": gettext_lazy("it works after certain tokens only"),
+}
+_SETTING = gettext_lazy("what the setting %(setting)s does is not known here")
 _WHY = {
     "half_missing": gettext_lazy("half of it is missing"),
     "not_in_base": gettext_lazy("the base has no such tensor"),
@@ -266,6 +301,8 @@ def problem_sentence(
     reason = str(parameters.get("reason"))
     if code in {"header_unreadable", "json_unreadable"} and reason in _UNREADABLE:
         told["reason"] = str(_UNREADABLE[reason])
+    if code == "adapter_not_supported":
+        told["reason"] = _adapter_reason(reason, told)
     words = _INDEX.get(reason) if code == "index_lies" else _PROBLEMS.get(code)
     text = (words or _PROBLEMS["internal"]) % _Told(told)
     return Sentence(str(text), "fail" if blocks else "alarm", tensor or "")
@@ -284,6 +321,13 @@ def merge_sentence(code: str, parameters: Parameters) -> str:
 def unmet_sentence(unmet: Iterable[Mapping[str, Any]]) -> str:
     """The conditions of averaging that do not hold, in words; empty where all do."""
     return "; ".join(str(_CONDITIONS.get(each["code"], each["code"])) for each in unmet)
+
+
+def _adapter_reason(reason: str, told: Parameters) -> str:
+    """A setting, perhaps with its value, or what the adapter's tensors are."""
+    name, _equals, value = reason.partition("=")
+    words = _ADAPTERS.get(reason) or _ADAPTERS.get(name, _SETTING)
+    return str(words % {**told, "setting": name, "value": value})
 
 
 class _Told(dict[str, Any]):
@@ -321,9 +365,10 @@ def _shaped(told: Parameters) -> _Told:
     for name in ("before", "after", "expected", "found"):
         if isinstance(told.get(name), list | tuple):
             shaped[name] = shape_text(told[name])
-    for name in ("factor", "times"):
-        if told.get(name) is not None:
-            shaped[name] = plain_number(told[name])
+    if told.get("factor") is not None:
+        shaped["factor"] = _factor_text(told["factor"])
+    if told.get("times") is not None:
+        shaped["times"] = plain_number(told["times"])
     if "relative" in told:
         shaped["size"] = percent3(told["relative"])
     if "modules" in told:
@@ -336,6 +381,13 @@ def _shaped(told: Parameters) -> _Told:
     elif "ranges" in told:  # half-open, from 0
         shaped["parts"] = _runs([(start, stop - 1) for start, stop in told["ranges"]])
     return shaped
+
+
+def _factor_text(factor: float) -> str:
+    """A factor with at least three digits of what it differs from 1 by: 1.5, 1.00001."""
+    away = abs(factor - 1)
+    digits = max(4, 3 - math.floor(math.log10(away))) if 1e-12 < away < 1 else 4
+    return f"{factor:.{digits}g}".replace("-", MINUS)
 
 
 def _runs(runs: Sequence[Sequence[int]]) -> str:

@@ -221,7 +221,8 @@ class Comparing:
         found = check_checkpoint(candidate, values=False) + check_ties(candidate, self._digest)
         for pair in pairs:
             change = self.changes[pair.name]
-            if change.not_finite is None and pair.kind in {"added", "reshaped"} and pair.candidate:
+            is_alone = pair.kind in {"added", "reshaped", "unread"}
+            if change.not_finite is None and is_alone and pair.candidate:
                 found += check_values(pair.candidate)
             for code, count in (change.not_finite or {}).items():
                 if count:

@@ -32,6 +32,7 @@ ORDERS = {
     "cosine": gettext_lazy("lowest cosine"),
     "max": gettext_lazy("largest element of the change"),
     "bits": gettext_lazy("most bits changed"),
+    "outliers": gettext_lazy("largest outlier"),
     "rank": gettext_lazy("highest rank"),
 }
 SORTS = {
@@ -39,6 +40,7 @@ SORTS = {
     "cosine": lambda row: -(1.0 if row.told.get("cosine") is None else row.told["cosine"]),
     "max": lambda row: row.told.get("max_change") or 0.0,
     "bits": lambda row: row.told.get("changed_share") or 0.0,
+    "outliers": lambda row: row.outliers[1] or 0.0,
     "rank": lambda row: row.told.get("rank") or 0,
 }
 

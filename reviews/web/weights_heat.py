@@ -25,6 +25,7 @@ FAINTEST = 1e-7
 class HeatCell:
     value: float
     title: str
+    text: str
     url: str
 
 
@@ -85,15 +86,18 @@ def _cell(
         return None
     touched = [row for row in rows if row.told["kind"] != "same"]
     if not touched:
-        return HeatCell(0.0, _cell_title(module, layers, str(KINDS["same"])), "")
+        return _heat_cell(0.0, module, layers, str(KINDS["same"]), "")
     url = "?" + urlencode({**fixed, "layer": layers.key, "module": module}) + "#tensors"
     relative = relative_of(touched)
     if relative is None:
         kinds = ", ".join(sorted({str(row.kind) for row in touched}))
-        return HeatCell(1.0, _cell_title(module, layers, kinds), url)
+        return _heat_cell(1.0, module, layers, kinds, url)
     heat = 1 + math.log10(max(relative, FAINTEST)) / -math.log10(FAINTEST)
-    title = _cell_title(module, layers, percent3(relative))
-    return HeatCell(min(1.0, max(0.02, heat)), title, url)
+    return _heat_cell(min(1.0, max(0.02, heat)), module, layers, percent3(relative), url)
+
+
+def _heat_cell(value: float, module: str, layers: Layers, what: str, url: str) -> HeatCell:
+    return HeatCell(value, _cell_title(module, layers, what), what, url)
 
 
 def _cell_title(module: str, layers: Layers, what: str) -> str:

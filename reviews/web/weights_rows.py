@@ -40,6 +40,12 @@ class TensorRow:
         return f"{before} → {after}" if before and after and before != after else after or before
 
     @property
+    def outliers(self) -> tuple[float | None, float | None]:
+        """The largest element against the usual one, before and after."""
+        before, after = self.told.get("outliers") or (None, None)
+        return before, after
+
+    @property
     def rank(self) -> str:
         if self.told.get("rank") is not None:
             return str(self.told["rank"])

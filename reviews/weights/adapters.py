@@ -88,7 +88,7 @@ class AdaptedTensor(Tensor):
 def with_adapter(base: Checkpoint, adapter: Checkpoint) -> Checkpoint:
     """The checkpoint that `base` becomes under the adapter of `adapter`; both stay open for it.
 
-    Raises: WeightsError: adapter_not_supported (with the setting), adapter_does_not_fit (with the
+    Raises: WeightsError: adapter_not_supported (with the reason), adapter_does_not_fit (with the
         tensor), no_adapter.
     """
     if adapter.adapter is None:
@@ -123,7 +123,7 @@ def sorted_out(
         found = _FACTOR.fullmatch(name)
         if found is None:
             if "lora_" in name or "trainable_tokens" in name:
-                raise WeightsError("adapter_not_supported", reason=name[-80:])
+                raise WeightsError("adapter_not_supported", reason="factor", tensor=name[-80:])
             whole[name.replace(".base_layer.", ".").replace(".modules_to_save.", ".")] = tensor
             continue
         sides.setdefault(found["module"], {})[found["side"]] = tensor

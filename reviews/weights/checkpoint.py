@@ -39,7 +39,8 @@ MAX_TOKENS = 1_000_000
 class Checkpoint:
     """Tensors by name, and what lies beside them. Close it, or use it in `with`.
 
-    `left_out` names files of weights that are no part of the model as loaders read it.
+    `left_out` names files of weights that are no part of the model as loaders read it, `unread`
+    those of the model whose header cannot be read: what they hold is not known.
     """
 
     tensors: Mapping[str, Tensor]
@@ -48,6 +49,7 @@ class Checkpoint:
     format: Format
     problems: tuple[Problem, ...]
     left_out: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
     tokenizer: Path | tuple[str, ...] | None = None
     adapter: Adapter | None = None
     patch: Patch | None = None
@@ -112,6 +114,7 @@ def open_checkpoint(files: Mapping[str, Path]) -> Checkpoint:
             format=kind,
             problems=(*found.problems, *problems, *_unreadable(weights)),
             left_out=tuple(_left_out(weights, folder, found, kind)),
+            unread=tuple(found.unread),
             tokenizer=files.get(inside(folder, "tokenizer.json")) or implied.tokens,
             adapter=adapter,
             patch=patch,

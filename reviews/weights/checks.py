@@ -126,7 +126,9 @@ def _against_config(checkpoint: Checkpoint) -> list[Problem]:
     if family is None:
         about = {"reason": "model_type", "model_type": str(config.get("model_type"))[:60]}
         return [*problems, Problem("config_not_checked", None, about)]
-    return [*problems, *_names_and_shapes(checkpoint.tensors, config, family)]
+    found = _names_and_shapes(checkpoint.tensors, config, family)
+    # What a file that cannot be read holds is not missing.
+    return [*problems, *(each for each in found if each.code != "missing" or not checkpoint.unread)]
 
 
 def _names_and_shapes(

@@ -50,7 +50,7 @@ class TensorChange:
     @property
     def is_touched(self) -> bool:
         """Whether any value, the shape, the dtype or the place of the tensor is another."""
-        return self.kind != "same"
+        return self.kind not in {"same", "unread"}
 
     def to_dict(self) -> dict[str, Any]:
         """JSON with VERSION inside."""
@@ -152,7 +152,7 @@ def _is_alone(told: TensorPair | TensorChange) -> bool:
     """Whether it holds numbers that have no counterpart in the base: it was added, or has another
     shape or more rows."""
     grown = told.kind == "reshaped" and (told.rows_added is None or told.rows_added > 0)
-    return told.kind == "added" or grown
+    return told.kind in {"added", "unread"} or grown
 
 
 def _has_changed(change: TensorChange) -> bool:

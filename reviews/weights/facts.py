@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any
 
+from reviews.weights.adapters import AdaptedTensor
 from reviews.weights.diff import TensorChange
 from reviews.weights.heads import Heads
 from reviews.weights.patches import PatchedTensor
@@ -40,6 +41,26 @@ def of_patch(tensors: Mapping[str, Tensor]) -> Iterator[Fact]:
             "elements": sum(each.count for each in tensors.values()),
         }
         yield Fact("patched", told)
+
+
+def idle_adapter(changes: Iterable[TensorChange], tensors: Mapping[str, Tensor]) -> tuple[str, ...]:
+    """The tensors that an adapter leaves as they were: its product is zero, or too small."""
+    return tuple(
+        change.name
+        for change in changes
+        if change.kind == "changed"
+        and isinstance(tensors.get(change.name), AdaptedTensor)
+        and change.stats is not None
+        and not change.stats.changed
+    )
+
+
+def of_adapter(idle: Sequence[str], tensors: Mapping[str, Tensor]) -> Iterator[Fact]:
+    """That an adapter changes nothing, at all or in some of its tensors."""
+    if idle:
+        adapted = sum(isinstance(each, AdaptedTensor) for each in tensors.values())
+        code = "adapter_idle" if len(idle) == adapted else "adapter_idle_in"
+        yield Fact(code, {"count": len(idle), "tensors": list(idle[:NAMED])})
 
 
 def of_block(change: TensorChange, heads: Heads | None) -> Fact | None:
@@ -108,3 +129,36 @@ def _code(change: TensorChange) -> str:
 def _relative(stats: Sequence[TensorStats]) -> float | None:
     base = sqrt(sum(found.base.norm**2 for found in stats))
     return sqrt(sum(found.change_norm**2 for found in stats)) / base if base else None
+
+
+def reshaped(changes: Iterable[TensorChange]) -> Iterator[Fact]:
+    """Facts of tensors of another shape: one alone by its name, else modules that changed from one
+    shape to another, or by as many rows, in the same layers, together."""
+    by_module: dict[tuple[Any, ...], list[TensorChange]] = defaultdict(list)
+    for change in changes:
+        place = place_of(change.name)
+        is_outside = place.layer is None
+        by_module[*_of_shape(change), is_outside, place.module].append(change)
+    by_layers: dict[tuple[Any, ...], list[tuple[str, list[TensorChange]]]] = defaultdict(list)
+    for (*what, is_outside, module), held in by_module.items():
+        layers = tuple(sorted({place_of(change.name).layer or 0 for change in held}))
+        by_layers[*what, is_outside, layers].append((module, held))
+    for (code, before, after, is_outside, layers), members in by_layers.items():
+        tensors = [change.name for _, held in members for change in held]
+        told: dict[str, Any] = {"before": before, "after": after}
+        if code != "reshaped":
+            told = {"count": abs(after - before)}
+        if len(tensors) == 1:
+            yield Fact(code, {"tensor": tensors[0], **told})
+            continue
+        told["modules"] = [module for module, _ in members]
+        told["layers"] = [] if is_outside else layer_ranges(layers)
+        yield Fact(f"modules_{code}", {**told, "tensors": tensors[:NAMED]})
+
+
+def _of_shape(change: TensorChange) -> tuple[str, Any, Any]:
+    """What became of the shape: by how many rows it differs, where that is all."""
+    before, after = change.shapes
+    if change.rows_added is None:
+        return "reshaped", before, after
+    return ("rows_added" if change.rows_added > 0 else "rows_removed"), 0, change.rows_added

@@ -113,6 +113,7 @@ def _size(path: Path) -> int:
 def _header(file: OpenFile, found: FoundGguf) -> GgufHeader | None:
     if file.is_lfs_pointer:
         found.problems.append(Problem("lfs_pointer", None, {"file": file.name}))
+        found.unread.append(file.name)
         return None
     with open(file.descriptor, "rb", buffering=1 << 20, closefd=False) as stream:
         stream.seek(0)
@@ -123,6 +124,7 @@ def _header(file: OpenFile, found: FoundGguf) -> GgufHeader | None:
             tensor = about.pop("tensor", None)
             name = tensor if isinstance(tensor, str) else None
             found.problems.append(Problem(error.code, name, about))
+            found.unread.append(file.name)
             return None
 
 

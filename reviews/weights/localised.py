@@ -9,8 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from reviews.weights.pieces import Doubles, bounds, read
+from reviews.weights.rounding import variances_of
 from reviews.weights.tensors import Tensor
 
+Effect = tuple[str, float | None]
 Ranges = tuple[tuple[int, int], ...]
 
 # A change is called local when it leaves at least this share of the rows (columns) untouched.
@@ -19,10 +21,10 @@ UNTOUCHED = 0.5
 MOST_COLUMNS = 1 << 20
 # Ranges kept: a fine-tune that met half of the tokens needs no list.
 KEPT_RANGES = 64
-# "Scaled": what one factor leaves unexplained, of the block's norm (above bf16's rounding, about
-# 0.0017, twice) and of the change's.
-_UNEXPLAINED = 4e-3
+# "Scaled": what one factor leaves unexplained, at first of the change's norm, and then, element by
+# element, against what rounding leaves.
 _UNEXPLAINED_OF_CHANGE = 0.3
+_TIMES_ROUNDING = 2.0
 
 
 @dataclass(frozen=True)
@@ -57,16 +59,18 @@ def find_block(base: Tensor, candidate: Tensor, rows: Norms, by_column: Doubles)
     `by_column` is the largest change in each column, empty where it was not followed.
     Columns are only read again when needed.
     """
-    effect, factor = _effect(rows, np.ones(len(rows.change), dtype=bool))
+    everywhere = np.ones(len(rows.change), dtype=bool)
+    effect, factor = _proven(base, candidate, "rows", everywhere, _effect(rows, everywhere))
     if effect != "changed":
         return Block("all", effect, factor, len(rows.change), ())
     touched = rows.change > 0
     if touched.mean() <= UNTOUCHED:
-        return Block("rows", *_effect(rows, touched), int(touched.sum()), ranges_of(touched))
+        found = _proven(base, candidate, "rows", touched, _effect(rows, touched))
+        return Block("rows", *found, int(touched.sum()), ranges_of(touched))
     touched = by_column > 0
     if len(touched) and touched.mean() <= UNTOUCHED:
         columns = _column_norms(base, candidate)
-        found = _effect(columns, touched)
+        found = _proven(base, candidate, "columns", touched, _effect(columns, touched))
         return Block("columns", *found, int(touched.sum()), ranges_of(touched))
     return None
 
@@ -78,8 +82,8 @@ def ranges_of(touched: npt.NDArray[np.bool_]) -> Ranges:
     return tuple((int(start), int(stop)) for start, stop in pairs)
 
 
-def _effect(norms: Norms, touched: npt.NDArray[np.bool_]) -> tuple[str, float | None]:
-    """What happened to the touched rows together: one effect, or "changed"."""
+def _effect(norms: Norms, touched: npt.NDArray[np.bool_]) -> Effect:
+    """What may have happened to the touched rows together: one effect, or "changed"."""
     old, new = float(norms.base[touched].sum()), float(norms.candidate[touched].sum())
     change = float(norms.change[touched].sum())
     if old == 0 or change == 0:
@@ -88,9 +92,48 @@ def _effect(norms: Norms, touched: npt.NDArray[np.bool_]) -> tuple[str, float | 
         return "zeroed", None
     product = (old + new - change) / 2
     unexplained = max(0.0, new - product**2 / old)
-    if unexplained <= min(_UNEXPLAINED**2 * old, _UNEXPLAINED_OF_CHANGE**2 * change):
+    if unexplained <= _UNEXPLAINED_OF_CHANGE**2 * change:
         return "scaled", product / old
     return "changed", None
+
+
+def _proven(
+    base: Tensor, candidate: Tensor, axis: str, touched: npt.NDArray[np.bool_], found: Effect
+) -> Effect:
+    """`found`, where a factor explains the change but for rounding, element by element; norms alone
+    cannot tell that of a dtype finer than bf16. Steps that are not known explain nothing."""
+    effect, factor = found
+    rounding = variances_of(base, candidate) if factor is not None else None
+    if factor is None:
+        return found
+    if rounding is None:
+        return "changed", None
+    columns = base.matrix[1]
+    squares = products = left = expected = 0.0
+    with np.errstate(all="ignore"):
+        for start, stop in bounds(base.matrix):
+            width = min(columns, stop - start)
+            row, column = start // columns, start % columns
+            if axis == "rows" and not touched[row : row + -(-(stop - start) // columns)].any():
+                continue
+            old, new = (
+                read(each, start, stop)[1].astype(np.float64).reshape(-1, width)
+                for each in (base, candidate)
+            )
+            if axis == "rows":
+                mask = np.broadcast_to(touched[row : row + len(old), None], old.shape)
+            else:
+                mask = np.broadcast_to(touched[column : column + width], old.shape)
+            mask = mask & np.isfinite(old) & np.isfinite(new)
+            old, new = old[mask], new[mask]
+            rest = new - factor * old
+            squares += float(old @ old)
+            products += float(old @ rest)
+            left += float(rest @ rest)
+            expected += float(rounding(old, new).sum())
+    if not squares or left - products**2 / squares > _TIMES_ROUNDING**2 * expected:
+        return "changed", None
+    return effect, factor + products / squares
 
 
 def _column_norms(base: Tensor, candidate: Tensor) -> Norms:

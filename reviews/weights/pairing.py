@@ -12,7 +12,7 @@ from reviews.weights.digests import tensor_digest
 from reviews.weights.tensors import Tensor
 from reviews.weights.ties import stand_in
 
-Kind = Literal["same", "changed", "dtype", "reshaped", "renamed", "added", "removed"]
+Kind = Literal["same", "changed", "dtype", "reshaped", "renamed", "added", "removed", "unread"]
 Digests = Callable[[Tensor], str]
 
 _MOST_PARTS = 24
@@ -26,6 +26,7 @@ class TensorPair:
     - "dtype": another storage dtype, the shape equal; values may have changed as well.
     - "reshaped": another shape. `rows_added` counts rows appended (below 0: cut off) where all
       other dimensions are equal; the rows that both have are worth comparing.
+    - "unread": not found, where the header of a file cannot be read: it may be there.
     - "renamed": the candidate's tensor holds what `renamed_from` named in the base;
       `swapped_with` is the same name where the two changed places.
 
@@ -72,9 +73,11 @@ def pair_tensors(
         pairs[name] = replace(pair, renamed_from=source)
     gone = []
     for name, held in added.items():
-        pairs[name] = _untied(name, stand_in(base, name), held, digests)
+        pair = _untied(name, stand_in(base, name), held, digests)
+        pairs[name] = replace(pair, kind="unread") if _is_unsure(pair, base) else pair
     for name, held in removed.items():
-        gone.append(_untied(name, held, stand_in(candidate, name), digests))
+        pair = _untied(name, held, stand_in(candidate, name), digests)
+        gone.append(replace(pair, kind="unread") if _is_unsure(pair, candidate) else pair)
     return [pairs[name] for name in candidate.tensors] + gone
 
 
@@ -95,6 +98,11 @@ def _untied(name: str, before: Tensor | None, after: Tensor | None, digests: Dig
     if before is None or after is None:
         return TensorPair(name, "added" if before is None else "removed", before, after)
     return replace(_pair(name, before, after, digests), renamed_from=before.name)
+
+
+def _is_unsure(pair: TensorPair, other: Checkpoint) -> bool:
+    """Whether the side on which the tensor seems to be missing has not been read whole."""
+    return bool(other.unread) and pair.kind in {"added", "removed"}
 
 
 def _find_moved(pairs: dict[str, TensorPair], digests: Digests) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,6 +50,16 @@ def rounding_noise(base: Tensor, candidate: Tensor) -> Rounding | None:
     margin = _margin(len(by_row), len(by_column))
     edge = np.sqrt(by_row.max()) + np.sqrt(by_column.max())
     return Rounding(float(by_row.sum()), float(edge) * margin)
+
+
+def variances_of(base: Tensor, candidate: Tensor) -> Callable[[Doubles, Doubles], Doubles] | None:
+    """What gives the variance of rounding of each element, of base's and candidate's values; None
+    where the steps are not known."""
+    coarse = _coarser(base, candidate)
+    if coarse is None:
+        return None
+    fraction = _used_fraction(coarse)
+    return lambda old, new: _variance(old if coarse is base else new, coarse.dtype, fraction)
 
 
 def _coarser(base: Tensor, candidate: Tensor) -> Tensor | None:
@@ -99,7 +110,7 @@ def _variances(
     return by_row, by_column, rows, touched
 
 
-def _variance(values: Floats, dtype: str, fraction: int) -> Doubles:
+def _variance(values: Floats | Doubles, dtype: str, fraction: int) -> Doubles:
     """u²/12 of each value, u the step between it and its neighbour: 2^(exponent - fraction)."""
     bits = values.astype(np.float64).view(np.int64) & 0x7FF0_0000_0000_0000
     powers: Doubles = bits.view(np.float64)  # 2^exponent; 0 of 0, infinite of what is not finite

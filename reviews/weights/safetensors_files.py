@@ -30,6 +30,7 @@ class Found:
     metadata: dict[str, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
 
 
 def read_safetensors(files: Mapping[str, Path], folder: str, kept: ExitStack) -> Found:
@@ -54,7 +55,7 @@ def read_safetensors(files: Mapping[str, Path], folder: str, kept: ExitStack) ->
     if index is not None:
         _check_index(index, declared, files, found, single if single in beside else None)
     else:
-        _check_numbers(chosen, found)
+        _check_numbers(chosen, files, folder, found)
     return found
 
 
@@ -109,6 +110,7 @@ def _add_file(file: OpenFile, declared: Mapping[str, str], found: Found) -> None
     header = header_of(file)
     if isinstance(header, Problem):
         found.problems.append(header)
+        found.unread.append(file.name)
         return
     if len(found.tensors) + len(header.tensors) > MAX_TENSORS:
         raise WeightsError("too_many_tensors", limit=MAX_TENSORS)
@@ -182,13 +184,18 @@ def _check_total(index: dict[str, Any], found: Found) -> None:
         found.problems.append(Problem("index_lies", None, parameters))
 
 
-def _check_numbers(chosen: list[str], found: Found) -> None:
-    """Shards that lie there without an index: their own names tell when one is missing."""
-    numbered = [each for each in map(_SHARD.fullmatch, chosen) if each]
+def _check_numbers(chosen: list[str], files: Mapping[str, Path], folder: str, found: Found) -> None:
+    """Shards without an index: their own names tell when one is missing. Where all are there the
+    index is: no loader finds a tensor without it."""
     groups: dict[tuple[str, str], set[int]] = {}
-    for each in numbered:
+    for each in filter(None, (_SHARD.fullmatch(PurePosixPath(name).name) for name in chosen)):
         groups.setdefault((each["stem"], each["count"]), set()).add(int(each["number"]))
     for (stem, count), numbers in groups.items():
+        shards = inside(folder, f"{stem}-*-of-{count}.safetensors")
+        index = inside(folder, f"{stem}.safetensors.index.json")
         if len(numbers) != int(count):
-            about = {"reason": "missing_shard", "file": f"{stem}-*-of-{count}.safetensors"}
+            about = {"reason": "missing_shard", "file": shards}
+            found.problems.append(Problem("index_lies", None, about))
+        elif index not in files:
+            about = {"reason": "no_index", "file": index, "shards": shards}
             found.problems.append(Problem("index_lies", None, about))

@@ -2,6 +2,7 @@
 
 Codes of facts, by what they are about:
 
+- of an adapter: adapter_idle (it changes nothing), adapter_idle_in (`tensors`, `count`)
 - of the whole: patched (`replaced` of `elements`, `count` of tensors), no_change, files_moved,
   cast_only, no_nan, embeddings_untouched, ties_broken, ties_made (`tensor`)
 - of many tensors (`modules`, `layers` as runs, `tensors`, `relative`): low_rank_change (`rank`,
@@ -13,6 +14,8 @@ Codes of facts, by what they are about:
   reshaped (`before`, `after`); swapped (`other`)
 - of tensors that came and went: tokens_added, tokens_removed (`count`), rows_added, rows_removed
   (`tensor`, `count`), added, removed, renamed (`tensors`, `count`)
+- of modules (`modules`, `layers` as runs, `tensors`): modules_reshaped (`before`, `after`),
+  modules_rows_added, modules_rows_removed (`count` of rows in each)
 """
 
 from __future__ import annotations
@@ -24,7 +27,16 @@ from typing import Any
 
 from reviews.weights.diff import TensorChange
 from reviews.weights.errors import WeightsError
-from reviews.weights.facts import NAMED, Fact, grouped, of_block, of_patch
+from reviews.weights.facts import (
+    NAMED,
+    Fact,
+    grouped,
+    idle_adapter,
+    of_adapter,
+    of_block,
+    of_patch,
+    reshaped,
+)
 from reviews.weights.heads import Heads
 from reviews.weights.outliers import outlying
 from reviews.weights.places import layer_ranges, place_of
@@ -37,7 +49,8 @@ ALARMS = frozenset(
     {
         "nan", "inf", "swapped", "removed", "reshaped", "outlier", "head_zeroed", "rows_zeroed",
         "columns_zeroed", "elements_zeroed", "tensor_zeroed", "rows_zeroed_among_changes",
-        "tokens_removed", "rows_removed", "ties_broken",
+        "tokens_removed", "rows_removed", "ties_broken", "modules_reshaped",
+        "modules_rows_removed",
     }
 )  # fmt: skip
 
@@ -86,16 +99,20 @@ def summarise(
     """The facts of a whole diff; what is not computed yet is told as merely changed.
 
     `config` is the model's config.json: it says how projections fall into heads. `tensors` are the
-    candidate's: they tell of a sparse patch. `tie` is what became of tied embeddings.
+    candidate's: they tell of a sparse patch and an adapter. `tie` is what became of tied
+    embeddings.
     """
-    touched = [change for change in changes if change.is_touched]
+    held = tensors or {}
+    idle = idle_adapter(changes, held)
+    touched = [change for change in changes if change.is_touched and change.name not in set(idle)]
     layers = [place.layer for change in touched if (place := place_of(change.name))]
     stats = [change.stats for change in changes if change.stats]
     base = sqrt(sum(found.base.norm**2 for found in stats if found.changed))
     moved = sqrt(sum(found.change_norm**2 for found in stats))
     return Summary(
         facts=(
-            *of_patch(tensors or {}),
+            *of_patch(held),
+            *of_adapter(idle, held),
             *_facts(changes, touched, Heads.of_config(config)),
             *(
                 [Fact(f"ties_{tie.what}", {"tensor": tie.output, "other": tie.source})]
@@ -131,7 +148,8 @@ def _facts(
 
 
 def _whole(changes: Sequence[TensorChange], touched: Sequence[TensorChange]) -> Iterator[Fact]:
-    if not touched and not any(map(_is_renamed, changes)):
+    quiet = not touched and not any(map(_is_renamed, changes))
+    if quiet and all(change.kind != "unread" for change in changes):
         yield Fact("no_change", {"tensors": len(changes)})
     if moved := sum(change.moved_file for change in changes):
         yield Fact("files_moved", {"tensors": moved})
@@ -173,29 +191,28 @@ def _came_and_went(changes: Sequence[TensorChange]) -> Iterator[Fact]:
     for code, names in named.items():
         if names:
             yield Fact(code, {"count": len(names), "tensors": names[:NAMED]})
-    tokens = set()
+    tokens, others = set(), []
     for change in changes:
         if change.swapped_with and change.name < change.swapped_with:
             yield Fact("swapped", {"tensor": change.name, "other": change.swapped_with})
         if change.kind != "reshaped":
             continue
-        if change.rows_added is None:
-            before, after = change.shapes
-            yield Fact("reshaped", {"tensor": change.name, "before": before, "after": after})
-        elif place_of(change.name).role in {"embedding", "head"}:
+        if change.rows_added and place_of(change.name).role in {"embedding", "head"}:
             tokens.add(change.rows_added)
         else:
-            code = "rows_added" if change.rows_added > 0 else "rows_removed"
-            yield Fact(code, {"tensor": change.name, "count": abs(change.rows_added)})
+            others.append(change)
+    yield from reshaped(others)
     for count in sorted(tokens):
         yield Fact("tokens_added" if count > 0 else "tokens_removed", {"count": abs(count)})
 
 
 def _embeddings(changes: Sequence[TensorChange], touched: Sequence[TensorChange]) -> Iterator[Fact]:
-    """Told where something else changed: that the embeddings did not is worth a word then."""
+    """Told where something else changed: that the embeddings did not is worth a word then. Those
+    that lost tokens are not untouched."""
     held = [change for change in changes if place_of(change.name).role == "embedding"]
     same = all(
-        change.kind == "same" or (change.stats is not None and change.stats.changed == 0)
+        (change.kind == "same" or (change.stats is not None and change.stats.changed == 0))
+        and (change.rows_added or 0) >= 0
         for change in held
     )
     if held and same and touched:
@@ -212,7 +229,7 @@ def _alarming(changes: Sequence[TensorChange]) -> Iterator[Fact]:
                 if count:
                     broken += 1
                     yield Fact(code, {"tensor": change.name, "count": count})
-        elif change.kind in {"added", "reshaped"}:
+        elif change.kind in {"added", "reshaped", "unread"}:
             unseen += 1
         if change.stats is None:
             continue

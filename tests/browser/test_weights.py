@@ -140,9 +140,9 @@ def test_a_planted_edit_is_told_by_the_page_alone(
     heat, summary = page.locator("#heat"), page.locator("#summary")
     expect(summary).to_contain_text(planted.said, timeout=120_000)
     for cell in planted.cells:
-        expect(heat.locator(f"td a[title*='{cell}']")).to_have_count(1)
+        expect(heat.locator(f"svg a[aria-label*='{cell}']")).to_have_count(1)
     if planted.count <= 2:
-        expect(heat.locator("td a")).to_have_count(len(planted.cells))
+        expect(heat.locator("svg a")).to_have_count(len(planted.cells))
     if planted.edit is token:  # no layer, so not on the map
         expect(page.locator("#tensors tbody tr")).to_have_count(1)
         expect(page.locator("#tensors tbody")).to_contain_text(EMBEDDINGS)

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from hub.rendering.charts import Paired, Score, forest, heat_level, ticks, versions
+from hub.rendering.charts import Paired, Score, forest, heat, heat_level, ticks, versions
 from hub.templatetags.hub_charts import forest_plot
 
 
@@ -101,3 +101,11 @@ def test_one_version_and_none_can_be_drawn():
 def test_heat_is_the_darker_the_larger():
     levels = [heat_level(value) for value in (None, 0, 0.001, 0.2, 0.5, 1.0)]
     assert levels == [0, 0, 1, 2, 4, 7]
+
+
+def test_cells_of_a_heat_map_fill_its_width_and_none_lies_over_another():
+    drawn = heat(rows=3, columns=30)
+    lefts, width = [float(left) for left in drawn.left], float(drawn.width)
+    assert lefts[0] == 0 and 99 < lefts[-1] + width <= 100
+    assert all(left + width <= right for left, right in itertools.pairwise(lefts))
+    assert drawn.top == [0, 26, 52] and drawn.height > 52 + drawn.cell

@@ -80,6 +80,11 @@ def test_what_is_wrong_with_files_is_told_in_words(tmp_path: Path):
         assert f"- must not be merged: {sentence}" in said(
             str(TINY), sharded(tmp_path / str(number), weight_map)
         )
+    (Path(sharded(tmp_path / "none", {})) / "model.safetensors.index.json").unlink()
+    assert (
+        "- must not be merged: model.safetensors.index.json is missing: without it no loader "
+        "reads model-*-of-00002.safetensors."
+    ) in said(str(TINY), str(tmp_path / "none"))
     broken = tmp_path / "gguf"
     broken.mkdir()
     (broken / "model.gguf").write_bytes(b"GGUF\3\0")

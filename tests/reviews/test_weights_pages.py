@@ -13,6 +13,7 @@ from hub.errors import ConflictError
 from hub.gitstore import AddFile
 from hub.jobs.working import due
 from hub.models import Access, Kind, Repository, Visibility
+from hub.templatetags.hub_format import plain_number
 from reviews.actions.merging import merge_pull_request
 from reviews.actions.requirements import checklist
 from reviews.actions.weights import request_comparison, sides_of
@@ -66,7 +67,10 @@ def test_the_tab_says_what_where_how_much_and_whether_it_is_safe(model, client: 
     assert "No NaN and nothing infinite." in page
     assert "The embeddings are untouched." in page
     assert 'id="tensor"' in page and "Spectrum of the change" in page
-    assert "layer 1, q_proj:" in page, "the heat map's cell is read out"
+    heat = page.split('id="heat"')[1].split("</section>")[0]
+    assert 'aria-label="layer 1, q_proj: ' in heat, "the heat map's cell is read out"
+    assert 'role="img" aria-label="layer 0, q_proj: same"' in heat
+    assert '<th scope="row">q_proj</th><td class="right num">same</td>' in heat, "and a table"
     assert "hx-trigger" not in page.split('id="weights"')[1].split(">")[0]
     assert line(row) == ("met", "1 of 38 tensors changed; no NaN, nothing infinite.")
 
@@ -82,7 +86,7 @@ def test_a_colour_of_the_heat_map_means_the_same_in_every_pull_request(model, cl
         row = proposed(model, edit)
         compare(row)
         page = client.get(f"{row.get_absolute_url()}/weights").content.decode()
-        assert f'<td class="heat-{level}"><a ' in page
+        assert page.split('class="chart"')[1].count(f'"><rect class="heat-{level}" ') == 1
 
 
 def test_nan_that_was_there_before_stops_nothing_and_is_not_denied(model):  # noqa: F811
@@ -188,7 +192,7 @@ def test_table_filters_and_sorts(model, client: Client):  # noqa: F811
         held["model.norm.weight"] = held["model.norm.weight"] * np.float32(1.001)
 
     row = proposed(model, edit)
-    compare(row)
+    comparison = compare(row)
     url = f"{row.get_absolute_url()}/weights"
 
     def names(query: str) -> list[str]:
@@ -197,9 +201,14 @@ def test_table_filters_and_sorts(model, client: Client):  # noqa: F811
 
     assert set(names("")) == {EDITED, "model.norm.weight"}
     assert names("sort=relative") == [EDITED, "model.norm.weight"]
+    assert names("sort=outliers&show=all")[:2] == [EDITED, "model.norm.weight"]
     assert names("layer=1&module=q_proj") == [EDITED]
     assert names("q=NORM") == ["model.norm.weight"]
     assert len(names("show=all")) == 38
+    kept = comparison.structure
+    before, after = next(each["outliers"] for each in kept if each["name"] == EDITED)
+    said = f"{plain_number(before)} → {plain_number(after)}"
+    assert said in client.get(url).content.decode()
 
 
 def test_any_two_revisions_can_be_compared(model, client: Client):  # noqa: F811

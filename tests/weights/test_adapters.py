@@ -9,14 +9,17 @@ import pytest
 
 from reviews.weights.adapter_config import Patterns, lora_config
 from reviews.weights.adapters import with_adapter
+from reviews.weights.diff import diff
 from reviews.weights.digests import tensor_digest
 from reviews.weights.errors import WeightsError
 from reviews.weights.pairing import pair_tensors
+from reviews.weights.summary import summarise
 from tests.weights.folders import opened, values_of, write_model
 
 RANDOM = np.random.default_rng(7)
 CONFIG = {"peft_type": "LORA", "r": 2, "lora_alpha": 6, "target_modules": ["q_proj"]}
 QUERY = "model.layers.0.self_attn.q_proj"
+KEY = "model.layers.0.self_attn.k_proj"
 BASE = {
     "model.embed_tokens.weight": RANDOM.normal(size=(11, 6)).astype(np.float32),
     f"{QUERY}.weight": RANDOM.normal(size=(8, 6)).astype(np.float32),
@@ -279,3 +282,24 @@ def test_peft_merges_the_same_numbers(tmp_path):
         assert set(made.tensors) == set(merged.tensors)
         for name, tensor in merged.tensors.items():
             assert values_of(made.tensors[name]) == pytest.approx(values_of(tensor), abs=1e-6), name
+
+
+@pytest.mark.parametrize(
+    ("zero", "code"), [([QUERY, KEY], "adapter_idle"), ([KEY], "adapter_idle_in")]
+)
+def test_an_adapter_that_adds_nothing_is_told(tmp_path, zero, code):
+    tensors = {}
+    for module in (QUERY, KEY):
+        held, _, b = factors(module, *BASE[f"{module}.weight"].shape)
+        if module in zero:
+            b[:] = 0
+        tensors |= held
+    write_model(tmp_path / "base", BASE)
+    write_adapter(tmp_path / "adapter", tensors)
+    with opened(tmp_path / "base") as below, opened(tmp_path / "adapter") as above:
+        made = with_adapter(below, above)
+        summary = summarise(list(diff(pair_tensors(below, made))), None, made.tensors)
+    idle = next(fact for fact in summary.facts if fact.code == code)
+    assert set(idle.parameters["tensors"]) == {f"{module}.weight" for module in zero}
+    assert summary.touched == 2 - len(zero)
+    assert ("no_change" in {fact.code for fact in summary.facts}) is (code == "adapter_idle")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from reviews.weights.checkpoint import open_checkpoint
+from reviews.weights.checks import blocks
 from reviews.weights.errors import WeightsError
 from tests.weights.folders import (
     INDEX,
@@ -119,7 +120,7 @@ def test_a_tensor_in_two_shards_is_told(tmp_path):
         held = {"a": np.zeros(2), f"b{number}": np.zeros(number)}
         write_model(tmp_path, held, name=f"model-0000{number}-of-00002.safetensors")
     with opened(tmp_path) as model:
-        [problem] = model.problems
+        problem, _no_index = model.problems
         assert (problem.code, problem.tensor) == ("duplicate", "a")
         assert len(problem.parameters["files"]) == 2
 
@@ -204,6 +205,17 @@ def test_a_deleted_shard_is_told_with_and_without_an_index(tmp_path):
     (tmp_path / INDEX).unlink()
     with opened(tmp_path) as model:
         assert told(model) == [("index_lies", None, "missing_shard")]
+
+
+def test_all_shards_without_their_index_are_told(tmp_path):
+    write_shards(tmp_path, some_tensors(), count=2)
+    (tmp_path / INDEX).unlink()
+    with opened(tmp_path) as model:
+        [problem] = model.problems
+        about = {"reason": "no_index", "file": INDEX, "shards": "model-*-of-00002.safetensors"}
+        assert (problem.code, dict(problem.parameters)) == ("index_lies", about)
+        assert blocks(problem)
+        assert model.tensors.keys() == some_tensors().keys()
 
 
 def test_an_index_of_other_files_beside_the_single_one_is_told(tmp_path):

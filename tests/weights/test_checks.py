@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from reviews.weights.checks import blocks, check_checkpoint, check_values
-from tests.weights.folders import TINY, files_in, opened, values_of, write_model
+from tests.weights.folders import TINY, files_in, opened, values_of, write_model, write_shards
 from tests.weights.gguf_writing import write_gguf
 
 LLAMA = json.loads((TINY / "config.json").read_text())
@@ -29,6 +29,14 @@ def problems(folder, *, values=True):
 
 def told(found):
     return [(each.code, each.tensor) for each in found]
+
+
+def test_what_a_shard_that_cannot_be_read_holds_is_not_missing(tmp_path, tiny):
+    folder = write_shards(tmp_path, tiny, count=2)
+    (folder / "config.json").write_text(json.dumps(LLAMA))
+    assert problems(folder) == []
+    (folder / "model-00002-of-00002.safetensors").write_bytes(b"\xff" * 64)
+    assert told(problems(folder)) == [("header_unreadable", None)]
 
 
 UP = "model.layers.2.mlp.up_proj.weight"

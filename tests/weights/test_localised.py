@@ -65,6 +65,37 @@ def test_other_edits_of_rows_are_only_changed(dtype):
     assert found.ranges == ((3, 5), (90, 91))
 
 
+def test_in_f32_no_factor_is_told_that_rounding_does_not_explain():
+    """A norm near one, all of it moved by a hundredth, is nearly but not a multiple of itself."""
+    norm = np.random.default_rng(3).normal(1.0, 0.05, 512)
+
+    def scaled(new, dtype="F32"):
+        base = stored(norm, dtype)
+        return compare_tensors(base, stored(new(base.values(0, 512)), dtype)).block
+
+    assert scaled(lambda values: values + np.float32(0.01)) is None
+    found = scaled(lambda values: values * np.float32(1.00001))
+    assert (found.axis, found.effect) == ("all", "scaled")
+    assert found.factor == pytest.approx(float(np.float32(1.00001)), abs=1e-8)
+
+
+def test_rows_moved_by_one_number_are_not_scaled():
+    """Not even where a factor explains most of it."""
+
+    def edit(values):
+        values[5:9] = 1 + 0.05 * values[5:9]
+
+    def moved(values):
+        edit(values)
+        values[5:9] += 0.02
+
+    base, new = weights(), weights()
+    edit(base)
+    moved(new)
+    block = compare_tensors(stored(base, "F32"), stored(new, "F32")).block
+    assert (block.axis, block.effect, block.ranges) == ("rows", "changed", ((5, 9),))
+
+
 def test_a_change_everywhere_has_no_block():
     assert block(lambda values: np.add(values, 0.01, out=values), "F32") is None
 

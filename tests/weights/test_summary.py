@@ -79,6 +79,19 @@ def token_added(weights: Weights) -> None:
     weights[EMBEDDING] = np.concatenate([weights[EMBEDDING], rows])
 
 
+def tokens_cut_off(weights: Weights) -> None:
+    weights[EMBEDDING] = weights[EMBEDDING][:-8].copy()
+
+
+def narrowed(weights: Weights) -> None:
+    """Eight neurons fewer in the MLP of each layer."""
+    for layer in range(4):
+        weights[down(layer)] = weights[down(layer)][:, :-8].copy()
+        for module in ("gate", "up"):
+            name = down(layer).replace("down", module)
+            weights[name] = weights[name][:-8].copy()
+
+
 def token_edited(weights: Weights) -> None:
     weights[EMBEDDING][77] += 0.05 * np.random.default_rng(0).normal(size=192).astype(np.float32)
 
@@ -140,6 +153,13 @@ EDITS = [
          "low_rank_change", {"rank": 8, "modules": ["q_proj", "v_proj"], "layers": [[1, 3]]}),
     Edit(token_added, [], None, {"tokens_added", UNTOUCHED, "no_nan"}, set(),
          "tokens_added", {"count": 8}),
+    Edit(tokens_cut_off, [], None, {"tokens_removed", "no_nan"}, {"tokens_removed"},
+         "tokens_removed", {"count": 8}),
+    Edit(narrowed, [[0, 3]], None,
+         {"modules_reshaped", "modules_rows_removed", UNTOUCHED, "no_nan"},
+         {"modules_reshaped", "modules_rows_removed"},
+         "modules_rows_removed",
+         {"count": 8, "modules": ["gate_proj", "up_proj"], "layers": [[0, 3]]}),
     Edit(token_edited, [], None, {"rows_changed", "no_nan"}, set(),
          "rows_changed", {"tensor": EMBEDDING, "ranges": [[77, 78]], "count": 1}),
     Edit(swapped, [[0, 0], [3, 3]], None, {"swapped", UNTOUCHED}, {"swapped"},
@@ -175,6 +195,18 @@ def test_planted_edits(tmp_path, edit, dtype):
     assert {key: found[key] for key in edit.parameters} == edit.parameters
     assert {fact.code for fact in summary.alarms} == edit.alarms
     assert summary.is_safe is not bool(edit.alarms)
+
+
+@pytest.mark.parametrize(("broken", "codes"), [("base", ["no_nan"]), ("new", [])])
+def test_what_a_header_that_cannot_be_read_holds_came_and_went_nowhere(tmp_path, broken, codes):
+    weights = original("F32")
+    base, new = (written(tmp_path / name, weights, "F32") for name in ("base", "new"))
+    (tmp_path / broken / "model.safetensors").write_bytes(b"\xff" * 64)
+    with open_checkpoint(base) as old, open_checkpoint(new) as candidate:
+        changes = list(diff(pair_tensors(old, candidate)))
+    assert {change.kind for change in changes} == {"unread"} and len(changes) == 38
+    summary = summarise(changes)
+    assert [fact.code for fact in summary.facts] == codes and summary.touched == 0
 
 
 @pytest.mark.parametrize("dtype", ["BF16", "F16"])
