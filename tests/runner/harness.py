@@ -92,7 +92,7 @@ def ask_harness(folder: Path, model: Path, tasks: list[str], **settings: Any) ->
     threads = settings.pop("threads", 1)
     done = subprocess.run(
         command(folder, model, tasks, **settings), env=environment(folder, threads=threads),
-        cwd=folder, capture_output=True, text=True, timeout=600, check=False,
+        cwd=folder, capture_output=True, text=True, timeout=1700, check=False,
     )  # fmt: skip
     if done.returncode:
         raise RuntimeError(f"lm_eval ended with {done.returncode}: {done.stderr[-2000:]}")

@@ -154,7 +154,7 @@ def answers(
     return ask_us(folder, model, asked), theirs
 
 
-@pytest.mark.timeout(900)  # on a busy machine its start-up alone takes minutes
+@pytest.mark.timeout(1800)  # on a busy machine its start-up alone takes minutes
 def test_the_tiny_model_gets_the_harness_s_numbers(tmp_path):
     ours, theirs = answers(tmp_path, TINY, tasks(items=20), threads=1)
     assert ours.keys() == theirs.samples.keys()
@@ -162,7 +162,7 @@ def test_the_tiny_model_gets_the_harness_s_numbers(tmp_path):
 
 
 @pytest.mark.real_model
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_a_real_model_gets_the_harness_s_numbers(tmp_path):
     """The harness answers in float64: in float32 it is itself further off than the tolerance.
 
