@@ -317,11 +317,11 @@ class Registries:
     notable: dict[str, Notable] = field(default_factory=dict)
     # folder of threads below a repository -> what is known of them
     threads: dict[str, Threads] = field(default_factory=dict)
-    # (user, visible repositories) -> undecided pull requests that wait for their review
+    # the one who looks -> undecided pull requests that wait for their review
     # (`is_asked`) and their own, the newest first, as rows with title, number, url, repo_id,
     # is_draft, and `state` of the verdict, "" when there is none yet
     own_pull_requests: Callable[[Any], list[dict[str, Any]]] = lambda actor: []
-    # (user, visible repositories) -> their live runs, likewise, with status
+    # the one who looks -> their live runs, likewise, with status
     own_runs: Callable[[Any], list[dict[str, Any]]] = lambda actor: []
     # What is in a file, by the name of its format
     file_readers: dict[str, FileReader] = field(default_factory=dict)

@@ -54,7 +54,19 @@ def last_commits(
         found = search.run(commit)
         if search.is_complete:
             kept.keep(commit, found)
-    above = f"{path}/" if path else ""
+    return _by_path(path, found)
+
+
+def kept_commits(
+    repository: pygit2.Repository, commit: str, path: str
+) -> dict[str, LastCommit] | None:
+    """What `last_commits` has found out before; None where nobody has asked it yet."""
+    found = _Kept(Derived(Path(repository.path)), path).of(commit)
+    return None if found is None else _by_path(path, found)
+
+
+def _by_path(folder: str, found: Mapping[bytes, LastCommit]) -> dict[str, LastCommit]:
+    above = f"{folder}/" if folder else ""
     return {above + name.decode("utf-8", "replace"): each for name, each in found.items()}
 
 

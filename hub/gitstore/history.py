@@ -8,7 +8,7 @@ import pygit2
 from pygit2.enums import SortMode
 
 from hub.errors import RevisionNotFoundError
-from hub.gitstore.attribution import last_commits
+from hub.gitstore.attribution import kept_commits
 from hub.gitstore.derived import Derived
 from hub.gitstore.moments import moment_of
 from hub.gitstore.process import run_git
@@ -57,16 +57,18 @@ def list_commits(
 
 
 def last_commit(repository: pygit2.Repository, oid: str, path: str) -> CommitInfo | None:
-    """The commit that last changed the file `path`; None when it cannot be found in time.
+    """The commit that last changed the file `path`.
 
-    A folder's kept answer holds it, and costs no process; in a large folder git's own search,
-    which has filters of changed paths, is quicker. Raises: EntryNotFoundError.
+    Whoever looked at its folder has left the answer, which costs no process; nobody waits here for
+    that of a whole folder. A large one's takes longer to read than git's own search, which has
+    filters of changed paths. Raises: EntryNotFoundError.
     """
     folder = posixpath.dirname(path)
-    if len(tree_of(repository, find_entry(repository, oid, folder).oid)) > FOLDER_READ_UP_TO:
-        return next(iter(list_commits(repository, oid, skip=0, limit=1, path=path)), None)
-    found = last_commits(repository, oid, folder).get(path)
-    return commit_info(repository, found.oid) if found else None
+    is_large = len(tree_of(repository, find_entry(repository, oid, folder).oid)) > FOLDER_READ_UP_TO
+    kept = None if is_large else kept_commits(repository, oid, folder)
+    if kept is not None and path in kept:
+        return commit_info(repository, kept[path].oid)
+    return next(iter(list_commits(repository, oid, skip=0, limit=1, path=path)), None)
 
 
 def count_commits(repository: pygit2.Repository, oid: str, *, path: str = "") -> int:

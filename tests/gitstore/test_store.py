@@ -317,6 +317,16 @@ def test_last_commits_are_those_that_git_names_one_by_one(store, seed):
         assert {path: f"{info.oid}\n" for path, info in found.items()} == naive
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_a_file_s_last_commit_is_git_s_whether_its_folder_was_looked_at_or_not(store, seed):
+    oid = random_history(store, seed)
+    for path in (path for path in store.paths(oid) if path.startswith(("a", "b", "d/"))):
+        named = native(store, "log", "-1", "--format=%H", oid, "--", path).strip()
+        assert store.last_commit(oid, path).oid == named
+        store.last_commits(oid, path.rpartition("/")[0])
+        assert store.last_commit(oid, path).oid == named
+
+
 def test_history_is_newest_first_and_can_follow_one_path(store):
     first = store.resolve("main")
     second = change(store, AddFile("x", b"1"), message="second")

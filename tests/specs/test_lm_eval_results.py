@@ -180,6 +180,22 @@ def test_a_line_that_cannot_be_used_refuses_the_file(content, words):
         read(content)
 
 
+@pytest.mark.parametrize(
+    ("written", "targets"),
+    [
+        ("['a', 'b']", ("a", "b")),
+        ("[1, True]", ("1", "1")),
+        ("[{[]: 1}]", ("[{[]: 1}]",)),  # a mapping's key that no mapping can have
+        ("[" + "-" * 3000 + "1]", ("[" + "-" * 3000 + "1]",)),
+        ("[" * 2000, ("[" * 2000,)),
+        ("[1, 2", ("[1, 2",)),
+    ],
+)
+def test_several_right_answers_are_one_text_and_no_text_is_computed(written, targets):
+    (sample,) = read(one(target=written))
+    assert sample.target_texts == targets
+
+
 def test_too_many_lines_and_bytes_are_refused(monkeypatch):
     monkeypatch.setattr(lm_eval_samples, "MAX_ITEMS", 1)
     with pytest.raises(HubError, match="more than 8 lines"):

@@ -128,6 +128,13 @@ def test_looks_with_too_few_items_are_left_out_of_a_benchmark_and_spend_nothing(
     assert test.weighed["small"].critical == pytest.approx(1.644854, abs=1e-6)
 
 
+def test_how_many_looks_there_are_does_not_tell_how_many_items_were_found():
+    guard = asked(n=300)
+    for found in (0, 1, 5):
+        out = frozenset(item.id for item in guard.order[:found])
+        assert len(sequential(guard, excluded={"guard": out}).stages) == 3
+
+
 def test_excluded_items_are_left_out_of_both_sides_and_counted():
     guard = asked(n=300)
     out = frozenset(item.id for item in guard.order[:10])

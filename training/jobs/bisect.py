@@ -30,8 +30,8 @@ from training.statistics.comparison import Comparison, Rule, compare
 from training.statistics.pairing import ItemScore
 from training.statistics.verdicts import Verdict
 
-# So many versions that cannot be measured are stepped over; then the search gives up.
 REGRESSED, NOT_SHOWN = "regressed", "not_shown"
+# So many versions that cannot be measured are stepped over; then the search gives up.
 LEFT_OUT_LIMIT = 3
 
 

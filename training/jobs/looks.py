@@ -51,7 +51,8 @@ class Sequential:
         self.plans = {
             key: looks.plan(
                 max(1, len(places)),
-                shares_of(gate.looks, len(places)),
+                # As planned: how many looks there are tells nobody how many items were found.
+                shares_of(gate.looks, self.asked[key].count),
                 alpha=alpha,
                 spending=gate.spending,
             )

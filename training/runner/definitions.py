@@ -3,12 +3,12 @@
 Nothing in a definition names code. Templates are rendered in a sandbox.
 """
 
-import ast
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from training.runner.errors import BadBenchmarkError
+from training.runner.literals import literal
 from training.runner.templates import Template
 
 CHOICE_LIMIT = 64
@@ -201,11 +201,3 @@ class Definition:
                 "let doc_to_target give a choice or its index."
             )
         return int(value)
-
-
-def literal(text: str) -> Any:
-    """The Python literal in `text`, or None."""
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        return None

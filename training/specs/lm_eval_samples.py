@@ -9,16 +9,15 @@ Source: lm_eval/loggers/evaluation_tracker.py and lm_eval/evaluator.py, version 
 
 import hashlib
 import re
-from ast import literal_eval
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from hub.errors import BadInputError, TooLargeError
 from hub.formats.bounded_json import load_json
 from hub.formats.errors import JsonError
+from training.runner.literals import literal
 from training.specs.benchmark_metrics import CHOICES, ROLLING
 from training.specs.items import MAX_ITEMS
 from training.specs.lm_eval_results import is_number
@@ -281,9 +280,9 @@ def _target(value: Any) -> int | None:
 
 def _target_texts(value: Any) -> tuple[str, ...]:
     """The right answer, or several of them, which the command line writes as one text."""
-    if isinstance(value, str) and value[:1] == "[" and value[-1:] == "]":
-        with suppress(ValueError, SyntaxError, MemoryError, RecursionError):
-            value = literal_eval(value) if len(value) <= TEXT_LIMIT else value
+    if isinstance(value, str) and value[:1] == "[" and len(value) <= TEXT_LIMIT:
+        several = literal(value)
+        value = several if isinstance(several, list) else value
     listed = value if isinstance(value, list) else [value]
     plain = [each for each in listed if isinstance(each, str | int)]
     return tuple(str(int(each) if isinstance(each, bool) else each) for each in plain)

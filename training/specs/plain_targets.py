@@ -4,11 +4,11 @@ Templates are rendered in the sandboxed runner alone: one that is more than a co
 to what the runner said when it asked the item.
 """
 
-import ast
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from training.runner.literals import literal
 from training.specs.benchmark_definition import BenchmarkDefinition
 
 Doc = Mapping[str, Any]
@@ -26,7 +26,8 @@ def plain_choices(definition: BenchmarkDefinition, doc: Doc) -> tuple[str, ...] 
         value: Any = [doc.get(name.strip()) for name in several[1].split(",")]
     else:
         value = _column(given, doc)
-        value = _literal(value) if isinstance(value, str) else value
+        if isinstance(value, str):
+            value = literal(value) if len(value) <= _LITERAL_LIMIT else None
     sound = isinstance(value, list) and len(value) > 1
     return tuple(value) if sound and all(isinstance(each, str) for each in value) else None
 
@@ -65,12 +66,3 @@ def _index(value: Any, choices: Sequence[str]) -> int | None:
         value = int(value) if value.isdecimal() and len(value) <= 4 else None
     whole = isinstance(value, int) and not isinstance(value, bool)
     return value if whole and 0 <= value < len(choices) else None
-
-
-def _literal(text: str) -> Any:
-    if len(text) > _LITERAL_LIMIT:
-        return None
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return None
