@@ -60,7 +60,7 @@ def watch(page: Page) -> None:
     page.evaluate("window.sameDocument = true")
     value = page.locator("#loss-legend b")
     value.wait_for(timeout=RUN_LIMIT_MS)
-    assert page.locator("[data-loss-chart] canvas").count() == 1
+    expect(page.locator("[data-loss-chart] canvas")).to_have_count(1)
     first = value.inner_text()
     expect(value).not_to_have_text(first, timeout=RUN_LIMIT_MS)
     expect(page.locator(".log")).to_contain_text("300 examples", timeout=RUN_LIMIT_MS)
