@@ -64,7 +64,7 @@ class BenchHub:
         return [root, *root.children(recursive=True)]
 
     def web_processes(self) -> list[psutil.Process]:
-        return [p for p in self.processes() if "gunicorn" in " ".join(p.cmdline())]
+        return [p for p in self.processes() if p.name() == "web"]
 
     def cpu_seconds(self) -> float:
         """What all processes of the hub have used so far, those that have ended left out."""

@@ -1,7 +1,6 @@
 """Child processes that live no longer than the supervisor, and what is left of earlier ones."""
 
 import contextlib
-import ctypes
 import os
 import signal
 import subprocess
@@ -14,24 +13,25 @@ from signal import Signals
 import psutil
 
 from hub.supervisor.errors import ChildEndedError
+from hub.supervisor.forks import Fork, follow, fork
 
-PR_SET_PDEATHSIG = 1
 LOG_LIMIT_BYTES = 8 * 1024 * 1024
 # Restart at once, then wait longer; the fifth end within a minute is one too many.
 BACKOFF_SECONDS = (0.0, 0.25, 0.5, 1.0)
 ENDS_BEFORE_GIVING_UP = 5
 ENDS_WINDOW_SECONDS = 60.0
 
-# Loaded before any fork: between fork and exec nothing may be imported.
-_libc = ctypes.CDLL(None, use_errno=True)
-
 
 @dataclass(frozen=True)
 class Process:
-    """One long-running program: how to start it, know it ready, and end it."""
+    """One long-running program: how to start it, know it ready, and end it.
+
+    It is what `argv` names, or `call` in a fork of the supervisor.
+    """
 
     name: str
-    argv: Sequence[str]
+    argv: Sequence[str] = ()
+    call: Callable[[], object] | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     is_ready: Callable[[], bool] = lambda: True
     before_start: Callable[[], None] = lambda: None
@@ -41,29 +41,27 @@ class Process:
     stop_seconds: float = 10.0
 
 
-def spawn(process: Process, log_folder: Path) -> "subprocess.Popen[bytes]":
+def spawn(process: Process, log_folder: Path) -> "subprocess.Popen[bytes] | Fork":
     """Start `process` in a session of its own, its output appended to its log.
 
     The kernel ends it when the thread that called this ends.
     """
-    parent = os.getpid()
+    parent, log = os.getpid(), log_folder / f"{process.name}.log"
     orphan_signal = int(process.orphan_signal)
-
-    def follow_parent() -> None:
-        signal.pthread_sigmask(signal.SIG_SETMASK, [])
-        _libc.prctl(PR_SET_PDEATHSIG, orphan_signal)
-        if os.getppid() != parent:
-            os._exit(1)
-
-    with (log_folder / f"{process.name}.log").open("ab") as log:
+    if process.call:
+        return fork(
+            process.name, process.call, environment=process.environment, log=log,
+            orphan_signal=orphan_signal,
+        )  # fmt: skip
+    with log.open("ab") as output:
         return subprocess.Popen(
             list(process.argv),
             env={**os.environ, **process.environment},
             stdin=subprocess.DEVNULL,
-            stdout=log,
+            stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=follow_parent,
+            preexec_fn=lambda: follow(parent, orphan_signal),
         )
 
 
@@ -96,7 +94,7 @@ class Child:
         self.process = process
         self.log = log_folder / f"{process.name}.log"
         self.record = run_folder / f"{process.name}.pid"
-        self.popen: subprocess.Popen[bytes] | None = None
+        self.popen: subprocess.Popen[bytes] | Fork | None = None
         self.starts = 0
         self.started_at = 0.0
         self._ends: list[float] = []

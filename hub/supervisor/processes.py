@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import pkgutil
 import signal
 import socket
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from hub.supervisor.children import Process
+from hub.supervisor.forks import free_early
 from hub.supervisor.nginx import Nginx
 from hub.supervisor.services import Services
 
@@ -21,17 +23,20 @@ WEB_THREADS = 64
 
 @dataclass(frozen=True)
 class Application:
-    """Where the code lives that the processes run."""
+    """The names of what the processes run: who imports this module loads none of it."""
 
     wsgi: str = "hub.config.wsgi:application"
     celery: str = "hub.config.celery:app"
     root: Path = PROJECT
-    manage: tuple[str, ...] = (sys.executable, str(PROJECT / "manage.py"))
+    manage: str = "django.core.management:execute_from_command_line"
 
+    def load(self) -> None:
+        """Import here what the processes have in common; they are forked from this one.
 
-# glibc keeps what threads have freed, in up to eight arenas a core: a process that once listed a
-# hundred thousand files would stay that large.
-LEAN = {"MALLOC_ARENA_MAX": "2", "MALLOC_TRIM_THRESHOLD_": "131072"}
+        `os.environ` holds the application's settings by now.
+        """
+        sys.path.insert(0, str(self.root))
+        pkgutil.resolve_name(self.celery).loader.import_default_modules()
 
 
 def web_processes(services: Services, application: Application) -> list[Process]:
@@ -43,63 +48,73 @@ def web_processes(services: Services, application: Application) -> list[Process]
 def worker_processes(services: Services, application: Application) -> list[Process]:
     """What works through the queues: workers for cpu, gpu, tries and webhooks, and the clock."""
     beat = ("beat", "--schedule", str(services.data.run / "beat-schedule"), "--pidfile", "")
-    # `migrate` has just made Django's checks, which take a worker a second and load every page.
-    environment = services.environment() | {"CELERY_SKIP_CHECKS": "1"}
     return [
-        _worker("cpu", 2, application, environment),
-        _worker("gpu", 1, application, environment),
-        _worker("tries", 1, application, environment),
+        _worker("cpu", 2, application),
+        _worker("gpu", 1, application),
+        _worker("tries", 1, application),
         # Its tasks wait for other servers, and each of them ends by itself: threads will do.
-        _worker("webhooks", 4, application, environment, pool="threads"),
-        Process("beat", (*_celery(application), *beat, "--loglevel", "INFO"), environment),
+        _worker("webhooks", 4, application, pool="threads"),
+        Process("beat", call=_celery(application, *beat, "--loglevel", "INFO")),
     ]
+
+
+def command(name: str, *arguments: str, application: Application) -> Process:
+    """One of the application's management commands."""
+    words = [str(application.root / "manage.py"), name, *arguments]
+    return Process(name, call=lambda: pkgutil.resolve_name(application.manage)(words))
 
 
 def _gunicorn(services: Services, application: Application) -> Process:
     behind_nginx = services.front == "nginx"
     shown = f"[{services.bind}]" if ":" in services.bind else services.bind
     bind = f"unix:{services.web_socket}" if behind_nginx else f"{shown}:{services.port}"
+    words = (
+        *("gunicorn", application.wsgi),
+        *("--chdir", str(application.root), "--bind", bind, "--no-control-socket"),
+        *("--worker-class", "gthread", "--workers", str(WEB_WORKERS)),
+        *("--threads", str(WEB_THREADS), "--graceful-timeout", "8"),
+        # One import for all workers: less memory, and a killed worker is back at once.
+        "--preload",
+        *("--limit-request-line", "8190", "--worker-tmp-dir", str(services.data.run)),
+    )
+
+    def serve() -> None:
+        free_early()
+        sys.argv = list(words)
+        pkgutil.resolve_name("gunicorn.app.wsgiapp:run")()
+
     return Process(
         name="web",
-        argv=(
-            *(sys.executable, "-m", "gunicorn", application.wsgi),
-            *("--chdir", str(application.root), "--bind", bind, "--no-control-socket"),
-            *("--worker-class", "gthread", "--workers", str(WEB_WORKERS)),
-            *("--threads", str(WEB_THREADS), "--graceful-timeout", "8"),
-            # One import for all workers: less memory, and a killed worker is back at once.
-            "--preload",
-            *("--limit-request-line", "8190", "--worker-tmp-dir", str(services.data.run)),
-        ),
-        environment=services.environment() | LEAN,
+        call=serve,
         is_ready=_answers(services, behind_nginx),
         orphan_signal=signal.SIGQUIT,
     )
 
 
-def _celery(application: Application) -> tuple[str, ...]:
-    start = (sys.executable, "-m", "celery", "--app", application.celery)
-    return (*start, "--workdir", str(application.root))
+def _celery(application: Application, *words: str) -> Callable[[], object]:
+    """`celery` with these words, as its command line would run it."""
+    start = ("celery", "--app", application.celery, "--workdir", str(application.root))
+
+    def run() -> None:
+        sys.argv = [*start, *words]
+        pkgutil.resolve_name("celery.__main__:main")()
+
+    return run
 
 
 def _worker(
-    queue: str,
-    concurrency: int,
-    application: Application,
-    environment: dict[str, str],
-    *,
-    pool: str = "prefork",
+    queue: str, concurrency: int, application: Application, *, pool: str = "prefork"
 ) -> Process:
     return Process(
         name=f"worker-{queue}",
-        argv=(
-            *(*_celery(application), "worker", "--queues", queue, "--hostname", f"{queue}@%h"),
+        call=_celery(
+            application,
+            *("worker", "--queues", queue, "--hostname", f"{queue}@%h"),
             *("--pool", pool, "--concurrency", str(concurrency)),
             # Nobody listens to them, and a worker that is told to end without a broker would wait
             # for ever to send its last.
             *("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "INFO"),
         ),
-        # Our own threads share the cores; BLAS' threads on top of them only wait for each other.
-        environment={**environment, "OPENBLAS_NUM_THREADS": "1"},
         # TERM lets a task end; QUIT gives it up, and its row in the database says how far it was.
         orphan_signal=signal.SIGQUIT,
         stop_seconds=5.0,

@@ -1,15 +1,18 @@
 """Brings a whole hub up, keeps it up, and takes it down in order."""
 
 import contextlib
+import os
 import sys
 import time
+import traceback
 from collections.abc import Callable
 
-from hub.supervisor.children import Process, end_recorded, log_tail, spawn
-from hub.supervisor.errors import AlreadyRunningError, ChildEndedError
+from hub.supervisor.children import end_recorded, log_tail, spawn
+from hub.supervisor.errors import AlreadyRunningError, ChildEndedError, SupervisorError
+from hub.supervisor.forks import share
 from hub.supervisor.group import Group, StopRequested, stop_signals_held
 from hub.supervisor.live import COMMAND
-from hub.supervisor.processes import Application, web_processes, worker_processes
+from hub.supervisor.processes import Application, command, web_processes, worker_processes
 from hub.supervisor.services import Services
 from hub.supervisor.static import is_collected, mark_collected
 
@@ -79,6 +82,7 @@ def _start(
     if services.postgres:
         services.postgres.create_database()
     say("database and broker answer")
+    _load(services, application)
     _prepare(services, application, group, say)
     group.start(web_processes(services, application))
     say(f"pages at {services.public_url}")
@@ -86,30 +90,44 @@ def _start(
     say(f"workers started; logs in {services.data.log}; Ctrl-C stops everything")
 
 
+def _load(services: Services, application: Application) -> None:
+    """Load the application into this process, from which all of its processes are forked.
+
+    Raises: SupervisorError when it does not load.
+    """
+    os.environ.update(services.environment())
+    # Our own threads share the cores; BLAS' threads on top of them only wait for each other.
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    # `migrate` makes Django's checks, which would take each worker a second and load every page.
+    os.environ["CELERY_SKIP_CHECKS"] = "1"
+    try:
+        application.load()
+    except Exception as error:
+        traceback.print_exc()
+        raise SupervisorError(f"The hub's code cannot be loaded: {error}") from error
+    share()
+
+
 def _prepare(
     services: Services, application: Application, group: Group, say: Callable[[str], None]
 ) -> None:
     """Bring the tables up to date and lay out static files, both at once."""
-    steps: dict[str, tuple[str, ...]] = {"migrate": ("migrate", "--noinput")}
+    steps = [command("migrate", "--noinput", application=application)]
     if not is_collected(services.static_root, application.root):
-        steps["collectstatic"] = ("collectstatic", "--noinput", "--clear")
-    environment, log_folder = services.environment(), services.data.log
-    running = [
-        spawn(Process(name, (*application.manage, *arguments), environment), log_folder)
-        for name, arguments in steps.items()
-    ]
+        steps += [command("collectstatic", "--noinput", "--clear", application=application)]
+    running = [spawn(step, services.data.log) for step in steps]
     try:
         while any([popen.poll() is None for popen in running]):  # noqa: C419 reaps every one
             group.wait(0.5)
     finally:
         for popen in running:
             popen.kill()
-    for name, popen in zip(steps, running, strict=True):
+    for step, popen in zip(steps, running, strict=True):
         if popen.returncode != 0:
-            log = log_folder / f"{name}.log"
+            log = services.data.log / f"{step.name}.log"
             raise ChildEndedError(
-                f"{name} failed with status {popen.returncode}; its log is {log} and ends with:\n"
-                f"{log_tail(log)}"
+                f"{step.name} failed with status {popen.returncode}; its log is {log} "
+                f"and ends with:\n{log_tail(log)}"
             )
     mark_collected(services.static_root, application.root)
-    say(f"{' and '.join(steps)} done")
+    say(f"{' and '.join(step.name for step in steps)} done")

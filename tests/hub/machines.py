@@ -123,13 +123,15 @@ def drain(address: str, headers: dict[str, str]) -> int:
 
 def web_processes(server: HubServer) -> list[psutil.Process]:
     """The workers of gunicorn, without their arbiter."""
-    gunicorns = [
-        child
-        for child in psutil.Process(server.process.pid).children(recursive=True)
-        if "gunicorn" in " ".join(child.cmdline())
-    ]
+    gunicorns = named(server, "web")
     numbers = {one.pid for one in gunicorns}
     return [one for one in gunicorns if one.ppid() in numbers]
+
+
+def named(server: HubServer, name: str) -> list[psutil.Process]:
+    """All processes of one of the hub's services, the first one first."""
+    children = psutil.Process(server.process.pid).children(recursive=True)
+    return [child for child in children if child.name() == name]
 
 
 def peak_bytes(process: psutil.Process) -> int:

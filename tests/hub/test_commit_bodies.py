@@ -7,15 +7,13 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import psutil
 import pytest
 from huggingface_hub import CommitOperationAdd, HfApi
 
-from tests.hub.machines import Machine
+from tests.hub.machines import Machine, forget_peak, peak_bytes, web_processes
 from tests.server import HubServer
 
 pytestmark = pytest.mark.stack
@@ -47,18 +45,6 @@ def file(path: str, content: bytes) -> dict[str, Any]:
     return {"key": "file", "value": {"content": encoded, "path": path, "encoding": "base64"}}
 
 
-def web_processes(server: HubServer) -> list[psutil.Process]:
-    """The workers of gunicorn: children of the one that serves."""
-    children = psutil.Process(server.process.pid).children(recursive=True)
-    masters = [one for one in children if "gunicorn" in " ".join(one.cmdline())]
-    return [one for one in masters if one.ppid() in {other.pid for other in masters}]
-
-
-def peak_bytes(process: psutil.Process) -> int:
-    text = Path(f"/proc/{process.pid}/status").read_text()
-    return int(text.partition("VmHWM:")[2].split()[0]) * 1024
-
-
 def test_twelve_files_of_nine_megabytes_are_one_commit_and_leave_the_web_small(ida):
     api = api_of(ida)
     files = {f"big/{number}.txt": os.urandom(4_500_000).hex().encode() for number in range(12)}
@@ -66,7 +52,7 @@ def test_twelve_files_of_nine_megabytes_are_one_commit_and_leave_the_web_small(i
     assert workers
     before = {}
     for one in workers:
-        Path(f"/proc/{one.pid}/clear_refs").write_text("5")  # forget the peak so far
+        forget_peak(one)
         before[one.pid] = one.memory_info().rss
     api.create_commit(
         "ida/home",

@@ -7,11 +7,10 @@ import signal
 from collections.abc import Iterator
 from typing import Any
 
-import psutil
 import pytest
 from huggingface_hub import WebhookPayload
 
-from tests.hub.machines import Machine, hf
+from tests.hub.machines import Machine, hf, named
 from tests.outgoing.receiver import Receiver, answer, receiving
 from tests.server import HubServer
 
@@ -115,17 +114,12 @@ def test_a_running_hub_tells_what_happens_and_in_order(wim, receiver):
     wim.python("api.delete_webhook(args[0])", webhook)
 
 
-def worker_of(server: HubServer) -> psutil.Process:
-    children = psutil.Process(server.process.pid).children(recursive=True)
-    return next(one for one in children if "--queues webhooks" in " ".join(one.cmdline()))
-
-
 @pytest.mark.drill
 def test_a_worker_killed_while_it_sends_loses_nothing(wim, receiver):
     """kill -9 while the receiver holds the answer back: told again under the same id."""
 
     def killing(http: Any) -> None:
-        worker_of(wim.server).send_signal(signal.SIGKILL)
+        named(wim.server, "worker-webhooks")[0].send_signal(signal.SIGKILL)
 
     receiver.answers = [killing, answer()]
     script = "print(api.create_webhook(url=args[0], watched=[{'type': 'user', 'name': 'wim'}]).id)"

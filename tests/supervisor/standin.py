@@ -95,6 +95,11 @@ def _answer(
     return [json.dumps(body).encode()]
 
 
+def manage(words: list[str]) -> None:
+    """A management command: what the test says."""
+    exec(os.environ.get("STANDIN_MIGRATE", "pass"))  # noqa: S102
+
+
 def main() -> None:
     """Supervise this application as the hub is supervised, until a signal comes."""
     from hub.supervisor import Application, Services, SupervisorError, supervise
@@ -102,8 +107,8 @@ def main() -> None:
     here = Path(__file__).resolve()
     standin = Application(
         wsgi="tests.supervisor.standin:application",
-        celery="tests.supervisor.standin:app",
-        manage=(sys.executable, "-c", os.environ.get("STANDIN_MIGRATE", "pass")),
+        celery=os.environ.get("STANDIN_CELERY", "tests.supervisor.standin:app"),
+        manage="tests.supervisor.standin:manage",
         root=here.parents[2],
     )
     try:

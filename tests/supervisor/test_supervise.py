@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -56,6 +57,22 @@ def test_status_names_every_process(standing_hub):
     status = standing_hub.command("status")
     assert status.returncode == 0
     assert all(name in status.stdout for name in standing_hub.pids())
+
+
+def test_forked_processes_are_named_and_hold_nothing_of_the_supervisor(standing_hub):
+    lock = str(Services(standing_hub.data_dir, {}).data.lock)
+    for name in ("web", "beat", "worker-cpu", "worker-webhooks"):
+        process = psutil.Process(standing_hub.pids()[name])
+        assert process.name() == name
+        assert process.ppid() == standing_hub.process.pid
+        assert lock not in {os.readlink(fd) for fd in Path(f"/proc/{process.pid}/fd").iterdir()}
+
+
+def test_code_that_does_not_load_stops_the_start_and_is_shown(make_hub):
+    hub = make_hub()
+    assert hub.launch(STANDIN_CELERY="tests.supervisor.nowhere:app").wait(60) == 1
+    assert "The hub's code cannot be loaded: No module named" in hub.said()
+    assert hub.living() == []
 
 
 def test_down_stops_everything_wherever_it_runs(make_hub):
