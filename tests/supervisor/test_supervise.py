@@ -65,7 +65,8 @@ def test_forked_processes_are_named_and_hold_nothing_of_the_supervisor(standing_
         process = psutil.Process(standing_hub.pids()[name])
         assert process.name() == name
         assert process.ppid() == standing_hub.process.pid
-        assert lock not in {os.readlink(fd) for fd in Path(f"/proc/{process.pid}/fd").iterdir()}
+        files = Path(f"/proc/{process.pid}/fd").iterdir()
+        assert lock not in {str(one.readlink()) for one in files}
 
 
 def test_code_that_does_not_load_stops_the_start_and_is_shown(make_hub):
