@@ -15,6 +15,7 @@ from hub.errors import EntryNotFoundError
 from hub.formats.card import parse_card
 from hub.gitstore import Entry, GitStore
 from hub.http.authentication import actor_of
+from hub.http.changes import changed_files
 from hub.http.mentions import render_card, render_message
 from hub.http.pages import frame, repository_page
 from hub.models import Repository
@@ -234,7 +235,10 @@ def commit(request: HttpRequest, repository: Repository, oid: str) -> HttpRespon
     context = frame(repository, "files") | {
         "commit": info,
         "body": render_message(info.body) if info.body else "",
-        "diffs": store.diff(parent, full),
+        "changes": changed_files(store.diff(parent, full), request.GET.get("file", "")),
+        "parents": [
+            (each, f"{repository.get_absolute_url()}/commit/{each}") for each in info.parents
+        ],
         "tree_url": file_url(repository, "tree", full, ""),
     }
     return render(request, "hub/commit.html", context)

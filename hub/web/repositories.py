@@ -36,10 +36,11 @@ def repository_detail(request: HttpRequest, repository: Repository) -> HttpRespo
     panels = [_panel(panel, repository, request) for panel in registries.repository_panels]
     files = listing(repository, oid, "", revision)
     names = [row.name for row in files if not row.is_folder]
+    is_earlier = revision != repository.default_branch
     context = frame(repository, "card") | {
         "oid": oid,
         "revision": revision,
-        "is_earlier": revision != repository.default_branch,
+        "is_earlier": is_earlier,
         "card": card_at(repository, oid, revision),
         "files": files,
         "versions": store.commits(oid, limit=VERSIONS_SHOWN),
@@ -48,7 +49,8 @@ def repository_detail(request: HttpRequest, repository: Repository) -> HttpRespo
         "side_panels": [panel for panel in panels if panel and panel["is_aside"]],
         "snippets": snippets(repository, revision=revision, files=names),
         "collections": collections_of(actor_of(request), repository),
-        "lineage": aside(request, repository),
+        # What is known of its relatives is read from the card of now.
+        "lineage": None if is_earlier else aside(request, repository),
         "access": access_panel(request, repository) if repository.gated else None,
     }
     return render(request, "hub/repository_detail.html", context)

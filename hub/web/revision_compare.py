@@ -21,6 +21,7 @@ from hub.actions.revision_compare import (
 from hub.errors import HubError
 from hub.extensions import ComparedSide, registries
 from hub.http.authentication import actor_of
+from hub.http.changes import changed_files
 from hub.models import Kind
 from hub.policies import Actor, visible_repositories
 from hub.web.config_words import meaning
@@ -49,7 +50,11 @@ def compare_revisions(request: HttpRequest) -> HttpResponse:
         "part": request.GET.get("part", ""),
     }
     if len(sides) == 2:
-        context |= _compared(actor, sides["a"], sides["b"], with_lines=context["part"] == "files")
+        with_lines = context["part"] == "files"
+        context |= _compared(actor, sides["a"], sides["b"], with_lines=with_lines)
+        if with_lines:
+            only = request.GET.get("file", "")
+            context["changes"] = changed_files(context["diffs"], only, part="files", **texts)
     return render(request, "hub/compare_revisions.html", context)
 
 

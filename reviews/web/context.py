@@ -173,31 +173,11 @@ def _tabs(row: Discussion, change: Change) -> list[Tab]:
     return tabs
 
 
-@dataclass(frozen=True)
-class FileRow:
-    """One changed file and, where it has no lines to show, the reason."""
-
-    diff: FileDiff
-    note: str
-
-
-def file_rows(row: Discussion, change: Change) -> list[FileRow]:
+def diffs_of(row: Discussion, change: Change) -> list[FileDiff]:
     """The files that the proposal changes since it left the target branch."""
     store = row.repository.store()
     try:
         start = store.merge_base(change.base_oid, change.head_oid) or change.base_oid
-        diffs = store.diff(start, change.head_oid)
+        return store.diff(start, change.head_oid)
     except RevisionNotFoundError:
         return []
-    return [FileRow(diff, _note(diff)) for diff in diffs]
-
-
-def _note(diff: FileDiff) -> str:
-    entry = diff.new or diff.old
-    if entry is not None and entry.lfs is not None:
-        return _("A large file: %(size)s MB, stored outside git.") % {
-            "size": f"{entry.size / 1e6:.1f}"
-        }
-    if diff.binary:
-        return _("A binary file.")
-    return _("Too long to show: open the file.") if diff.truncated else ""

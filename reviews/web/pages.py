@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from hub.actions import inbox
 from hub.extensions import registries
 from hub.http.authentication import actor_of
+from hub.http.changes import changed_files
 from hub.http.listening import listening
 from hub.http.pages import frame, repository_page
 from hub.models import Repository
@@ -20,7 +21,7 @@ from hub.policies import require_files
 from reviews.actions import discussions
 from reviews.models import Discussion, QueueEntry
 from reviews.policies import get_discussion, require_commenter
-from reviews.web.context import file_rows, pull_request_context, timeline_rows
+from reviews.web.context import diffs_of, pull_request_context, timeline_rows
 from reviews.web.forms import DiscussionForm
 
 PAGE_SIZE = 25
@@ -89,7 +90,8 @@ def pull_request_files(request: HttpRequest, repository: Repository, number: int
     require_files(actor_of(request), repository)
     row = _pull_request(repository, number)
     context = pull_request_context(request, row, "files")
-    context["files"] = file_rows(row, context["change"])
+    diffs = diffs_of(row, context["change"])
+    context["changes"] = changed_files(diffs, request.GET.get("file", ""))
     return render(request, "reviews/pull_request_files.html", context)
 
 

@@ -233,6 +233,30 @@ class TestScans:
         assert not FileScan.objects.exists()
 
 
+class TestCommit:
+    def test_it_says_how_much_changed_where_and_since_when(self, client, repository):
+        first = repository.store().resolve("main")
+        oid = commit_files(repository, {"a.txt": b"one\nTWO\nthree\n", "new.txt": b"x\n"})
+        html = page(client, repository, f"commit/{oid}")
+        assert "2 changed files" in html
+        assert f'href="{repository.get_absolute_url()}/commit/{first}"' in html
+        assert 'href="#file-1"' in html and 'id="file-1"' in html
+
+    def test_lines_beyond_a_page_are_shown_file_by_file(self, client, repository):
+        many = b"".join(b"%d\n" % number for number in range(800))
+        oid = commit_files(repository, {"long/a.txt": many, "long/b.txt": many, "z.txt": b"end\n"})
+        html = page(client, repository, f"commit/{oid}")
+        assert html.count("Show the lines of this file") == 2, "b.txt, and z.txt after it"
+        assert "?file=long%2Fb.txt" in html and html.count('class="is-added"') == 800
+        alone = page(client, repository, f"commit/{oid}?file=long%2Fb.txt")
+        assert alone.count('class="is-added"') == 800 and "All changed files" in alone
+        assert "long/a.txt" not in alone
+
+    def test_a_file_that_it_does_not_change_is_not_asked_for(self, client, repository):
+        oid = commit_files(repository, {"z.txt": b"end\n"})
+        assert "1 changed file" in page(client, repository, f"commit/{oid}?file=no.txt")
+
+
 class TestBlame:
     def test_lines_name_the_commits_that_brought_them(self, client, repository):
         second = commit_files(repository, {"a.txt": b"one\nTWO\nthree\n"}, message="Shout <b>")

@@ -24,8 +24,8 @@ from tests.reviews.factories import make_pull_request, read_weights
 from tests.training.acting import Act, Stage, chooses, questions, set_stage
 from tests.training.factories import TINY, commit, large, make_model
 from training.actions.card_marks import EARLIER_SOURCE, MARK
-from training.actions.card_numbers import NumberState, card_numbers
-from training.actions.card_scores import SOURCE
+from training.actions.card_numbers import CardNumber, NumberState, card_numbers
+from training.actions.card_scores import SOURCE, card_scores
 from training.actions.evaluating import submit_evaluation
 from training.jobs.disclosure import rounded
 from training.jobs.execute import execute
@@ -440,6 +440,45 @@ def test_a_reported_number_that_was_measured_here_is_verified():
     refresh(stage)
     (number,) = card_numbers(stage.model)
     assert number.state is NumberState.VERIFIED, "the base was measured too"
+
+
+def test_an_early_verdict_hides_no_item_that_was_measured():
+    """The gate looked at 60 items; all 100 were measured, and the card tells what they say."""
+    stage = set_card(guard())
+    record = stage.play()
+    record.results[0] |= {"n": 60, "candidate_score": 0.95}
+    record.save(update_fields=["results"])
+    told = {(each.metric, each.value, each.n) for each in card_scores(record)}
+    assert told == {("acc", 0.97, 100), ("acc_norm", 1.0, 100)}
+    assert all(each.lower is not None for each in card_scores(record))
+    early = ModelIndexResult(
+        "text-generation", stage.data.repo_id, "guard", "acc", 0.95, metric_name="acc",
+        source_url=f"http://hub/runs/{record.run.number}",
+    )  # fmt: skip
+    (number,) = _standings(stage, early)
+    assert number.state is not NumberState.DIFFERS, "that it decided by it stays true"
+
+
+def test_the_card_of_another_revision_has_its_own_numbers(client_for):
+    stage = set_card(guard())
+    before = stage.model.store().resolve("main")
+    mine = ModelIndexResult(
+        "text-generation", stage.data.repo_id, "guard", "acc", 0.5, metric_name="acc"
+    )
+    card = with_model_index(CARD.encode(), [mine], model_name="x")
+    commit_files(stage.model, {"README.md": card})
+    refresh(stage)
+    address = stage.model.get_absolute_url()
+    assert "Numbers in the card" in client_for().get(address).content.decode()
+    page = client_for().get(f"{address}?revision={before}").content.decode()
+    assert "Numbers in the card" not in page
+
+
+def _standings(stage: Stage, *results: ModelIndexResult) -> list[CardNumber]:
+    card = with_model_index(CARD.encode(), list(results), model_name="x")
+    commit_files(stage.model, {"README.md": card})
+    refresh(stage)
+    return card_numbers(stage.model)
 
 
 def test_a_card_without_numbers_has_no_panel(client_for):

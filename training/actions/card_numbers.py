@@ -10,11 +10,15 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
-from hub.errors import BadInputError
+from django.conf import settings
+
+from hub.errors import BadInputError, HubError
+from hub.formats.card import parse_card
 from hub.formats.model_index import ModelIndexResult, read_model_index
 from hub.models import Repository
-from training.actions.card_scores import DIGITS, SOURCE, card_scores
+from training.actions.card_scores import DIGITS, SOURCE, card_scores, decided_scores
 from training.actions.gate_rules import rule_at
 from training.actions.history import digests_of
 from training.actions.models import files_at
@@ -62,15 +66,26 @@ class CardNumber:
     claims_ours: bool = False
 
 
-def card_numbers(repository: Repository) -> list[CardNumber]:
-    """The numbers of the card of the default branch, each with where it stands."""
-    index = (repository.card_data or {}).get("model-index")
-    results = read_model_index(index)[:NUMBERS_SHOWN]
+def card_numbers(repository: Repository, oid: str = "") -> list[CardNumber]:
+    """The numbers of the card at commit `oid`, else of the branch, each with where it stands."""
+    oid = oid or repository.head_oid
+    is_now = oid == repository.head_oid
+    data = (repository.card_data or {}) if is_now else _card_data(repository, oid)
+    results = read_model_index(data.get("model-index"))[:NUMBERS_SHOWN]
     if not results:
         return []
-    now = model_digest_at(repository, repository.head_oid)
+    now = model_digest_at(repository, oid)
     known = _known(repository, results)
     return [_standing(result, known.get(_key(result), []), now) for result in results]
+
+
+def _card_data(repository: Repository, oid: str) -> dict[str, Any]:
+    """The front matter at a commit; empty where there is none to read."""
+    try:
+        content = repository.store().read(oid, "README.md", limit_bytes=settings.CARD_LIMIT_BYTES)
+    except HubError:
+        return {}
+    return parse_card(content, repository.kind).data
 
 
 def model_digest_at(repository: Repository, oid: str) -> str:
@@ -122,12 +137,12 @@ def _known(
 def _recorded(
     repository: Repository, results: Sequence[ModelIndexResult]
 ) -> Iterator[tuple[Key, Measured]]:
-    """What the gates measured that the card names, as they told it then."""
+    """What the gates measured that the card names: all of it, and what they decided by."""
     named = {int(found[1]) for r in results if (found := _RUN.search(r.source_url or ""))}
     records = GateRecord.objects.filter(repository=repository.pk, run__number__in=named)
     records = records.select_related("run", "repository").defer("run__spec", "looks")
     for record in records.order_by("-pk")[:RECORDS_LOOKED_AT]:
-        for score in card_scores(record):
+        for score in (*card_scores(record), *decided_scores(record)):
             yield (
                 (score.dataset.lower(), score.label, score.metric_label),
                 Measured(

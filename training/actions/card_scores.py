@@ -7,7 +7,7 @@ proposals learn no more of its items than that (gate-methods, section 7).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.utils import timezone
@@ -63,20 +63,33 @@ class CardScore:
 
 
 def card_scores(record: GateRecord) -> list[CardScore]:
-    """What `record` measured of the candidate, the gate's own metric of each benchmark first."""
+    """What is known of the candidate of `record`, the gate's own metric of each benchmark first.
+
+    A gate may decide before it has seen every item that was measured; a card tells all of them.
+    """
+    found: list[CardScore] = []
+    for result, row, decided in _decided(record):
+        if row is None or decided.is_hidden:
+            found.append(decided)
+        else:
+            found += _whole(record, result, row, decided)
+    return found
+
+
+def decided_scores(record: GateRecord) -> list[CardScore]:
+    """The gate's own metric of each benchmark, over the items that its verdict was made of."""
+    return [decided for _result, _row, decided in _decided(record)]
+
+
+def _decided(record: GateRecord) -> Iterator[tuple[Result, Evaluation | None, CardScore]]:
     measured = [result for result in record.results if result.get("candidate_score") is not None]
     names = _data_sets(measured)
     rows = Evaluation.objects.select_related("benchmark", "repository").in_bulk(
         {result["candidate_evaluation"] for result in measured if "candidate_evaluation" in result}
     )
-    found = []
     for result in measured:
         row = rows.get(result.get("candidate_evaluation"))
-        primary = _primary(result, row, names)
-        found.append(primary)
-        if row is not None and not primary.is_hidden:
-            found += _others(record, result, row, primary)
-    return found
+        yield result, row, _primary(result, row, names)
 
 
 def _data_sets(results: Sequence[Result]) -> dict[int, str]:
@@ -119,36 +132,30 @@ def _split(result: Result) -> str:
     return str(result["split"]).rpartition("/")[2].partition(".")[0]
 
 
-def _others(
-    record: GateRecord, result: Result, row: Evaluation, primary: CardScore
+def _whole(
+    record: GateRecord, result: Result, row: Evaluation, decided: CardScore
 ) -> Iterator[CardScore]:
-    """The benchmark's other metrics, over the items at hand that no training data holds."""
+    """The benchmark's metrics over all items at hand that no training data holds."""
     scores, n = row.scores, row.item_count
     if result.get("excluded"):
         out = _excluded(record, result)
         clean = [item for item in items_of(row) if item.id not in out]
         scores, n = scores_with_intervals(clean, row.benchmark), len(clean)
-    for metric in row.benchmark.metrics:
+    others = [each for each in row.benchmark.metrics if each["name"] != result["metric"]]
+    told = scores.get(result["metric"]) or {}
+    yield decided if told.get("value") is None else _over(decided, told, n)
+    for metric in others:
         told = scores.get(metric["name"]) or {}
-        if metric["name"] == result["metric"] or told.get("value") is None:
-            continue
-        yield CardScore(
-            dataset=primary.dataset,
-            label=primary.label,
-            reference=primary.reference,
-            output_type=primary.output_type,
-            metric=metric["name"],
-            metric_label=metric.get("label") or metric["name"],
-            is_primary=False,
-            value=round(told["value"], DIGITS),
-            n=n,
-            total=row.benchmark.item_count,
-            lower=told.get("lower"),
-            upper=told.get("upper"),
-            split=primary.split,
-            revision=primary.revision,
-            model_digest=primary.model_digest,
-        )
+        if told.get("value") is not None:
+            label = metric.get("label") or metric["name"]
+            other = replace(decided, metric=metric["name"], metric_label=label, is_primary=False)
+            yield _over(other, told, n)
+
+
+def _over(score: CardScore, told: Result, n: int) -> CardScore:
+    """`score` with the value and the bounds that `told` has over `n` items."""
+    value, bounds = round(told["value"], DIGITS), (told.get("lower"), told.get("upper"))
+    return replace(score, value=value, n=n, lower=bounds[0], upper=bounds[1])
 
 
 def _excluded(record: GateRecord, result: Result) -> set[str]:

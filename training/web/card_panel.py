@@ -21,10 +21,11 @@ STATES = {
 
 
 def reported(repository: Repository, request: HttpRequest) -> dict[str, Any]:
-    """Every number of the card's `model-index`; nothing where the card has none."""
+    """Every number of the `model-index` of the card shown; nothing where it has none."""
     if repository.kind != Kind.MODEL:
         return {}
-    numbers = card_numbers(repository)
+    revision = request.GET.get("revision", "")
+    numbers = card_numbers(repository, repository.store().resolve(revision) if revision else "")
     if not numbers:
         return {}
     verified = sum(number.state is NumberState.VERIFIED for number in numbers)
