@@ -236,11 +236,16 @@ class ComparedSide:
 
 @dataclass(frozen=True)
 class ComparisonPanel:
-    """What a feature knows of two sides: `template` is rendered with what `context` returns."""
+    """What a feature knows of two sides: `template` is rendered with what `context` returns.
+
+    The page leads to it by `heading`, at the element with the id `anchor`.
+    """
 
     template: str
     # (actor, base, candidate); {} hides the panel
     context: Callable[[Any, ComparedSide, ComparedSide], dict[str, Any]]
+    anchor: str
+    heading: Any
 
 
 def _no_statistics(repository: Any, place: TensorPlace, asked_by: Any) -> TensorStatistics | None:

@@ -114,11 +114,12 @@ def _marks(row: Paired, low: float, high: float) -> Marks:
 
 def ticks(low: float, high: float, most: int) -> list[float]:
     """At most `most` round values between low and high."""
-    rough = (high - low) / max(most - 1, 1)
-    scale = 10.0 ** math.floor(math.log10(rough))
-    step = next(scale * nice for nice in (1, 2, 5, 10) if scale * nice >= rough)
-    first = math.ceil(low / step - 1e-9)
-    last = math.floor(high / step + 1e-9)
+    scale = 10.0 ** math.floor(math.log10((high - low) / most))
+    for step in (scale * nice for nice in (1, 2, 5, 10, 20, 50)):
+        first = math.ceil(low / step - 1e-9)
+        last = math.floor(high / step + 1e-9)
+        if last - first < most:
+            break
     return [round(index * step, 10) for index in range(first, last + 1)]
 
 
@@ -180,7 +181,7 @@ def versions(scores: Sequence[Score], *, ideal: float | None = None, height: int
     upper = [f"{dot.x},{dot.top}" for dot in drawn]
     under = [f"{dot.x},{dot.bottom}" for dot in reversed(drawn)]
     return Versions(
-        ticks=[Tick(value, down(value)) for value in ticks(low, high, 5)],
+        ticks=[Tick(value, down(value)) for value in ticks(low, high, 6)],
         dots=dots,
         band=" ".join(upper + under),
         path=" ".join(f"{dot.x},{dot.y}" for dot in drawn),

@@ -88,7 +88,7 @@ def _compared(
             "tensors": tensor_changes(base, candidate),
         }
     panels = [(each, each.context(actor, base, candidate)) for each in registries.comparison_panels]
-    context["panels"] = [(each.template, held) for each, held in panels if held]
+    context["panels"] = [(each, held) for each, held in panels if held]
     return context
 
 

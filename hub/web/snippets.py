@@ -66,7 +66,7 @@ def _of_model(
         ways.append(("peft", "peft", _python(_adapter(repository, revision, names))))
     if gguf := sorted(name for name in names if name.endswith(".gguf")):
         ways.append(("llama", "llama.cpp", _llama(repository, revision, gguf[0])))
-    if "config.json" in names or not ways:
+    if "config.json" in names:
         ways.append(("python", "transformers", _python(_pipeline(repository, revision))))
     return ways
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
+from django.utils.translation import gettext_lazy as _
+
 from hub.extensions import ComparedSide, ComparisonPanel
 from hub.models import Kind
 from hub.policies import Actor
@@ -27,4 +29,4 @@ def context(actor: Actor, base: ComparedSide, candidate: ComparedSide) -> dict[s
     return {"is_same": sides[0].digest == sides[1].digest, "url": f"{address}?{query}"}
 
 
-PANEL = ComparisonPanel("reviews/weights_compared.html", context)
+PANEL = ComparisonPanel("reviews/weights_compared.html", context, "weights", _("Weights"))

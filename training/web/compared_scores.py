@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
+from django.utils.translation import gettext_lazy as _
+
 from hub.extensions import ComparedSide, ComparisonPanel
 from hub.models import Kind
 from hub.policies import Actor
@@ -37,4 +39,4 @@ def _digest(side: ComparedSide) -> str:
     return digests_of(side.repository, [side.oid])[side.oid]
 
 
-SCORES_PANEL = ComparisonPanel("training/compared_scores.html", context)
+SCORES_PANEL = ComparisonPanel("training/compared_scores.html", context, "scores", _("Scores"))

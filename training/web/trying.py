@@ -55,7 +55,11 @@ def one_try(request: HttpRequest, repository: Repository, number: int) -> HttpRe
     require_try(actor, repository, is_proposal=False)
     row = get_try(actor, repository, number)
     if request.htmx:  # type: ignore[attr-defined]
-        return render(request, "training/try_answer.html", _shown(row) | {"repository": repository})
+        return render(
+            request,
+            "training/try_answer.html",
+            _shown(row) | {"repository": repository, "is_alone": True},
+        )
     found = askable(repository, actor, row.revision)
     return _page(request, repository, found, _form(found, None, row), row)
 
