@@ -48,8 +48,13 @@ def wants_json(request: HttpRequest) -> bool:
     return "text/html" not in request.headers.get("Accept", "")
 
 
-def refused(request: HttpRequest, error: HubError, *, as_json: bool) -> HttpResponse:
-    """The response to a refusal, for a person or for a program."""
+def refused(
+    request: HttpRequest, error: HubError, *, as_json: bool, frame: dict[str, Any] | None = None
+) -> HttpResponse:
+    """The response to a refusal, for a person or for a program.
+
+    `frame`: what the pages of a repository need, where it is one of them that is not there.
+    """
     user = getattr(request, "user", None)
     signed_in = bool(user and user.is_authenticated)
     if isinstance(error, RepositoryMovedError):
@@ -65,7 +70,8 @@ def refused(request: HttpRequest, error: HubError, *, as_json: bool) -> HttpResp
     if get_language() != settings.LANGUAGE_CODE and error.code in IN_WORDS:
         # Refusals are written in English where they arise; their kinds have words in each language.
         context["in_words"] = IN_WORDS[error.code]
-    response = render(request, "errors/refused.html", context, status=status)
+    template = "errors/refused.html" if frame is None else "hub/missing.html"
+    response = render(request, template, context | (frame or {}), status=status)
     response["X-Error-Code"] = error.code
     response["X-Error-Message"] = header_text(str(error))
     return response

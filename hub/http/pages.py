@@ -11,8 +11,10 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from hub.errors import EntryNotFoundError, RevisionNotFoundError
 from hub.extensions import Tab, registries
 from hub.http.authentication import actor_of
+from hub.http.error_pages import refused, wants_json
 from hub.http.listening import listening
 from hub.models import Access, Kind, RepoId, Repository, RequestStatus
 from hub.policies import get_repository, has_liked
@@ -39,7 +41,13 @@ def repository_page(
             repository = get_repository(actor, RepoId(kind, namespace, name), need=need)
             repository.is_liked = has_liked(actor, repository)
             repository.listening = SimpleLazyObject(lambda: listening(actor, repository))
-            return view(request, repository, **rest)
+            try:
+                return view(request, repository, **rest)
+            except (EntryNotFoundError, RevisionNotFoundError) as error:
+                if request.method not in ("GET", "HEAD") or wants_json(request):
+                    raise
+                # Who switched to a branch without this file finds the way on.
+                return refused(request, error, as_json=False, frame=frame(repository, "files"))
 
         return fetched
 

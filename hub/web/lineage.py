@@ -113,7 +113,8 @@ def _small(
     itself = len(above)
     joins = [(at, itself, relation) for at, (_node, relation) in enumerate(above)]
     joins += [(itself, itself + 1 + at, relation) for at, (_n, relation) in enumerate(below)]
-    columns = [0] * itself + [1 if above else 0] + [2 if above else 1] * len(below)
+    # A column for each parent: in one, a line would run through the next one's dot.
+    columns = [*range(itself + 1), *[itself + 1] * len(below)]
     rail = draw_rail(columns, joins, row_height=SMALL_ROW)
     rows = [
         *((node.repo_id, _url(node), Relation(word).label, node.kind) for node, word in above),

@@ -54,10 +54,13 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-// On a phone the tabs scroll: begin with the one we are on.
-for (const tab of document.querySelectorAll(".tabs [aria-current]")) {
-  const strip = tab.parentElement;
+// On a phone tabs and sections scroll: begin with the one we are on; a calendar, with today.
+for (const tab of document.querySelectorAll(":is(.tabs, .side-nav) [aria-current]")) {
+  const strip = tab.closest(".tabs, .side-nav");
   strip.scrollLeft = tab.offsetLeft - strip.offsetLeft - (strip.clientWidth - tab.clientWidth) / 2;
+}
+for (const drawing of document.querySelectorAll(".calendar")) {
+  drawing.parentElement.scrollLeft = drawing.parentElement.scrollWidth;
 }
 
 // Relative times stay true while the page is open.

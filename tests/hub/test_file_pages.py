@@ -257,6 +257,21 @@ class TestCommit:
         assert "1 changed file" in page(client, repository, f"commit/{oid}?file=no.txt")
 
 
+class TestMissing:
+    @pytest.mark.parametrize("path", ["blob/main/nope.txt", "tree/main/nope", "blob/nope/a.txt"])
+    def test_what_is_not_there_leaves_the_way_on(self, client, repository, path):
+        address = repository.get_absolute_url()
+        response = client.get(f"{address}/{path}", headers={"accept": "text/html"})
+        assert response.status_code == 404
+        assert response["X-Error-Code"] in {"EntryNotFound", "RevisionNotFound"}
+        html = response.content.decode()
+        assert f'href="{address}/tree/main"' in html and "Pull requests" in html
+
+    def test_a_program_is_told_in_its_own_way(self, client, repository):
+        response = client.get(f"{repository.get_absolute_url()}/blob/main/nope.txt")
+        assert response.status_code == 404 and "application/json" in response["Content-Type"]
+
+
 class TestBlame:
     def test_lines_name_the_commits_that_brought_them(self, client, repository):
         second = commit_files(repository, {"a.txt": b"one\nTWO\nthree\n"}, message="Shout <b>")
