@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import posixpath
 from typing import Any
 from urllib.parse import quote
@@ -14,7 +13,7 @@ from hub.errors import EntryNotFoundError, HubError
 from hub.formats.bounded_json import load_json
 from hub.formats.images import HEAD_BYTES, picture_size
 from hub.gitstore import Entry
-from hub.http.media import AUDIO, IMAGES, VIDEO
+from hub.http.media import AUDIO, DRAWING_SUFFIX, IMAGES, VIDEO
 from hub.models import Repository
 from hub.rendering import SanitisedHtml, code_lines
 from hub.rendering.hexdump import hex_lines
@@ -26,7 +25,7 @@ LINES_A_PAGE = 2000
 NOTEBOOK_LIMIT_BYTES, NOTEBOOK_LIMIT_NODES = 8 * 1024**2, 200_000
 PICTURE_LIMIT_BYTES, PICTURE_LIMIT_PIXELS = 32 * 1024**2, 100_000_000
 PDF_LIMIT_BYTES = 32 * 1024**2
-SVG_LIMIT_BYTES = 256 * 1024
+SVG_LIMIT_BYTES = 2 * 1024**2
 HEX_BYTES = 512
 # Views whose file is text underneath: `?plain=1` shows that.
 WITH_SOURCE = {"markdown", "notebook", "svg"}
@@ -45,7 +44,7 @@ def special(repository: Repository, entry: Entry, link: Any) -> dict[str, Any] |
         return _media(repository, entry, "audio" if suffix in AUDIO else "video")
     if suffix == ".pdf":
         return _pdf(repository, entry)
-    if suffix == ".svg":
+    if suffix == DRAWING_SUFFIX:
         return _svg(repository, entry)
     if suffix == ".ipynb":
         return _notebook(repository, entry, link)
@@ -134,8 +133,7 @@ def _svg(repository: Repository, entry: Entry) -> dict[str, Any] | None:
         return {"view": "missing"}
     if head.text is None or "<svg" not in head.text:
         return None
-    encoded = base64.b64encode(head.content).decode()
-    return {"view": "svg", "source": f"data:image/svg+xml;base64,{encoded}"}
+    return {"view": "svg"}
 
 
 def _notebook(repository: Repository, entry: Entry, link: Any) -> dict[str, Any]:
