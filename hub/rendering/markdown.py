@@ -1,4 +1,4 @@
-"""Markdown cards and comments as HTML: CommonMark with GitHub's tables, sanitised last.
+"""Markdown cards and comments as HTML: CommonMark with GitHub's tables and links, sanitised last.
 
 Beside them: footnotes, task lists, GitHub's alerts, formulas between dollar signs as MathML, and
 diagrams, whose source stands there as code until a script of ours draws it.
@@ -27,6 +27,7 @@ from mdit_py_plugins.footnote import footnote_plugin
 
 from hub.rendering import formulas
 from hub.rendering.alerts import ALERTS, mark_alerts
+from hub.rendering.autolinks import link_addresses
 from hub.rendering.balance import UNSEEN, balanced
 from hub.rendering.bounds import References, bounded_table, parse_inline, quote, shallow
 from hub.rendering.code import CLASSES, fence_html
@@ -199,6 +200,7 @@ def _parser() -> MarkdownIt:
     parser.core.ruler.push("align_cells", _align_cells)
     parser.core.ruler.push("name_headings", _name_headings)
     parser.core.ruler.push("mark_alerts", mark_alerts)
+    parser.core.ruler.push("link_addresses", link_addresses)
     parser.core.ruler.push("link_mentions", link_mentions)
     for name in ("math_inline", "math_inline_double", "math_block", "math_block_label"):
         parser.add_render_rule(name, _formula)
