@@ -31,6 +31,7 @@ from hub.rendering.autolinks import link_addresses
 from hub.rendering.balance import UNSEEN, balanced
 from hub.rendering.bounds import References, bounded_table, parse_inline, quote, shallow
 from hub.rendering.code import CLASSES, fence_html
+from hub.rendering.direction import MARK_CLASS
 from hub.rendering.formulas import Formulas, formula_attribute
 from hub.rendering.mentions import PEOPLE, link_mentions, names_in, plain_texts
 from hub.rendering.safe import SanitisedHtml
@@ -164,7 +165,7 @@ def _sanitised(html: str, link: LinkMaker | None, folder: str, source: str) -> S
         attributes={tag: set(names) for tag, names in ATTRIBUTES.items()},
         attribute_filter=partial(_attribute, link, folder),
         allowed_classes={
-            "span": set(CLASSES.values()),
+            "span": {*CLASSES.values(), MARK_CLASS},
             "section": {"footnotes"},
             "blockquote": {"alert", *(f"alert--{name}" for name in ALERTS)},
             "p": {"alert-title"},

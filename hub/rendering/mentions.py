@@ -10,6 +10,7 @@ from typing import Any
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 
+from hub.rendering.direction import marked
 from hub.rendering.safe import SanitisedHtml
 
 # A name as namespaces have it; what stands before must not be a part of a word or an address.
@@ -97,7 +98,7 @@ def _pieces(text: str, people: Collection[str], room: int) -> Iterator[tuple[str
 def plain_with_mentions(text: str, people: Collection[str]) -> SanitisedHtml:
     """Plain text, escaped, with links to people."""
     parts: list[Any] = [
-        escape(piece) if name is None else f'<a href="/{escape(name)}">{escape(piece)}</a>'
+        marked(escape(piece)) if name is None else f'<a href="/{escape(name)}">{escape(piece)}</a>'
         for piece, name in _pieces(text, people, LINKS_LIMIT)
     ]
     return SanitisedHtml("".join(parts))

@@ -16,6 +16,7 @@ from hub.gitstore import Entry
 from hub.http.media import AUDIO, DRAWING_SUFFIX, IMAGES, VIDEO
 from hub.models import Repository
 from hub.rendering import SanitisedHtml, code_lines
+from hub.rendering.direction import has_marks
 from hub.rendering.hexdump import hex_lines
 from hub.rendering.notebook import render_notebook
 from hub.web.contents import Head, head_of
@@ -60,7 +61,7 @@ def plain(repository: Repository, entry: Entry, page: str | None) -> dict[str, A
     text = head.text
     if text is None:
         return {"view": "bytes", "hex": hex_lines(head.content[:HEX_BYTES])}
-    return lines_of(text, entry, page, is_whole=head.is_whole)
+    return lines_of(text, entry, page, is_whole=head.is_whole) | {"encoding": head.encoding}
 
 
 def lines_of(text: str, entry: Entry, page: str | None, *, is_whole: bool = True) -> dict[str, Any]:
@@ -70,7 +71,8 @@ def lines_of(text: str, entry: Entry, page: str | None, *, is_whole: bool = True
     lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
     if len(lines) <= LINES_A_PAGE:
         shown: list[SanitisedHtml] = code_lines(text, entry.name)
-        return {"view": "code", "lines": shown, "before": 0, "is_cut": not is_whole}
+        told = {"before": 0, "is_cut": not is_whole, "has_marks": has_marks(text)}
+        return {"view": "code", "lines": shown} | told
     pages = Paginator(range(len(lines)), LINES_A_PAGE).get_page(page)
     before = pages.start_index() - 1
     part = "\n".join(lines[before : pages.end_index()]) + "\n"
@@ -82,6 +84,7 @@ def lines_of(text: str, entry: Entry, page: str | None, *, is_whole: bool = True
         "lines_page": pages,
         "lines_total": len(lines),
         "is_cut": not is_whole,
+        "has_marks": has_marks(text),
     }
 
 
