@@ -55,9 +55,13 @@ class Formulas:
 
     def html(self, source: str, *, is_block: bool) -> str:
         """MathML, or the source as code where it cannot be read or there is too much."""
-        self.room -= len(source) + FORMULA_CHARACTERS
-        made = formula_html(source.strip(), is_block) if self.room >= 0 else ""
+        made = self.made(source, is_block=is_block)
         return made or (f"<pre>{escape(source)}</pre>" if is_block else _code(source))
+
+    def made(self, source: str, *, is_block: bool) -> str:
+        """MathML; "" where it cannot be read or there is too much."""
+        self.room -= len(source) + FORMULA_CHARACTERS
+        return formula_html(source.strip(), is_block) if self.room >= 0 else ""
 
 
 @lru_cache(maxsize=2_000)
