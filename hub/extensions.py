@@ -194,12 +194,13 @@ class FileReader:
 
     `read` gets the file at its start and its size; it may refuse with a HubError. Files of up to
     `at_once_bytes` are read while somebody waits, larger ones by a worker. `version` is that of
-    what it tells.
+    what it tells. A refusal is kept as its text; `say` puts that into the reader's language.
     """
 
     read: Callable[[Any, int], Any]
     version: int
     at_once_bytes: int
+    say: Callable[[str], str] = str
 
 
 @dataclass(frozen=True)

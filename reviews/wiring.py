@@ -19,6 +19,7 @@ from reviews.actions.tensor_reading import tensor_statistics
 from reviews.actions.timeline import add_comment
 from reviews.actions.weights import request_comparison, sides_of
 from reviews.actions.weights_checks import patch_requirement, weights_requirement
+from reviews.actions.weights_said import header_sentence
 from reviews.changes import change_of
 from reviews.extensions import registries as own_registries
 from reviews.jobs.pushes import record_push
@@ -59,7 +60,9 @@ def connect() -> None:
     registries.lineage_actions.append(lineage_actions)
     registries.requirements.extend([weights_requirement, patch_requirement])
     registries.repository_panels.append(PANEL)
-    registries.file_readers["gguf"] = FileReader(read_gguf_head, 1, GGUF_AT_ONCE_BYTES)
+    registries.file_readers["gguf"] = FileReader(
+        read_gguf_head, 2, GGUF_AT_ONCE_BYTES, header_sentence
+    )
     registries.tensor_statistics = tensor_statistics
     registries.comparison_panels.append(WEIGHTS_PANEL)
     own_registries.queue_step = queue_step.step

@@ -56,9 +56,17 @@ def below(repository: Repository, oid: str, folder: str) -> tuple[list[Entry], b
 
 
 def labels(entries: Sequence[Entry]) -> list[str]:
-    """The folders that tell runs apart; the files' names where they share one."""
+    """The folders that tell runs apart; the files' names where they share one.
+
+    What lies in the folder of all has its name, and in the root of the repository the file's.
+    """
     folders = [posixpath.dirname(each.path) for each in entries]
     if len(set(folders)) < len(folders):
         return [each.name for each in entries]
     shared = posixpath.commonpath(folders) if folders and all(folders) else ""
-    return [posixpath.relpath(each or ".", shared or ".") for each in folders]
+    return [
+        posixpath.relpath(folder, shared or ".")
+        if folder != shared
+        else posixpath.basename(folder) or each.name
+        for folder, each in zip(folders, entries, strict=True)
+    ]

@@ -67,7 +67,8 @@ def _reading(repository: Repository, oid: str, entry: Entry, kind: str) -> Readi
         except EntryNotFoundError as error:
             return Reading(problem=str(error))
     if found is not None:
-        return Reading(**found)
+        problem = found.get("problem", "")
+        return Reading(found.get("told"), readings.reader_of(kind).say(problem) if problem else "")
     key = f"reading:{repository.pk}:{kind}:{entry.oid}"
     if cache.add(key, 1, RUNG_EVERY_SECONDS):
         with suppress(OperationalError):  # without a broker a later reader tries again

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, Any
 
 from django.conf import settings
@@ -22,7 +22,7 @@ from hub.api.views import RepositoryView
 from hub.errors import EntryNotFoundError, UnsatisfiableRangeError
 from hub.gitstore import Entry
 from hub.http import rates
-from hub.http.media import INERT
+from hub.http.media import DRAWING, DRAWING_SUFFIX, INERT
 from hub.models import RepoId, Repository, StoredObject
 from hub.policies import require_files
 
@@ -85,9 +85,9 @@ class FileView(RepositoryView):
     def get(self, request: Request, repo: RepoId, revision: str, path: str) -> HttpResponseBase:
         require_files(self.actor, self.repository)
         self.commit_oid = self.repository.store().resolve(revision)
-        content = self.content(path)
+        content = self.content(path).sent_for(request.headers.get("Accept", ""))
         known = request.headers.get("If-None-Match", "")
-        if content.etag in known or known.strip() == "*":
+        if quote_etag(content.tag) in known or known.strip() == "*":
             return self.described(HttpResponse(status=304), content)
         self.size_bytes = content.size
         span = self._span(request, content)
@@ -109,7 +109,7 @@ class FileView(RepositoryView):
         """The range that is asked for, of GET only and of this very content (RFC 9110, 14.2)."""
         if request.method != "GET":
             return None
-        if request.headers.get("If-Range", quote_etag(content.etag)) != quote_etag(content.etag):
+        if request.headers.get("If-Range", quote_etag(content.tag)) != quote_etag(content.tag):
             return None
         return Span.asked(request.headers.get("Range", ""), content.size)
 
@@ -178,6 +178,7 @@ class Content:
     size: int
     is_large: bool
     xet_hash: str = ""
+    is_drawing: bool = False
 
     @classmethod
     def of(cls, repository: Repository, entry: Entry, *, follow: bool) -> Content:
@@ -194,15 +195,34 @@ class Content:
         entry = Entry(path, "file", "", stored.size_bytes, "100644")
         return cls(repository, entry, stored.sha256, stored.size_bytes, True)
 
-    def headers(self) -> dict[str, str]:
+    def sent_for(self, accept: str) -> Content:
+        """An SVG for an `<img>`, where no script runs and nothing is fetched, is a drawing.
+
+        What asks for a page, or does not say, gets it as the text or the bytes that it is.
+        """
+        is_picture = "image/" in accept and "text/html" not in accept
+        return replace(self, is_drawing=is_picture and self._suffix == DRAWING_SUFFIX)
+
+    @property
+    def tag(self) -> str:
+        """The entity tag; a cache must not take one form of a file for the other."""
+        return f"{self.etag}-drawing" if self.is_drawing else self.etag
+
+    @property
+    def _suffix(self) -> str:
         name = posixpath.basename(self.entry.path)
-        suffix = posixpath.splitext(name)[1].lower() or (name if name.startswith(".") else "")
+        return posixpath.splitext(name)[1].lower() or (name if name.startswith(".") else "")
+
+    def headers(self) -> dict[str, str]:
+        name, suffix = posixpath.basename(self.entry.path), self._suffix
         content_type = INERT.get(suffix, "application/octet-stream")
-        if not self.is_large and (suffix in _TEXTS.split() or "." not in name):
+        if self.is_drawing:
+            content_type = DRAWING
+        elif not self.is_large and (suffix in _TEXTS.split() or "." not in name):
             content_type = "text/plain; charset=utf-8"
         attached = content_type == "application/octet-stream"
         headers = {
-            "ETag": quote_etag(self.etag),
+            "ETag": quote_etag(self.tag),
             "Accept-Ranges": "bytes",
             "Content-Type": content_type,
             "Content-Disposition": content_disposition_header(attached, name)
@@ -212,6 +232,8 @@ class Content:
             "Cache-Control": "private, no-cache",
             "Vary": "Authorization, Cookie",
         }
+        if suffix == DRAWING_SUFFIX:
+            headers["Vary"] = "Accept, Authorization, Cookie"
         if self.is_large:
             headers |= {"X-Linked-Etag": quote_etag(self.etag), "X-Linked-Size": str(self.size)}
         return headers

@@ -20,3 +20,5 @@ AUDIO = {
 }
 VIDEO = {".mp4": "video/mp4", ".m4v": "video/mp4", ".webm": "video/webm", ".ogv": "video/ogg"}
 INERT = {**IMAGES, **AUDIO, **VIDEO}
+# A drawing is inert as a picture of a page, and only there.
+DRAWING_SUFFIX, DRAWING = ".svg", "image/svg+xml"

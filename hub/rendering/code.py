@@ -11,6 +11,7 @@ from pygments.lexers import get_lexer_by_name, get_lexer_for_filename
 from pygments.token import Token, _TokenType
 from pygments.util import ClassNotFound
 
+from hub.rendering.direction import marked
 from hub.rendering.safe import SanitisedHtml
 
 HIGHLIGHT_LIMIT_BYTES = 1024 * 1024
@@ -59,7 +60,7 @@ def fence_html(text: str, language: str) -> str:
     try:
         lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False)
     except ClassNotFound:
-        return escape(text)
+        return marked(escape(text))
     return "\n".join(_highlighted(text, lexer)) + "\n"
 
 
@@ -70,7 +71,7 @@ def fence_lines(text: str, language: str) -> list[SanitisedHtml]:
 
 def plain_lines(text: str) -> list[SanitisedHtml]:
     """The lines of `text`, escaped."""
-    return [SanitisedHtml(escape(line)) for line in _split(text)]
+    return [marked(escape(line)) for line in _split(text)]
 
 
 def _split(text: str) -> list[str]:
@@ -113,4 +114,5 @@ def _class_of(kind: _TokenType) -> str:
 def _span(text: str, name: str) -> str:
     if not text:
         return ""
-    return f'<span class="{name}">{escape(text)}</span>' if name else escape(text)
+    shown = marked(escape(text))
+    return f'<span class="{name}">{shown}</span>' if name else shown

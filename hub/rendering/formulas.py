@@ -33,6 +33,17 @@ FORMULA_CHARACTERS = 10
 NESTING_LIMIT = 40
 # Lengths of a few em and single words: nothing that covers a page.
 _VALUE = re.compile(r"-?\d{0,2}(?:\.\d{1,4})?(?:em|ex|px|pt|mu|%)?|[a-z][a-z -]{0,31}")
+# What the library does not know, as what it draws in the same way.
+_ENVIRONMENTS = {
+    **dict.fromkeys(("aligned", "alignedat", "alignat", "alignat*"), "align*"),
+    **dict.fromkeys(("gathered", "gather", "gather*", "multline", "multline*"), "matrix"),
+    "dcases": "cases",
+}
+_NAMES = "|".join(map(re.escape, _ENVIRONMENTS))
+# With where it stands on the line, and how many pairs of columns there are to be.
+_ENVIRONMENT = re.compile(
+    rf"\\(begin|end)\{{({_NAMES})\}}(?:(?<=at\}}|t\*\}})\{{\d{{1,2}}\}}|\[[tbc]\])?"
+)
 _HEAD = ' xmlns="http://www.w3.org/1998/Math/MathML"'
 
 
@@ -44,9 +55,13 @@ class Formulas:
 
     def html(self, source: str, *, is_block: bool) -> str:
         """MathML, or the source as code where it cannot be read or there is too much."""
-        self.room -= len(source) + FORMULA_CHARACTERS
-        made = formula_html(source.strip(), is_block) if self.room >= 0 else ""
+        made = self.made(source, is_block=is_block)
         return made or (f"<pre>{escape(source)}</pre>" if is_block else _code(source))
+
+    def made(self, source: str, *, is_block: bool) -> str:
+        """MathML; "" where it cannot be read or there is too much."""
+        self.room -= len(source) + FORMULA_CHARACTERS
+        return formula_html(source.strip(), is_block) if self.room >= 0 else ""
 
 
 @lru_cache(maxsize=2_000)
@@ -54,6 +69,7 @@ def formula_html(source: str, is_block: bool) -> str:
     """A formula as MathML; "" where it cannot be read. It is not sanitised yet."""
     if len(source) > FORMULA_LIMIT_CHARACTERS or _nesting(source) > NESTING_LIMIT:
         return ""
+    source = _ENVIRONMENT.sub(lambda found: f"\\{found[1]}{{{_ENVIRONMENTS[found[2]]}}}", source)
     try:
         made = convert_to_element(source, display="block" if is_block else "inline")
     except (Exception, RecursionError):  # the library raises whatever it meets

@@ -1,4 +1,4 @@
-"""Markdown cards and comments as HTML: CommonMark with GitHub's tables, sanitised last.
+"""Markdown cards and comments as HTML: CommonMark with GitHub's tables and links, sanitised last.
 
 Beside them: footnotes, task lists, GitHub's alerts, formulas between dollar signs as MathML, and
 diagrams, whose source stands there as code until a script of ours draws it.
@@ -27,9 +27,11 @@ from mdit_py_plugins.footnote import footnote_plugin
 
 from hub.rendering import formulas
 from hub.rendering.alerts import ALERTS, mark_alerts
+from hub.rendering.autolinks import link_addresses
 from hub.rendering.balance import UNSEEN, balanced
 from hub.rendering.bounds import References, bounded_table, parse_inline, quote, shallow
 from hub.rendering.code import CLASSES, fence_html
+from hub.rendering.direction import MARK_CLASS
 from hub.rendering.formulas import Formulas, formula_attribute
 from hub.rendering.mentions import PEOPLE, link_mentions, names_in, plain_texts
 from hub.rendering.safe import SanitisedHtml
@@ -38,6 +40,8 @@ from hub.rendering.tasks import mark_tasks
 # Where a relative link leads: the path from the repository's root, and whether it is an image.
 # None leaves the link without a target.
 LinkMaker = Callable[[str, bool], str | None]
+# The data: address of a picture that is kept beside the text, by its name; None for no picture.
+Attached = Callable[[str], str | None]
 
 MARKDOWN_LIMIT_CHARACTERS = 128 * 1024
 ID_PREFIX = "user-content-"
@@ -62,6 +66,7 @@ ATTRIBUTES = {
 }
 _PICTURES_FOR = re.compile(r"\(prefers-color-scheme:\s*(?:dark|light)\)")
 SCHEMES = frozenset({"http", "https", "mailto"})
+ATTACHMENT = "attachment"
 _SPACES_AND_CONTROLS = re.compile(r"[\x00-\x20\x7f-\x9f]")
 _FRONT_MATTER = re.compile(r"\A\ufeff?---[ \t]*\r?\n.*?^---[ \t]*$", re.DOTALL | re.MULTILINE)
 _NOT_IN_SLUGS = re.compile(r"[^\w\- ]")
@@ -84,6 +89,15 @@ class Document:
     html: SanitisedHtml
     headings: tuple[Heading, ...] = ()
     has_diagrams: bool = False
+
+
+@dataclass(frozen=True)
+class _Targets:
+    """Where what a text names lies: see `render_document`."""
+
+    link: LinkMaker | None = None
+    folder: str = ""
+    attached: Attached | None = None
 
 
 @dataclass
@@ -116,10 +130,11 @@ def render_markdown(
     folder: str = "",
     people: Collection[str] = (),
     alert_words: Mapping[str, str] = ALERTS,
+    attached: Attached | None = None,
 ) -> SanitisedHtml:
     """The text as HTML safe to show on our own pages: see `render_document`."""
     return render_document(
-        text, link=link, folder=folder, people=people, alert_words=alert_words
+        text, link=link, folder=folder, people=people, alert_words=alert_words, attached=attached
     ).html
 
 
@@ -130,6 +145,7 @@ def render_document(
     folder: str = "",
     people: Collection[str] = (),
     alert_words: Mapping[str, str] = ALERTS,
+    attached: Attached | None = None,
 ) -> Document:
     """The text as HTML safe to show on our own pages, with what it is made of.
 
@@ -137,23 +153,24 @@ def render_document(
     without it relative targets are dropped. Pictures from other servers are not fetched: their
     text stands for them. Front matter is left out; the first 128 Ki characters after it are read.
     `people`: names in lower case that become links after an @. `alert_words` are the titles of
-    GitHub's alerts in the reader's language.
+    GitHub's alerts in the reader's language. `attached` gives the pictures of `attachment:name`.
     """
     body = _FRONT_MATTER.sub("", text, count=1)[:MARKDOWN_LIMIT_CHARACTERS]
     draft = Drafted(alert_words=alert_words)
     env = {"draft": draft, PEOPLE: people, "references": References()}
     html = _parser().render(body, env)
-    return Document(_sanitised(html, link, folder, body), tuple(draft.headings), draft.has_diagrams)
+    clean = _sanitised(html, _Targets(link, folder, attached), body)
+    return Document(clean, tuple(draft.headings), draft.has_diagrams)
 
 
 def sanitised_html(html: str) -> SanitisedHtml:
     """Somebody's HTML through the same list of what is allowed: no scripts, styles or addresses
     of other servers' pictures. Nested too deep, it comes as text."""
     html = html[:MARKDOWN_LIMIT_CHARACTERS]
-    return _sanitised(html, None, "", html)
+    return _sanitised(html, _Targets(), html)
 
 
-def _sanitised(html: str, link: LinkMaker | None, folder: str, source: str) -> SanitisedHtml:
+def _sanitised(html: str, targets: _Targets, source: str) -> SanitisedHtml:
     """What is too deep or too heavy to be put together comes as its source."""
     whole = balanced(html, TAGS)
     clean = nh3.clean(
@@ -161,9 +178,9 @@ def _sanitised(html: str, link: LinkMaker | None, folder: str, source: str) -> S
         tags=set(TAGS),
         clean_content_tags=set(UNSEEN),
         attributes={tag: set(names) for tag, names in ATTRIBUTES.items()},
-        attribute_filter=partial(_attribute, link, folder),
+        attribute_filter=partial(_attribute, targets),
         allowed_classes={
-            "span": set(CLASSES.values()),
+            "span": {*CLASSES.values(), MARK_CLASS},
             "section": {"footnotes"},
             "blockquote": {"alert", *(f"alert--{name}" for name in ALERTS)},
             "p": {"alert-title"},
@@ -177,7 +194,7 @@ def _sanitised(html: str, link: LinkMaker | None, folder: str, source: str) -> S
             "pre": {"tabindex": "0"},
             "table": {"tabindex": "0"},
         },
-        url_schemes=set(SCHEMES),
+        url_schemes={*SCHEMES, ATTACHMENT},
         link_rel="nofollow ugc noopener noreferrer",
         strip_comments=True,
     )
@@ -199,6 +216,7 @@ def _parser() -> MarkdownIt:
     parser.core.ruler.push("align_cells", _align_cells)
     parser.core.ruler.push("name_headings", _name_headings)
     parser.core.ruler.push("mark_alerts", mark_alerts)
+    parser.core.ruler.push("link_addresses", link_addresses)
     parser.core.ruler.push("link_mentions", link_mentions)
     for name in ("math_inline", "math_inline_double", "math_block", "math_block_label"):
         parser.add_render_rule(name, _formula)
@@ -265,23 +283,25 @@ def _words(tokens: Sequence[Token]) -> str:
     )
 
 
-def _attribute(link: LinkMaker | None, folder: str, tag: str, name: str, value: str) -> str | None:
+def _attribute(targets: _Targets, tag: str, name: str, value: str) -> str | None:
     """The value an attribute may keep, or None to drop it."""
     if name == "id":
         return ID_PREFIX + value.removeprefix(ID_PREFIX)
     if name == "href":
-        return _target(value, link, folder, is_image=False)
+        return _target(value, targets, is_image=False)
+    if name == "src" and value.startswith(f"{ATTACHMENT}:"):
+        return targets.attached(unquote(value.partition(":")[2])) if targets.attached else None
     if name == "src":
-        return _target(value, link, folder, is_image=True)
+        return _target(value, targets, is_image=True)
     if name == "srcset":  # one picture: a list of them could hide an address of another server
         first = value.replace(",", " ").split()
-        return _target(first[0], link, folder, is_image=True) if first else None
+        return _target(first[0], targets, is_image=True) if first else None
     if name == "media":
         return value if _PICTURES_FOR.fullmatch(value.strip()) else None
     return formula_attribute(name, value) if tag in formulas.TAGS else value
 
 
-def _target(value: str, link: LinkMaker | None, folder: str, *, is_image: bool) -> str | None:
+def _target(value: str, targets: _Targets, *, is_image: bool) -> str | None:
     address = _SPACES_AND_CONTROLS.sub("", value)
     if address.startswith("#"):
         return "#" + ID_PREFIX + address[1:].removeprefix(ID_PREFIX)
@@ -293,8 +313,9 @@ def _target(value: str, link: LinkMaker | None, folder: str, *, is_image: bool) 
         return None if is_image or parts.scheme not in SCHEMES else address
     if address.startswith("/"):
         return address
-    path = normpath(f"{folder}/{unquote(parts.path)}".lstrip("/")) if parts.path else ""
-    made = link(path, is_image) if link and path and not path.startswith("..") else None
+    path = normpath(f"{targets.folder}/{unquote(parts.path)}".lstrip("/")) if parts.path else ""
+    is_here = path and not path.startswith("..")
+    made = targets.link(path, is_image) if targets.link and is_here else None
     if made is None or not made.startswith(("/", "http://", "https://")):
         return None
     return made + (f"#{parts.fragment}" if parts.fragment else "")

@@ -10,6 +10,7 @@ from typing import Any
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 
+from hub.rendering.direction import marked
 from hub.rendering.safe import SanitisedHtml
 
 # A name as namespaces have it; what stands before must not be a part of a word or an address.
@@ -38,27 +39,35 @@ def link_mentions(state: StateCore) -> None:
 def plain_texts(tokens: list[Token]) -> Iterator[str]:
     """What is text in parsed Markdown: no code, no link."""
     for block in tokens:
-        depth = 0
-        for child in block.children or []:
-            depth += _step(child)
-            if child.type == "text" and not depth:
+        for child, is_outside in outside_links(block.children or []):
+            if is_outside:
                 yield child.content
 
 
-def _linked(children: list[Token], people: Collection[str], room: int) -> Iterator[Token]:
+def outside_links(children: list[Token]) -> Iterator[tuple[Token, bool]]:
+    """Each piece of a line, and whether it is text that stands in no link."""
     depth = 0
     for child in children:
         depth += _step(child)
-        if child.type != "text" or depth or "@" not in child.content:
+        yield child, child.type == "text" and not depth
+
+
+def text_token(content: str, level: int) -> Token:
+    return Token("text", "", 0, content=content, level=level)
+
+
+def _linked(children: list[Token], people: Collection[str], room: int) -> Iterator[Token]:
+    for child, is_outside in outside_links(children):
+        if not is_outside or "@" not in child.content:
             yield child
             continue
         for text, name in _pieces(child.content, people, room):
             if name is None:
-                yield _text(text, child.level)
+                yield text_token(text, child.level)
                 continue
             room -= 1
             yield Token("link_open", "a", 1, attrs={"href": f"/{name}"}, level=child.level)
-            yield _text(text, child.level + 1)
+            yield text_token(text, child.level + 1)
             yield Token("link_close", "a", -1, level=child.level)
 
 
@@ -70,10 +79,6 @@ def _step(token: Token) -> int:
         opening = token.content[:2].lower()
         return 1 if opening == "<a" else -1 if token.content[:3].lower() == "</a" else 0
     return 0
-
-
-def _text(content: str, level: int) -> Token:
-    return Token("text", "", 0, content=content, level=level)
 
 
 def _pieces(text: str, people: Collection[str], room: int) -> Iterator[tuple[str, str | None]]:
@@ -93,7 +98,7 @@ def _pieces(text: str, people: Collection[str], room: int) -> Iterator[tuple[str
 def plain_with_mentions(text: str, people: Collection[str]) -> SanitisedHtml:
     """Plain text, escaped, with links to people."""
     parts: list[Any] = [
-        escape(piece) if name is None else f'<a href="/{escape(name)}">{escape(piece)}</a>'
+        marked(escape(piece)) if name is None else f'<a href="/{escape(name)}">{escape(piece)}</a>'
         for piece, name in _pieces(text, people, LINKS_LIMIT)
     ]
     return SanitisedHtml("".join(parts))

@@ -18,10 +18,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from hub.rendering.avatar import hue, initial
+from hub.rendering.direction import has_marks, in_order
 
 register = template.Library()
 register.filter(hue)
 register.filter(initial)
+register.filter(in_order)
 
 MINUS = "\N{MINUS SIGN}"
 ABSENT = "\N{EM DASH}"  # absence is never shown as 0
@@ -257,6 +259,12 @@ def diff_counts(diff: Any) -> tuple[int, int]:
     """Lines added and removed in a file's hunks."""
     signs = [line.sign for hunk in diff.hunks for line in hunk.lines]
     return signs.count("+"), signs.count("-")
+
+
+@register.filter
+def diff_has_marks(diff: Any) -> bool:
+    """Whether a shown line holds marks that change the order in which it is read."""
+    return any(has_marks(line.text) for hunk in diff.hunks for line in hunk.lines)
 
 
 def _of(row: Any, name: str) -> Any:

@@ -10,6 +10,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
 from hub.errors import TooLargeError
+from hub.formats.encodings import UTF_16
 from hub.gitstore import Entry
 from hub.gitstore.blaming import BlamedLines
 from hub.http.authentication import actor_of
@@ -17,6 +18,7 @@ from hub.http.pages import repository_page
 from hub.models import Repository
 from hub.policies import require_files
 from hub.rendering import SanitisedHtml, code_lines
+from hub.rendering.direction import has_marks
 from hub.web.contents import head_of
 from hub.web.places import file_url, place
 
@@ -59,8 +61,9 @@ def _blamed(repository: Repository, oid: str, entry: Entry) -> dict[str, Any]:
         return {"refusal": _("Large files have no lines to tell of.")}
     if entry.size > LIMIT_BYTES:
         return {"refusal": _("This file is too large to be told line by line.")}
-    text = head_of(repository, entry, LIMIT_BYTES).text
-    if text is None:
+    head = head_of(repository, entry, LIMIT_BYTES)
+    text = head.text
+    if text is None or head.encoding == UTF_16:  # git counts lines by bytes
         return {"refusal": _("A binary file has no lines to tell of.")}
     lines = code_lines(text, entry.name) if text else []
     if len(lines) > LIMIT_LINES:
@@ -69,7 +72,8 @@ def _blamed(repository: Repository, oid: str, entry: Entry) -> dict[str, Any]:
         runs = repository.store().blame(oid, entry.path, seconds=LIMIT_SECONDS)
     except TooLargeError:
         return {"refusal": _("The history of this file is too long to be told line by line.")}
-    return {"rows": _rows(repository, lines, runs)}
+    told = {"encoding": head.encoding, "has_marks": has_marks(text)}
+    return {"rows": _rows(repository, lines, runs)} | told
 
 
 def _rows(

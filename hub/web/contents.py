@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import IO, BinaryIO
 
 from hub.actions import large_files
+from hub.formats.encodings import UTF_8, Decoded, decoded
 from hub.gitstore import Entry
 from hub.models import Repository
 
@@ -17,16 +19,20 @@ class Head:
     content: bytes
     is_whole: bool
 
+    @cached_property
+    def _decoded(self) -> Decoded | None:
+        return decoded(self.content, is_whole=self.is_whole)
+
     @property
     def text(self) -> str | None:
         """It as text; None for binary files. A letter that the cut parted is left out."""
-        if b"\0" in self.content:
-            return None
-        try:
-            return self.content.decode()
-        except UnicodeDecodeError as error:
-            is_cut = not self.is_whole and error.start >= len(self.content) - 3
-            return self.content[: error.start].decode() if is_cut else None
+        return self._decoded.text if self._decoded else None
+
+    @property
+    def encoding(self) -> str:
+        """How the text is written; "" where that is UTF-8 or where there is none."""
+        told = self._decoded.encoding if self._decoded else UTF_8
+        return "" if told == UTF_8 else told
 
 
 def head_of(repository: Repository, entry: Entry, limit_bytes: int) -> Head:

@@ -14,6 +14,7 @@ from hub.actions import editing
 from hub.actions.editing import EDIT_LIMIT_BYTES, ChangedMeanwhileError
 from hub.errors import EntryNotFoundError, HubError, TooLargeError, UnauthenticatedError
 from hub.formats.card import parse_card
+from hub.formats.encodings import UTF_8, decoded
 from hub.gitstore import FileDiff, GitStore
 from hub.gitstore.diffing import diff_texts
 from hub.http.authentication import actor_of
@@ -180,11 +181,13 @@ def _text_at(store: GitStore, oid: str, path: str) -> tuple[bytes, str]:
         return b"", _("It has more than %(limit)s KiB.") % {"limit": limit}
     except EntryNotFoundError:
         return b"", ""
-    try:
-        text = content.decode()
-    except UnicodeDecodeError:
+    found = decoded(content)
+    if found is None:
         return b"", _("It is a binary file.")
-    return (b"", _("It is a binary file.")) if "\0" in text else (content, "")
+    if found.encoding != UTF_8:  # saved as UTF-8 it would be another file
+        told = {"encoding": found.encoding}
+        return b"", _("It is written in %(encoding)s, and the editor writes UTF-8 alone.") % told
+    return content, ""
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

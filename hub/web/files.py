@@ -20,6 +20,7 @@ from hub.http.mentions import render_card, render_message
 from hub.http.pages import frame, repository_page
 from hub.models import Repository
 from hub.policies import file_access, require_files
+from hub.rendering.direction import in_order
 from hub.web import viewers
 from hub.web.contents import head_of
 from hub.web.model_viewers import Place, viewed
@@ -75,7 +76,7 @@ def listing(
                 is_folder=entry.kind == "directory",
                 is_large=entry.lfs is not None,
                 size_bytes=entry.size,
-                message=commit.subject if commit else "",
+                message=in_order(commit.subject) if commit else "",
                 message_url=f"/{repository.path}/commit/{commit.oid}" if commit else "",
                 changed_at=commit.committed_at if commit else None,
                 badge=scanned.get(entry.path),
@@ -203,7 +204,7 @@ def _markdown(repository: Repository, entry: Entry, link: Any) -> dict[str, Any]
         return {"view": "nothing"}
     card = parse_card(head.text, repository.kind)
     html = render_card(card.body, link=link, folder=posixpath.dirname(entry.path))
-    return {"view": "markdown", "html": html, "broken": card.broken}
+    return {"view": "markdown", "html": html, "broken": card.broken, "encoding": head.encoding}
 
 
 @repository_page()

@@ -141,7 +141,7 @@ def table_context(request: HttpRequest, table: Table, place: Place) -> dict[str,
             return told | _row_context(table, facts, asked, place)
         page = read_page(table, facts, first=asked.first, length=ROWS_A_PAGE, query=asked.query)
     except TableError as error:
-        return told | {"problem": FAULTS.get(error.fault, str(error)), "said": str(error)}
+        return _refused(error) if error.fault == "empty" else told | _refused(error)
     except EntryNotFoundError:
         return told | {"problem": _("There is no such row, or it is not counted yet.")}
     except FormatError as error:
@@ -327,7 +327,16 @@ def shown_or_problem(make: Any) -> dict[str, Any]:
     try:
         found: dict[str, Any] = make()
     except TableError as error:
-        return {"problem": FAULTS.get(error.fault, str(error)), "said": str(error)}
+        return _refused(error)
     except HubError as error:
         return {"problem": str(error)}
     return found
+
+
+def _refused(error: TableError) -> dict[str, Any]:
+    """Why there is no table; that nothing is in a file is no fault of it."""
+    return {
+        "problem": FAULTS.get(error.fault, str(error)),
+        "said": str(error),
+        "is_empty": error.fault == "empty",
+    }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import posixpath
 from typing import Any
 from urllib.parse import quote
@@ -14,9 +13,10 @@ from hub.errors import EntryNotFoundError, HubError
 from hub.formats.bounded_json import load_json
 from hub.formats.images import HEAD_BYTES, picture_size
 from hub.gitstore import Entry
-from hub.http.media import AUDIO, IMAGES, VIDEO
+from hub.http.media import AUDIO, DRAWING_SUFFIX, IMAGES, VIDEO
 from hub.models import Repository
 from hub.rendering import SanitisedHtml, code_lines
+from hub.rendering.direction import has_marks
 from hub.rendering.hexdump import hex_lines
 from hub.rendering.notebook import render_notebook
 from hub.web.contents import Head, head_of
@@ -26,7 +26,7 @@ LINES_A_PAGE = 2000
 NOTEBOOK_LIMIT_BYTES, NOTEBOOK_LIMIT_NODES = 8 * 1024**2, 200_000
 PICTURE_LIMIT_BYTES, PICTURE_LIMIT_PIXELS = 32 * 1024**2, 100_000_000
 PDF_LIMIT_BYTES = 32 * 1024**2
-SVG_LIMIT_BYTES = 256 * 1024
+SVG_LIMIT_BYTES = 2 * 1024**2
 HEX_BYTES = 512
 # Views whose file is text underneath: `?plain=1` shows that.
 WITH_SOURCE = {"markdown", "notebook", "svg"}
@@ -45,7 +45,7 @@ def special(repository: Repository, entry: Entry, link: Any) -> dict[str, Any] |
         return _media(repository, entry, "audio" if suffix in AUDIO else "video")
     if suffix == ".pdf":
         return _pdf(repository, entry)
-    if suffix == ".svg":
+    if suffix == DRAWING_SUFFIX:
         return _svg(repository, entry)
     if suffix == ".ipynb":
         return _notebook(repository, entry, link)
@@ -61,7 +61,7 @@ def plain(repository: Repository, entry: Entry, page: str | None) -> dict[str, A
     text = head.text
     if text is None:
         return {"view": "bytes", "hex": hex_lines(head.content[:HEX_BYTES])}
-    return lines_of(text, entry, page, is_whole=head.is_whole)
+    return lines_of(text, entry, page, is_whole=head.is_whole) | {"encoding": head.encoding}
 
 
 def lines_of(text: str, entry: Entry, page: str | None, *, is_whole: bool = True) -> dict[str, Any]:
@@ -71,7 +71,8 @@ def lines_of(text: str, entry: Entry, page: str | None, *, is_whole: bool = True
     lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
     if len(lines) <= LINES_A_PAGE:
         shown: list[SanitisedHtml] = code_lines(text, entry.name)
-        return {"view": "code", "lines": shown, "before": 0, "is_cut": not is_whole}
+        told = {"before": 0, "is_cut": not is_whole, "has_marks": has_marks(text)}
+        return {"view": "code", "lines": shown} | told
     pages = Paginator(range(len(lines)), LINES_A_PAGE).get_page(page)
     before = pages.start_index() - 1
     part = "\n".join(lines[before : pages.end_index()]) + "\n"
@@ -83,6 +84,7 @@ def lines_of(text: str, entry: Entry, page: str | None, *, is_whole: bool = True
         "lines_page": pages,
         "lines_total": len(lines),
         "is_cut": not is_whole,
+        "has_marks": has_marks(text),
     }
 
 
@@ -134,8 +136,7 @@ def _svg(repository: Repository, entry: Entry) -> dict[str, Any] | None:
         return {"view": "missing"}
     if head.text is None or "<svg" not in head.text:
         return None
-    encoded = base64.b64encode(head.content).decode()
-    return {"view": "svg", "source": f"data:image/svg+xml;base64,{encoded}"}
+    return {"view": "svg"}
 
 
 def _notebook(repository: Repository, entry: Entry, link: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -306,6 +307,12 @@ def problem_sentence(
     words = _INDEX.get(reason) if code == "index_lies" else _PROBLEMS.get(code)
     text = (words or _PROBLEMS["internal"]) % _Told(told)
     return Sentence(str(text), "fail" if blocks else "alarm", tensor or "")
+
+
+def header_sentence(problem: str) -> str:
+    """Why the header of a file cannot be read, as `GgufError` tells it."""
+    code, parameters = json.loads(problem)
+    return problem_sentence(code, None, {"file": _("This file"), **parameters}).text
 
 
 def merge_sentence(code: str, parameters: Parameters) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import IO, Any
 
 from hub.formats.errors import FormatError
@@ -13,7 +14,7 @@ _WHOLE, _BROKEN = "BbHhIiQq", "fd"
 
 
 class GgufError(FormatError):
-    """Not a GGUF header that is read here."""
+    """Not a GGUF header that is read here: the code and parameters of why, as JSON."""
 
 
 def read_gguf_head(file: IO[bytes], size: int) -> dict[str, Any]:
@@ -24,7 +25,7 @@ def read_gguf_head(file: IO[bytes], size: int) -> dict[str, Any]:
     try:
         header = read_gguf_header(file, file_bytes=size)
     except WeightsError as error:
-        raise GgufError(f"The GGUF header cannot be read ({error}).") from error
+        raise GgufError(json.dumps([error.code, error.parameters])) from error
     return {
         "format": "gguf",
         "tensors": [

@@ -14,6 +14,19 @@ from tests.hub.wire import body_of, send, stored
 
 pytestmark = pytest.mark.django_db
 WEIGHTS = bytes(range(256)) * 10_000
+SVG = b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"
+# What browsers say when they fetch an <img>, and when they open an address.
+FOR_PICTURES = (
+    "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8",
+    "image/avif,image/webp,image/png,image/svg+xml,image/*;q=0.8,*/*;q=0.5",
+    "image/webp,*/*",
+)
+FOR_PAGES = (
+    "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8",
+    "text/html,application/xhtml+xml,application/xml;q=0.9,image/png,image/svg+xml,*/*;q=0.8",
+    "*/*",
+    "",
+)
 
 
 def pointer(repository: Repository, content: bytes) -> bytes:
@@ -243,6 +256,57 @@ class TestBrowsers:
             assert "sandbox" in response["Content-Security-Policy"]
             assert "default-src 'none'" in response["Content-Security-Policy"]
             assert not response.cookies
+
+
+class TestDrawings:
+    @pytest.fixture(autouse=True)
+    def drawings(self, repository):
+        files = {"a.svg": SVG, "large.SVG": pointer(repository, SVG + b" " * 9_000), "b.txt": SVG}
+        commit_files(repository, files)
+
+    @pytest.mark.parametrize("name", ["a.svg", "large.SVG"])
+    @pytest.mark.parametrize("accept", FOR_PICTURES)
+    def test_one_is_seen_where_nothing_of_it_runs(self, client, repository, name, accept):
+        response = client.get(url(repository, name), headers={"accept": accept})
+        assert response["Content-Type"] == "image/svg+xml"
+        assert body_of(response).startswith(SVG)
+        assert "sandbox" in response["Content-Security-Policy"]
+        assert "default-src 'none'" in response["Content-Security-Policy"]
+        assert "allow-" not in response["Content-Security-Policy"]
+        assert response["X-Content-Type-Options"] == "nosniff"
+
+    @pytest.mark.parametrize("accept", FOR_PAGES)
+    def test_opened_alone_or_downloaded_it_is_no_page(self, client, repository, accept):
+        headers = {"accept": accept}
+        small = client.get(url(repository, "a.svg"), headers=headers)
+        assert small["Content-Type"] == "text/plain; charset=utf-8"
+        large = client.get(url(repository, "large.SVG"), headers=headers)
+        assert large["Content-Type"] == "application/octet-stream"
+        for response in (small, large):
+            body_of(response)
+
+    def test_a_cache_takes_neither_form_for_the_other(self, client, repository):
+        address = url(repository, "a.svg")
+        accepts = {"drawn": FOR_PICTURES[0], "text": "*/*"}
+        tags = {}
+        for form, accept in accepts.items():
+            response = client.get(address, headers={"accept": accept})
+            body_of(response)
+            assert "Accept" in response["Vary"]
+            tags[form] = response["ETag"]
+        assert tags["drawn"] != tags["text"]
+        for form, accept in accepts.items():
+            for known, tag in tags.items():
+                headers = {"accept": accept, "if-none-match": tag}
+                response = client.get(address, headers=headers)
+                assert response.status_code == (304 if known == form else 200)
+                body_of(response)
+
+    def test_other_files_are_what_they_were(self, client, repository):
+        response = client.get(url(repository, "b.txt"), headers={"accept": FOR_PICTURES[0]})
+        assert response["Content-Type"] == "text/plain; charset=utf-8"
+        assert "Accept," not in response["Vary"]
+        body_of(response)
 
 
 class TestProxy:

@@ -122,7 +122,7 @@ VIEWS = {
     "empty.txt": "An empty file",
     "picture.png": 'width="3" height="2"',
     "broken.png": "This picture is broken",
-    "drawing.svg": "data:image/svg+xml;base64,",
+    "drawing.svg": '/resolve/main/drawing.svg" alt="drawing.svg"></figure>',
     "sound.mp3": "<audio controls",
     "film.mp4": "<video controls",
     "paper.pdf": 'data-pdf="/-/pdf"',

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ from django.test.utils import CaptureQueriesContext
 from safetensors.numpy import save
 
 from hub.actions import readings as asking
-from hub.gitstore import AddFile
+from hub.actions.event_runs import labels
+from hub.gitstore import AddFile, Entry
 from hub.jobs import readings
 from hub.jobs.working import due
 from hub.models import Access, Visibility
@@ -26,6 +28,7 @@ from tests.training.factories import commit, large
 pytestmark = pytest.mark.django_db
 TINY = Path(__file__).parents[1] / "data" / "tiny-shakespeare-llama"
 PAGE_BYTES = 100_000
+EVENTS = "events.out.tfevents.1700000000.host"
 
 
 @pytest.fixture
@@ -142,6 +145,43 @@ def test_a_broken_file_says_why(client_for):
     for name in ("a.safetensors", "b.gguf"):
         page = page_of(client_for(), f"{repository.get_absolute_url()}/blob/main/{name}")
         assert "These tensors cannot be read" in page
+
+
+@pytest.mark.parametrize(
+    ("header", "words", "chinese"),
+    [
+        (
+            struct.pack("<4sIQQ", b"GGUF", 3, 1 << 40, 0),
+            "This file cannot be read: the header holds more than can be",
+            "无法读取 此文件：文件头的内容超出可能的范围",
+        ),
+        (b"GGUF" + bytes(4), "its version is not known here", "此处不认识它的版本"),
+        (b"none", "it is no GGUF file", "它不是 GGUF 文件"),
+    ],
+)
+def test_why_a_gguf_file_is_not_read_is_a_sentence(client_for, header, words, chinese):
+    repository = make_repository(files={"b.gguf": header})
+    url = f"{repository.get_absolute_url()}/blob/main/b.gguf"
+    for _ in range(2):  # read, then kept
+        page = page_of(client_for(), url)
+        assert words in page and "header_unreadable" not in page and ">↓<" not in page
+    spoken = client_for().get(url, headers={"accept-language": "zh-Hans"}).content.decode()
+    assert chinese in spoken
+
+
+@pytest.mark.parametrize(
+    ("paths", "called"),
+    [
+        ([f"{EVENTS}.1"], [f"{EVENTS}.1"]),
+        ([f"runs/a/{EVENTS}.1"], ["a"]),
+        ([f"{EVENTS}.1", f"runs/a/{EVENTS}.1"], [f"{EVENTS}.1", "runs/a"]),
+        ([f"runs/{EVENTS}.1", f"runs/a/{EVENTS}.1"], ["runs", "a"]),
+        ([f"runs/a/{EVENTS}.1", f"runs/b/{EVENTS}.1"], ["a", "b"]),
+        ([f"a/{EVENTS}.1", f"a/{EVENTS}.2"], [f"{EVENTS}.1", f"{EVENTS}.2"]),
+    ],
+)
+def test_every_run_of_a_chart_has_a_name(paths, called):
+    assert labels([Entry(path, "file", "", 0, "100644") for path in paths]) == called
 
 
 def test_settings_are_explained_and_counted(client_for):

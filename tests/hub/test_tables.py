@@ -295,6 +295,18 @@ def test_a_page_of_rows_asks_few_questions(team, client_for):
     assert len(text) < 100_000
 
 
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.json", "a.parquet", "a.arrow"])
+def test_a_file_with_nothing_in_it_is_no_fault(team, client_for, name):
+    repository = dataset(team, {name: b""})
+    client = client_for()
+    for text in (
+        client.get(f"/{repository.path}/blob/main/{name}").content.decode(),
+        page(client, repository),
+    ):
+        assert "This table has no rows" in text and "This file is empty." in text
+        assert "state--error" not in text and "The columns are not known" not in text
+
+
 def test_an_empty_data_set_and_one_without_tables_say_what_to_do(team, client_for):
     repository = dataset(team, {"notes.txt": b"none"})
     assert "No table here" in page(client_for(), repository)

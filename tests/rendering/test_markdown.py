@@ -143,6 +143,39 @@ def test_links_lead_into_the_repository_or_out_of_the_hub(written, leads):
     assert found == [leads]
 
 
+@pytest.mark.parametrize(
+    ("written", "links"),
+    [
+        ("See https://example.org/a_b_c?x=1&y=2.", ["https://example.org/a_b_c?x=1&y=2"]),
+        ("(www.example.org/b_(c)), a.b@example.org!",
+         ["http://www.example.org/b_(c)", "mailto:a.b@example.org"]),
+        ("http://localhost:8000/x and http://[::1]:80/", ["http://localhost:8000/x",
+                                                         "http://[::1]:80/"]),
+        ("|a|\n|-|\n|https://example.org|", ["https://example.org"]),
+        ("# https://example.org/a", ["https://example.org/a"]),
+        ("https://example.org/a\\_b", ["https://example.org/a_b"]),
+        ("https://münchen.example/ü", ["https://münchen.example/ü"]),
+        # Chinese goes on without a space.
+        ("见https://example.org/路径，再看 www.example.org。后", ["https://example.org/",
+                                                          "http://www.example.org"]),
+        ("“https://example.org”—https://example.com/\u202e/moc.evil", ["https://example.org",
+                                                                    "https://example.com/"]),
+        ("`https://example.org` model.py a@b ftp://example.org javascript://a", []),
+        ("```\nhttps://example.org\n```", []),
+        ("http:// https://; www. www.a x@ xhttp://a", []),
+        ("[https://a.example](https://b.example)", ["https://b.example"]),
+        ("<a href='https://b.example'>https://a.example</a>", ["https://b.example"]),
+        ("<https://a.example> https://medium.example/@ann", ["https://a.example",
+                                                             "https://medium.example/@ann"]),
+    ],
+)  # fmt: skip
+def test_a_bare_address_is_a_link(written, links):
+    found = Reader(render_markdown(written, people=["ann"])).tags
+    made = [attributes for tag, attributes in found if tag == "a"]
+    assert [attributes["href"] for attributes in made] == links
+    assert all(each["rel"] == "nofollow ugc noopener noreferrer" for each in made)
+
+
 def test_an_anchor_finds_its_heading():
     tags = Reader(render_markdown("# Use it now\n\n# Use it now\n\n[x](#use-it-now-1)")).tags
     ids = [attributes["id"] for tag, attributes in tags if tag == "h1"]
@@ -167,6 +200,21 @@ class TestFormulas:
         assert html.count('<div class="formula"><math display="block">') == 2
         assert "<code>$z$</code>" in html
         assert "<math" not in render_markdown("It costs $5 and $6 a piece.")
+
+    @pytest.mark.parametrize(
+        "source",
+        [
+            r"\begin{aligned} a &= b \\ c &= d \end{aligned}",
+            r"\begin{aligned}[t] a &= b \\ c &= d \end{aligned}",
+            r"\begin{alignedat}{2} a &= b \\ c &= d \end{alignedat}",
+            r"f = \left\{\begin{gathered} a & b \\ c \end{gathered}\right.",
+            r"\begin{dcases} a & b \\ c & d \end{dcases}",
+        ],
+    )
+    def test_lines_stand_below_each_other(self, source):
+        html = render_markdown(f"$$\n{source}\n$$")
+        assert html.count("<mtr>") == 2 and html.count("<mtd") >= 3
+        assert "&amp;" not in html and "\\" not in html
 
     @pytest.mark.parametrize(
         "source",

@@ -96,6 +96,87 @@ def test_nothing_of_a_hostile_notebook_is_active():
     assert made.cells[2].outputs[1].kind == "left"
 
 
+SVG = "<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>"
+
+
+def attached(source: str, **pictures: Any) -> dict[str, Any]:
+    return {"cell_type": "markdown", "source": source, "attachments": pictures}
+
+
+def test_pictures_kept_in_a_cell_are_shown_in_it():
+    kept = {
+        "a b.png": {"image/png": PNG},
+        "c.svg": {"image/svg+xml": base64.b64encode(SVG.encode()).decode()},
+    }
+    source = "![x](attachment:a%20b.png) <img src='attachment:c.svg'> [x](attachment:c.svg)"
+    made = render_notebook(notebook(attached(source, **kept), attached(source)))
+    tags = Tags()
+    tags.feed(made.cells[0].html)
+    pictures = [attributes["src"] for tag, attributes in tags.found if tag == "img"]
+    assert pictures[0] == f"data:image/png;base64,{PNG}"
+    assert pictures[1] == f"data:image/svg+xml;base64,{kept['c.svg']['image/svg+xml']}"
+    assert [attributes.get("href") for tag, attributes in tags.found if tag == "a"] == [None]
+    assert "data:" not in made.cells[1].html and "attachment:" not in made.cells[1].html
+
+
+@pytest.mark.parametrize(
+    "bundle",
+    [
+        {"image/png": "x"},
+        {"text/html": "<b>"},
+        {"image/svg+xml": "<p>"},
+        [],
+        None,
+        {"image/png": [1]},
+    ],
+)
+def test_what_is_no_picture_is_not_attached(bundle):
+    made = render_notebook(notebook(attached("![x](attachment:a)", a=bundle)))
+    assert "src" not in made.cells[0].html
+
+
+def test_each_use_of_an_attached_picture_counts(monkeypatch):
+    monkeypatch.setattr("hub.rendering.notebook.PICTURES_LIMIT_BYTES", 90)
+    made = render_notebook(notebook(attached("![x](attachment:a) " * 100, a={"image/png": PNG})))
+    assert made.cells[0].html.count("data:") == 3
+
+
+def test_a_drawing_is_the_source_of_a_picture():
+    (cell,) = render_notebook(
+        notebook(
+            code(
+                "",
+                result(**{"image/svg+xml": SVG}, text_plain="<Figure>"),
+                result(**{"image/svg+xml": "none"}, text_plain="as text"),
+            )
+        )
+    ).cells
+    drawn, text = cell.outputs
+    assert drawn.source == f"data:image/svg+xml;base64,{base64.b64encode(SVG.encode()).decode()}"
+    assert drawn.html == "" and (text.kind, text.html) == ("text", "as text")
+
+
+@pytest.mark.parametrize(
+    ("source", "holds"),
+    [
+        (r"$\displaystyle x^{2}$", "<msup>"),
+        (r"$$\begin{aligned} a &= b \\ c &= d \end{aligned}$$", "<mtable"),
+        (r"\[ \frac{a}{b} \]", "<mfrac>"),
+        (r"\begin{align} a &= b \end{align}", "<mtable"),
+        ("The area is $x^2$.", "The area is <math"),
+        (r"\begin{tabular}{l} <script> \end{tabular", "plain"),
+        (HOSTILE, "plain"),
+        (f"${HOSTILE}$", ""),
+    ],
+)
+def test_results_in_latex_are_formulas(source, holds):
+    (cell,) = render_notebook(
+        notebook(code("", result(text_latex=source, text_plain="plain")))
+    ).cells
+    html = cell.outputs[0].html
+    assert holds in html and "<script" not in html and "<iframe" not in html
+
+
 @pytest.mark.parametrize("value", [[], {}, {"cells": 1}, {"nbformat": 3, "cells": []}, None, "x"])
 def test_what_is_no_notebook_is_refused(value):
     with pytest.raises(BadInputError):

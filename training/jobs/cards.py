@@ -36,8 +36,8 @@ def with_finetune(readme: bytes, facts: FinetuneFacts) -> bytes:
     Keys that are there keep their values and gain new list entries. A front matter that cannot
     be read is left alone. Text outside the section stays as it is.
     """
-    text = readme.decode("utf-8", "replace")
-    return (_with_section(_with_data(text, facts), facts)).encode()
+    text = readme.decode("utf-8", "surrogateescape")  # bytes that are no UTF-8 stay as they are
+    return _with_section(_with_data(text, facts), facts).encode("utf-8", "surrogateescape")
 
 
 def _with_data(text: str, facts: FinetuneFacts) -> str:

@@ -48,6 +48,8 @@ def open_table(file: IO[bytes], kind: str, size_bytes: int, budget: Budget) -> R
     """
     plain, _plus, packed = kind.partition("+")
     is_cut = False
+    if not size_bytes and plain != "jsonl":  # which has no heading: it has no rows
+        raise TableError("empty", "This file is empty.")
     if packed:
         file, is_cut = _unpacked(file, packed)
         size_bytes = len(cast(io.BytesIO, file).getbuffer())
