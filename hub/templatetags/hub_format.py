@@ -18,10 +18,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from hub.rendering.avatar import hue, initial
+from hub.web.field_words import task_name
 
 register = template.Library()
 register.filter(hue)
 register.filter(initial)
+register.filter(task_name)
 
 MINUS = "\N{MINUS SIGN}"
 ABSENT = "\N{EM DASH}"  # absence is never shown as 0
