@@ -1,8 +1,9 @@
 """Explore: which repositories answer a wish, in which order, and what they could be narrowed by.
 
 Every step has an end: larger sets than COUNTED are counted in a sample and say so, words
-are ranked among the RANKED hottest that answer. Whoever may not see a repository finds neither it
-nor its shadow in a number. Decision 30.
+are ranked among the RANKED hottest that answer by name or tag and as many that answer by all that
+is said of them. Whoever may not see a repository finds neither it nor its shadow in a number.
+Decision 30.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from hub.extensions import registries
 from hub.formats import search_words
 from hub.formats.facets import FACETS
 from hub.models import Repository, SearchEntry, SearchTotal
-from hub.models.search import Reach, SearchEntryQuerySet, answers, reach_of
+from hub.models.search import Reach, SearchEntryQuerySet, headed, reach_of
 from hub.policies import Actor, visible_lines
 
 COUNTED, SAMPLE, PAGED, RANKED, NAMED, FUZZY = 2_000, 4_000, 10_000, 600, 200, 100
@@ -30,7 +31,7 @@ BEST, SCORE = "best", "score"
 SORTS = {
     "trending": "-heat", "downloads": "-downloads", "likes": "-likes", "recent": "-modified_at",
 }  # fmt: skip
-_EXACT, _BEGINS, _NAMED, _TOLD = range(4)
+_EXACT, _BEGINS, _NAMED, _ABOUT, _TOLD = range(5)
 
 
 @dataclass(frozen=True)
@@ -165,21 +166,27 @@ class Explorer:
     def _ranked(
         self, rows: SearchEntryQuerySet, hits: SearchEntryQuerySet, ranked: int = RANKED
     ) -> tuple[int, ...]:
-        """The name itself, names that begin so, words of names, all other words; each by heat."""
+        """The name itself, names that begin so, words of names, of tags, of cards; each by heat."""
         text = self.wish.query.casefold()
-        wanted = search_words.question(self.wish.query, weight=search_words.NAME)
+        weights = {"named": search_words.NAME, "tagged": search_words.NAME + search_words.ABOUT}
+        heads = {
+            key: headed(search_words.question(self.wish.query, weight=weight))
+            for key, weight in weights.items()
+        }
         begins = rows.filter(name__startswith=text.rpartition("/")[2])
-        columns = ("pk", "name", "label", "heat", "named")
-        looked_at = (
-            *begins.annotate(named=answers(wanted)).order_by("-heat").values_list(*columns)[:NAMED],
-            *hits.annotate(named=answers(wanted)).order_by("-heat").values_list(*columns)[:ranked],
+        tagged = rows.filter(headed(search_words.question(self.wish.query)))
+        columns = ("pk", "name", "label", "heat", *heads)
+        hottest, *others = (
+            some.annotate(**heads).order_by("-heat").values_list(*columns)[:most]
+            for some, most in ((begins, NAMED), (tagged, ranked), (hits, ranked))
         )
+        looked_at = tuple(hottest.union(*others, all=True))
         if "/" in text:
             owner = text.partition("/")[0]
             looked_at = tuple(each for each in looked_at if each[2].startswith(owner)) or looked_at
         placed = {
-            pk: (_place(text, name, label, named), -heat, -pk)
-            for pk, name, label, heat, named in looked_at
+            pk: (_place(text, name, label, named, tagged), -heat, -pk)
+            for pk, name, label, heat, named, tagged in looked_at
         }
         return tuple(sorted(placed, key=placed.__getitem__))
 
@@ -312,9 +319,11 @@ class Explorer:
         return max(1, LOTS * SAMPLE // everything) if everything > SAMPLE else LOTS
 
 
-def _place(text: str, name: str, label: str, named: bool) -> int:
+def _place(text: str, name: str, label: str, named: bool, tagged: bool) -> int:
     if text in {name, label}:
         return _EXACT
     if name.startswith(text) or label.startswith(text):
         return _BEGINS
-    return _NAMED if named else _TOLD
+    if named:
+        return _NAMED
+    return _ABOUT if tagged else _TOLD

@@ -38,7 +38,7 @@ def move_repository(repository: Repository, actor: Actor, to: RepoId) -> Reposit
                 raise ConflictError(
                     f"{repository.repo_id} is called {row.repo_id} now: look again."
                 )
-            repository.refresh_from_db(fields=["visibility"])
+            repository.refresh_from_db(fields=["visibility", *search_index.READ])
             repository.namespace, repository.name = namespace, to.name
             _carry_over(repository, row, actor)
     except IntegrityError:

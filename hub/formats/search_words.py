@@ -10,16 +10,19 @@ import difflib
 import re
 import unicodedata
 from collections.abc import Iterable
+from itertools import islice
 
 # Letters and digits without a border; ideographs, kana and hangul stand apart.
 _CJK = r"\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\U00020000-\U0003ffff"
 _RUN = re.compile(rf"[{_CJK}]+|[^\W_{_CJK}]+")
 _IS_CJK = re.compile(rf"[{_CJK}]")
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+[A-Za-z]*")
-_WORD_LENGTH, _WORDS, _TEXT_LENGTH = 48, 400, 4096
+_WORD_LENGTH, _TEXT_LENGTH = 48, 16 * 1024
+# So many different words of a name with tags, and of all that is said of it.
+_HEADING_WORDS, _WORDS = 400, 2400
 QUERY_LENGTH, QUERY_WORDS = 200, 12
-# Weights of a tsvector: a name says more than a tag, and that more than prose.
-NAME, ABOUT, PROSE = "A", "B", "C"
+# Weights of a tsvector: a name says more than a tag.
+NAME, ABOUT = "A", "B"
 
 
 def runs(text: str) -> list[str]:
@@ -43,15 +46,21 @@ def words(text: str) -> list[str]:
     return list(dict.fromkeys(_folded(found)))
 
 
-def document(texts: Iterable[tuple[str, str]]) -> str:
+def heading(texts: Iterable[tuple[str, str]]) -> str:
     """A tsvector, written out: `texts` are weights with texts, the heaviest first."""
     heaviest: dict[str, str] = {}
     for weight, text in texts:
         for word in words(text):
-            if len(heaviest) < _WORDS:
+            if len(heaviest) < _HEADING_WORDS:
                 heaviest.setdefault(word, weight)
     places = enumerate(heaviest.items(), start=1)
     return " ".join(f"'{word}':{place}{weight}" for place, (word, weight) in places)
+
+
+def document(texts: Iterable[str]) -> str:
+    """A tsvector of all words of `texts`, which says of each only that it is there."""
+    found = dict.fromkeys(word for text in texts for word in words(text))
+    return " ".join(f"'{word}'" for word in islice(found, _WORDS))
 
 
 def question(text: str, *, weight: str = "") -> str:

@@ -2,28 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from django.conf import settings
 from django.db import connection
 
+from hub.errors import EntryNotFoundError, TooLargeError
 from hub.formats import facets, search_words
+from hub.formats.card import parse_card
 from hub.models import Repository
+from hub.rendering.summary import prose
 
 # Tags that say what has a place of its own, or nothing that people look for.
 _SILENT = ("license:", "region:", "base_model:", "size_categories:")
 
+# Columns that an entry is made of beside name and namespace.
+READ = ("head_oid", "card_data", "tags", "pipeline_tag", "library_name", "parameters")
 
-def record(*repositories: Repository) -> None:
-    """Bring the entries up to the repositories' columns, within the caller's transaction."""
-    rows = [(_document(row), _facets(row), row.pk) for row in repositories]
+
+def record(repository: Repository) -> None:
+    """Bring the entry up to the row and the card of its head, within the caller's transaction."""
+    record_said([(repository, _prose(repository))])
+
+
+def record_said(rows: Iterable[tuple[Repository, str]]) -> None:
+    """The same of many, each with the prose of its card."""
+    written = [_entry(repository, said) for repository, said in rows]
     with connection.cursor() as cursor:
         cursor.executemany(
-            "UPDATE hub_searchentry SET document = %s::tsvector, facets = %s"
+            "UPDATE hub_searchentry"
+            " SET heading = %s::tsvector, document = %s::tsvector, facets = %s"
             " WHERE repository_id = %s",
-            rows,
+            written,
         )
 
 
-def _document(repository: Repository) -> str:
-    return search_words.document(_texts(repository))
+def _entry(repository: Repository, said: str) -> tuple[str, str, list[str], int]:
+    heads = _heads(repository)
+    return (
+        search_words.heading(heads),
+        search_words.document([*(text for _weight, text in heads), said]),
+        _facets(repository),
+        repository.pk,
+    )
 
 
 def _facets(repository: Repository) -> list[str]:
@@ -37,7 +58,7 @@ def _facets(repository: Repository) -> list[str]:
     )
 
 
-def _texts(repository: Repository) -> list[tuple[str, str]]:
+def _heads(repository: Repository) -> list[tuple[str, str]]:
     card = repository.card_data or {}
     titles = (card.get("pretty_name"), card.get("title"))
     title = " ".join(each[:200] for each in titles if isinstance(each, str))
@@ -47,5 +68,18 @@ def _texts(repository: Repository) -> list[tuple[str, str]]:
         (search_words.NAME, f"{repository.name} {joined}"),
         (search_words.ABOUT, f"{repository.namespace.slug} {title} {repository.pipeline_tag}"),
         (search_words.ABOUT, tags),
-        (search_words.PROSE, repository.summary),
     ]
+
+
+def _prose(repository: Repository) -> str:
+    """What the card of the head says: read there, for the row keeps its first words only."""
+    if not repository.head_oid:
+        return ""
+    store, limit = repository.store(), settings.CARD_LIMIT_BYTES
+    try:
+        if store.entry(repository.head_oid, "README.md").lfs:
+            return ""
+        content = store.read(repository.head_oid, "README.md", limit_bytes=limit)
+    except (EntryNotFoundError, TooLargeError):
+        return ""
+    return prose(parse_card(content, repository.kind).body)

@@ -26,11 +26,11 @@ DECLARE
 BEGIN
     IF TG_OP = 'INSERT' THEN
         INSERT INTO hub_searchentry (
-            repository_id, kind, namespace_id, is_public, name, label, document, facets, likes,
-            modified_at, downloads, heat, seen_likes, seen_discussions, lot
+            repository_id, kind, namespace_id, is_public, name, label, document, heading,
+            facets, likes, modified_at, downloads, heat, seen_likes, seen_discussions, lot
         ) VALUES (
             NEW.id, NEW.kind, NEW.namespace_id, NEW.visibility = 'public', lower(NEW.name),
-            lower(owner || '/' || NEW.name), '', '{}', NEW.likes, NEW.last_modified_at,
+            lower(owner || '/' || NEW.name), '', '', '{}', NEW.likes, NEW.last_modified_at,
             NEW.downloads,
             power(2, extract(epoch FROM NEW.created_at - '2026-01-01 00:00Z') / 604800),
             NEW.likes, NEW.last_discussion_number, floor(random() * 1000)

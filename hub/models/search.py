@@ -131,6 +131,11 @@ def answers(question: str) -> RawSQL:
     return RawSQL('"hub_searchentry"."document" @@ %s::tsquery', [question], models.BooleanField())
 
 
+def headed(question: str) -> RawSQL:
+    """Whether the words of its name, or of that and its tags, answer a tsquery with weights."""
+    return RawSQL('"hub_searchentry"."heading" @@ %s::tsquery', [question], models.BooleanField())
+
+
 class SearchEntry(models.Model):
     """One repository as lists find it. `lot` is a number from 0 to 999 by chance, for samples.
 
@@ -146,7 +151,12 @@ class SearchEntry(models.Model):
     is_public = models.BooleanField()
     name = models.CharField(max_length=96)
     label = models.CharField(max_length=200, help_text="namespace/name, in small letters.")
-    document = SearchVectorField(default="")
+    document = SearchVectorField(
+        default="", help_text="All words, those of the card too: what a question is answered from."
+    )
+    heading = SearchVectorField(
+        default="", help_text="Words of the name and the tags by weight: what an order looks at."
+    )
     facets = ArrayField(models.CharField(max_length=140), default=list)
     likes = models.PositiveIntegerField(default=0)
     modified_at = models.DateTimeField()
@@ -161,6 +171,7 @@ class SearchEntry(models.Model):
     class Meta:
         indexes = [
             GinIndex(fields=["document"], name="search_document"),
+            GinIndex(fields=["heading"], name="search_heading"),
             GinIndex(fields=["facets"], name="search_facets"),
             GinIndex(OpClass("label", name="gin_trgm_ops"), name="search_label_trigrams"),
             models.Index(OpClass("name", name="text_pattern_ops"), name="search_name"),

@@ -1,8 +1,8 @@
-"""The first words of a card as plain text: what lists show and search reads of it."""
+"""A card as plain text: its first words, which lists show, and all of it, which search reads."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from markdown_it.token import Token
@@ -29,6 +29,12 @@ def summary(text: str) -> str:
     return _cut(" ".join(found))
 
 
+def prose(text: str) -> str:
+    """What a card says: titles, paragraphs, lists and tables, without marks, code and HTML."""
+    inlines = (token for token in parsed(text[:READ_CHARACTERS]) if token.type == "inline")
+    return "\n".join(_text(token.children or ()) for token in inlines)
+
+
 def _paragraphs(tokens: Sequence[Token]) -> Iterator[str]:
     """The text of paragraphs, those of lists and quotations too; titles of alerts are none."""
     for opening, inline in pairwise(tokens):
@@ -38,16 +44,20 @@ def _paragraphs(tokens: Sequence[Token]) -> Iterator[str]:
 
 def _said(children: Sequence[Token]) -> str:
     """What a paragraph says; nothing where all of it is links: badges, languages, contents."""
-    pieces: list[str] = []
     depth, is_prose = 0, False
     for child in children:
         depth += (child.type == "link_open") - (child.type == "link_close")
-        if child.type in _SPACES:
-            pieces.append(" ")
-        elif child.type in _SAID:
-            pieces.append(child.content)
+        if child.type in _SAID:
             is_prose = is_prose or (not depth and any(map(str.isalnum, child.content)))
-    return "".join(pieces) if is_prose else ""
+    return _text(children) if is_prose else ""
+
+
+def _text(children: Iterable[Token]) -> str:
+    return "".join(
+        " " if child.type in _SPACES else child.content
+        for child in children
+        if child.type in _SAID or child.type in _SPACES
+    )
 
 
 def _cut(text: str) -> str:

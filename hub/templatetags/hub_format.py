@@ -19,11 +19,13 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from hub.rendering.avatar import hue, initial
 from hub.rendering.direction import has_marks, in_order
+from hub.web.field_words import task_name
 
 register = template.Library()
 register.filter(hue)
 register.filter(initial)
 register.filter(in_order)
+register.filter(task_name)
 
 MINUS = "\N{MINUS SIGN}"
 ABSENT = "\N{EM DASH}"  # absence is never shown as 0

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from django.utils.translation import get_language_info
 from django.utils.translation import gettext as _
 
 from hub.models import Kind, Repository
+from hub.web.field_words import language_name, size_name, task_name
 from hub.web.licence_words import licence_words
 
 SHOWN, NAME_CHARACTERS = 12, 96
@@ -19,11 +19,12 @@ def card_facts(repository: Repository, data: dict[str, Any]) -> dict[str, Any]:
     """Licence, languages, library, task, data sets and tags; {} where the card says nothing."""
     prefix = "" if repository.kind == Kind.MODEL else "{}:"
     tasks = _texts(data.get("pipeline_tag")) or _texts(data.get("task_categories"))
+    languages, sizes = _texts(data.get("language")), _texts(data.get("size_categories"))
     rows = [
-        (_("Task"), _links(repository, tasks, prefix.format("task_categories"))),
+        (_("Task"), _links(repository, tasks, prefix.format("task_categories"), task_name)),
         (_("Library"), _links(repository, _texts(data.get("library_name")), "")),
-        (_("Languages"), _languages(repository, _texts(data.get("language")), prefix)),
-        (_("Size"), _links(repository, _texts(data.get("size_categories")), "size_categories:")),
+        (_("Languages"), _links(repository, languages, prefix.format("language"), language_name)),
+        (_("Size"), _links(repository, sizes, "size_categories:", size_name)),
         (_("Metrics"), [(text, "") for text in _texts(data.get("metrics"))]),
         (_("Tags"), _links(repository, _texts(data.get("tags")), "")),
     ]
@@ -58,27 +59,10 @@ def _file(repository: Repository, path: str) -> str:
     return f"{repository.get_absolute_url()}/blob/{repository.default_branch}/{quote(name)}"
 
 
-def _languages(repository: Repository, codes: Sequence[str], prefix: str) -> list[tuple[str, str]]:
-    return [
-        (language_name(code), _explore(repository, prefix.format("language") + code))
-        for code in codes
-    ]
-
-
-def language_name(code: str) -> str:
-    """A language by its name in the reader's; the code itself where we have none."""
-    wide = {"zh": _("Chinese"), "multilingual": _("many languages")}
-    if code in wide:
-        return wide[code]
-    try:
-        name: str = get_language_info(code.lower())["name_translated"]
-    except KeyError:
-        return code
-    return name
-
-
-def _links(repository: Repository, texts: Sequence[str], prefix: str) -> list[tuple[str, str]]:
-    return [(text, _explore(repository, prefix + text)) for text in texts]
+def _links(
+    repository: Repository, texts: Sequence[str], prefix: str, name: Callable[[str], str] = str
+) -> list[tuple[str, str]]:
+    return [(name(text), _explore(repository, prefix + text)) for text in texts]
 
 
 def _explore(repository: Repository, tag: str) -> str:

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.http import QueryDict
-from django.utils.translation import get_language_info
 from django.utils.translation import gettext_lazy as _
 
 from hub.actions.exploring import Explorer, Wish
-from hub.formats.facets import FACETS, SIZES
+from hub.formats.facets import FACETS
 from hub.models import Kind
+from hub.web.field_words import language_name, size_name, size_order, task_name
 
 SHOWN = 8
 LABELS = {
@@ -23,7 +23,6 @@ LABELS = {
     "base": _("Base model"),
 }
 _OF_MODELS = frozenset(("library", "base"))
-_ORDER_OF_SIZES = {key: place for place, (key, _end) in enumerate(SIZES)}
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ def facet_group(
     kept = names if listed else names[:SHOWN]
     kept = [*(name for name in chosen if name not in kept and not like), *kept]
     if facet == "size":
-        kept.sort(key=lambda name: _ORDER_OF_SIZES.get(name, len(SIZES)))
+        kept.sort(key=size_order)
     values = [
         FacetValue(
             label_of(facet, name), found.get(name), _toggled(query, facet, name), name in chosen
@@ -100,16 +99,12 @@ def filter_chips(wish: Wish, query: QueryDict) -> list[dict[str, str]]:
 
 
 def label_of(facet: str, value: str) -> str:
-    """How a value reads; a language by its own name."""
-    if facet != "language":
-        return value
-    try:
-        return f"{get_language_info(_DJANGO_CODES.get(value, value))['name_local']} · {value}"
-    except KeyError:
-        return value
-
-
-_DJANGO_CODES = {"zh": "zh-hans"}
+    """How a value reads in the reader's language."""
+    if facet == "language":
+        name = language_name(value)
+        return name if name == value else f"{name} · {value}"
+    named = {"task": task_name, "size": size_name}.get(facet, str)
+    return named(value)
 
 
 def without_page(query: QueryDict) -> QueryDict:

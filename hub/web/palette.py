@@ -16,6 +16,7 @@ from hub.formats.search_words import QUERY_LENGTH
 from hub.http.authentication import actor_of
 from hub.models import Kind, Namespace, NamespaceKind, Repository
 from hub.policies import Actor, visible_collections, visible_repositories
+from hub.web.field_words import task_name
 
 MOST, MINE = 5, 6
 
@@ -111,7 +112,7 @@ def _found(actor: Actor, text: str) -> list[tuple[Any, list[Hit]]]:
 
 def _repository(row: Repository) -> Hit:
     icon = "dataset" if row.kind == Kind.DATASET else "model"
-    return Hit(row.repo_id, row.get_absolute_url(), row.pipeline_tag, icon=icon)
+    return Hit(row.repo_id, row.get_absolute_url(), task_name(row.pipeline_tag), icon=icon)
 
 
 def _namespaces(text: str) -> list[tuple[Any, list[Hit]]]:

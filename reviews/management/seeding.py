@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from itertools import islice
+from itertools import accumulate, islice
 from typing import Any
 
 from django.db import connection
@@ -76,6 +76,36 @@ PROSE = (
     "Fine-tuned {family} that answers in {language}. Numbers are in the table below.",
     "{chinese}模型，基于{family}微调，适合{chinese}与研究使用。",
 )
+# Words of cards, the common ones often (Zipf), and how many a card has.
+WORDS = tuple(
+    f"{first}{middle}{last}"
+    for first in (
+        "al",
+        "bor",
+        "cen",
+        "dra",
+        "el",
+        "fi",
+        "gor",
+        "hu",
+        "in",
+        "jo",
+        "ka",
+        "lum",
+        "mor",
+        "ne",
+        "op",
+        "pra",
+        "qui",
+        "ros",
+        "sta",
+        "tem",
+    )
+    for middle in ("ba", "ce", "di", "fo", "gu", "ha", "li", "mo", "na", "po", "ra", "si", "tu")
+    for last in ("", "l", "n", "r", "s", "t", "ble", "ced", "der", "ful", "ing", "ion", "ment")
+)
+_OFTEN = tuple(accumulate(1 / place for place in range(1, len(WORDS) + 1)))
+_CARD_WORDS = (100, 900)
 
 
 def seed(repositories: int, *, seed: int = 7) -> int:
@@ -88,7 +118,7 @@ def seed(repositories: int, *, seed: int = 7) -> int:
     rows = _repositories(repositories, spaces, people, chance)
     while batch := list(islice(rows, BATCH)):
         made = Repository.objects.bulk_create(batch)
-        search_index.record(*made)
+        search_index.record_said((row, f"{row.summary} {_said(chance)}") for row in made)
         first = first or made[0]
         _happen(made)
         _like(made, people, chance)
@@ -187,6 +217,11 @@ def _model(chance: random.Random) -> dict[str, Any]:
         "library_name": library,
         "parameters": {"total": int(SIZES[size] * 1e9 * chance.uniform(0.95, 1.05))},
     }
+
+
+def _said(chance: random.Random) -> str:
+    """The prose of a card: some hundred words."""
+    return " ".join(chance.choices(WORDS, cum_weights=_OFTEN, k=chance.randint(*_CARD_WORDS)))
 
 
 def _dataset(chance: random.Random) -> dict[str, Any]:

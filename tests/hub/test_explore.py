@@ -25,7 +25,14 @@ from hub.models import (
     SearchEntry,
     Visibility,
 )
-from tests.factories import actor, make_member, make_organization, make_repository, make_user
+from tests.factories import (
+    actor,
+    commit_files,
+    make_member,
+    make_organization,
+    make_repository,
+    make_user,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -223,6 +230,8 @@ class TestHidden:
 def test_a_moved_repository_is_found_by_its_new_name(lab):
     admin = make_member(lab, access=Access.ADMIN)
     row = Repository.objects.get(name="DeepSeek-R1")
+    commit_files(row, {"README.md": b"A card that does not say the name."})
+    refresh.refresh(row.pk)
     row.access = Access.ADMIN
     moving.move_repository(row, actor(admin), RepoId(Kind.MODEL, lab.slug, "Thinker"))
     assert found("thinker") == ["Thinker"]
@@ -315,6 +324,55 @@ def test_any_text_is_a_question_that_the_database_takes(lab):
     ):
         found(text)
         row = Repository.objects.get(name="poet")
-        row.summary = text[:200]
-        search_index.record(row)
+        search_index.record_said([(row, text)])
     assert search_words.words("DeepSeek古诗") == ["deepseek", "deep", "seek", "古诗", "诗"]
+
+
+class TestWordsOfTheCard:
+    TEXT = (
+        "A model.\n\n"
+        + "Filler of many words. " * 40
+        + "\n\n## Limits\n\nIt repeats stereotypes.\n\n- untuned\n\n"
+        "| split | of |\n|---|---|\n| test | Singaporean |\n\n`grammar` 垃圾短信识别 [paper](/hidden)\n\n"
+        "```py\nfenced = 1\n```\n<!-- commented -->\n"
+    )
+
+    @pytest.mark.parametrize(
+        "word", ["stereotypes", "untuned", "singaporean", "grammar", "limits", "短信识别", "paper"]
+    )
+    def test_all_of_its_prose_is_found(self, lab, word):
+        row = make(lab, "guard", text=self.TEXT)
+        assert word not in row.summary.casefold()
+        assert found(word) == ["guard"]
+        assert found(f"acme guard {word}") == ["guard"]
+
+    def test_its_code_and_addresses_are_not(self, lab):
+        make(lab, "guard", text=self.TEXT)
+        for word in ("fenced", "commented", "hidden"):
+            assert found(word) == []
+
+    def test_what_is_named_or_tagged_so_comes_first_however_cold(self, lab, monkeypatch):
+        monkeypatch.setattr(exploring, "RANKED", 2)
+        make(lab, "tagged", "tags: [zebra]")
+        make(lab, "a-zebra")
+        for number in range(4):
+            make(lab, f"told-{number}", text="Nothing to do with a zebra.")
+        SearchEntry.objects.filter(name__startswith="told").update(heat=1e9)
+        assert found("zebra")[:2] == ["a-zebra", "tagged"]
+        assert set(found("zebra")[2:]) <= {f"told-{number}" for number in range(4)}
+
+    def test_they_are_of_the_card_that_is_there_now_and_stay_when_it_moves(self, lab):
+        row = make(lab, "guard", text=self.TEXT)
+        row.access = Access.ADMIN
+        owner = actor(make_member(lab, access=Access.ADMIN))
+        moving.move_repository(row, owner, RepoId(Kind.MODEL, lab.slug, "watch"))
+        assert found("stereotypes") == ["watch"]
+        commit_files(row, {"README.md": b"Other words."})
+        refresh.refresh(row.pk)
+        assert found("stereotypes") == []
+        assert found("other words") == ["watch"]
+
+    def test_a_card_without_end_has_an_end(self, lab):
+        make(lab, "long", text=" ".join(f"word{number}x" for number in range(9000)))
+        assert found("word7x") == ["long"]
+        assert found("word8999x") == []

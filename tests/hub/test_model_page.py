@@ -6,7 +6,7 @@ import pytest
 from django.core.cache import cache
 
 from hub.models import Kind, ModelLink
-from hub.web.card_facts import language_name
+from hub.web.field_words import language_name
 from hub.web.snippets import snippets
 from tests.factories import commit_files, make_organization, make_repository
 from tests.hub.hostile_text import faults

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hub.rendering.summary import LENGTH, summary
+from hub.rendering.summary import LENGTH, READ_CHARACTERS, prose, summary
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,9 @@ def test_a_long_text_ends_at_a_word_and_a_chinese_one_anywhere():
 def test_a_huge_card_is_read_from_its_beginning_only():
     assert summary("> " * 100_000 + "deep") == ""
     assert summary("First. " + "[" * 200_000).startswith("First.")
+
+
+def test_prose_is_all_that_a_card_says():
+    card = "# Name\n\n[![ci](b.svg)](x) A `b`\n\n| c |\n|---|\n| $d$ |\n\n```\ne\n```\n<p>f</p>\n\n- [g](h)"
+    assert prose(card).split() == ["Name", "A", "b", "c", "d", "g"]
+    assert len(prose("many words " * 9000)) <= READ_CHARACTERS

@@ -202,20 +202,18 @@ def _is_ancestor(repository: Repository, oid: str, head: str) -> bool:
 
 
 def _usual(versions: Iterable[Sequence[Light]]) -> str:
-    """The settings that the most verified evaluations share, the newest of equals."""
+    """The settings that the most verified evaluations share, the newest of equals; those of whole
+    ones, where there are any."""
+    ours = [[row for row in rows if row.is_verified] for rows in versions]
+    whole = [[row for row in rows if row.is_whole] for rows in ours]
     counts: Counter[str] = Counter()
     newest: dict[str, int] = {}
-    for rows in versions:
-        whole = {(row.protocol_digest, row.benchmark_digest) for row in rows if _counts(row)}
-        counts.update(protocol for protocol, _digest in whole)
+    for rows in whole if any(whole) else ours:
+        shared = {(row.protocol_digest, row.benchmark_digest) for row in rows}
+        counts.update(protocol for protocol, _digest in shared)
         for row in rows:
-            if _counts(row):
-                newest[row.protocol_digest] = max(newest.get(row.protocol_digest, 0), row.pk)
+            newest[row.protocol_digest] = max(newest.get(row.protocol_digest, 0), row.pk)
     return max(counts, key=lambda name: (counts[name], newest[name]), default="")
-
-
-def _counts(row: Light) -> bool:
-    return row.is_verified and row.is_whole
 
 
 def _cells(rows: Sequence[Light], protocol: str) -> dict[str, Light]:

@@ -1,7 +1,8 @@
 """Models by what they scored here: explore asks for a benchmark and a range.
 
-The same evaluation stands for a model as on the benchmark's board; what is self-reported, partial
-or hidden finds nothing.
+The same evaluation stands for a model as on the benchmark's board. A gate that stopped early has
+asked part of the items: such a score says of how many it is. What is self-reported or hidden finds
+nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from django.utils.translation import gettext as _
 from hub.extensions import ScoreChoice
 from hub.models.prepared import Prepared
 from hub.policies import Actor, asker, keys_of, seen_repositories
-from training.actions.leaderboard_rows import choose
+from training.actions.leaderboard_rows import Light, choose
 from training.actions.leaderboards import goodness
 from training.jobs.disclosure import readable_benchmarks
 from training.models import Benchmark, BenchmarkDirection, Evaluation
@@ -26,7 +27,7 @@ CHOICES = 60
 
 
 def score_choices(actor: Actor) -> list[ScoreChoice]:
-    """Benchmarks that have ranked something `actor` sees, by name; the newest digest of a file."""
+    """Benchmarks that measured something `actor` sees, by name; the newest digest of a file."""
     return [
         ScoreChoice(row.reference, f"{row.label} ({row.metric})", _hint(row))
         for row in sorted(_open(actor, _measured(actor)), key=lambda row: row.label.casefold())
@@ -45,11 +46,11 @@ def scores(
     found: dict[int, tuple[float, str]] = {}
     scale = scale_of(metric.get("unit"))
     choice = choose(actor, [benchmark.digest])
-    cells = [
-        row.cells[benchmark.digest].pk
+    cells = {
+        row.cells[benchmark.digest].pk: row.cells[benchmark.digest]
         for row in choice.rows
-        if row.is_verified and row.is_whole and choice.is_alike(row)
-    ]
+        if row.is_verified and choice.is_alike(row)
+    }
     for evaluation in Evaluation.objects.filter(pk__in=cells).only("repository", "scores"):
         value = evaluation.score_of(metric["name"]).get("value")
         shown = scale.shown(value)
@@ -57,9 +58,17 @@ def scores(
             continue
         if not (most is None or shown <= most):
             continue
-        text = f"{benchmark.label}: {scale.score(value)}"
+        text = f"{benchmark.label}: {scale.score(value)}{_part(cells[evaluation.pk])}"
         found[evaluation.repository_id] = (goodness(value, metric), text)
     return found
+
+
+def _part(cell: Light) -> str:
+    """Of how many items a score is, where it is not of all."""
+    if cell.is_whole:
+        return ""
+    told = {"n": cell.item_count, "total": cell.of_items}
+    return f" · {_('%(n)d of %(total)d items') % told}"
 
 
 def _measured(actor: Actor) -> list[Benchmark]:
@@ -69,7 +78,7 @@ def _measured(actor: Actor) -> list[Benchmark]:
 
 def _newest(**who: int) -> QuerySet[Benchmark]:
     seen = seen_repositories(asker(**who))
-    measured = Evaluation.objects.verified().whole().filter(repository__in=seen.values("pk"))
+    measured = Evaluation.objects.verified().filter(repository__in=seen.values("pk"))
     rows = Benchmark.objects.filter(
         pk__in=measured.values("benchmark"), repository__in=seen.values("pk")
     )
