@@ -16,8 +16,9 @@ def duplicate_repository(
 ) -> Repository:
     """A copy of `source` under another name: branches, tags and the large files they name.
 
-    It is as visible and as gated as `source` unless `visibility` says otherwise. Proposals stay
-    behind. Nothing is uploaded again, and a copy that was broken off has left nothing to see.
+    It is as gated as `source` and, unless `visibility` says otherwise, as visible; private too
+    where its new owner's repositories are by default. Proposals stay behind. Nothing is uploaded
+    again, and a copy that was broken off has left nothing to see.
     Raises: GatedRepositoryError, and what `create_repository` raises.
     """
     require_files(actor, source)

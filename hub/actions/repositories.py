@@ -65,16 +65,17 @@ def create_repository(
     """Create a repository whose first commit holds `.gitattributes`, `files`, a Space's card.
 
     The row and the folder stand together: the folder is made before the row is committed, and
-    one without a row is tidied away. `visibility` None takes the namespace's default. `like`: a
-    repository whose settings it takes, `fill`: what makes its folder in place of the first commit.
+    one without a row is tidied away. `like`: a repository whose settings it takes, `fill`: what
+    makes its folder in place of the first commit. `visibility` None takes the namespace's default,
+    and is private where that of `like` is.
     Raises: BadInputError, ForbiddenError; ConflictError with its URL when the name is taken.
     """
     check_name(repo.name)
     namespace = get_namespace(actor, repo.namespace, need=Access.WRITE)
     if actor.is_limited:
         raise ForbiddenError("This token is limited to some repositories and cannot create others.")
-    default = Visibility.PRIVATE if namespace.private_by_default else Visibility.PUBLIC
-    default = Visibility(like.visibility) if like else default
+    is_private = namespace.private_by_default or (like is not None and like.is_private)
+    default = Visibility.PRIVATE if is_private else Visibility.PUBLIC
     repository = Repository(
         kind=repo.kind,
         namespace=namespace,

@@ -17,9 +17,10 @@ from hub.api import shapes
 from hub.api.parameters import CREATE_PR
 from hub.api.views import RepositoryView, body_of, text_of
 from hub.api.wire import flag
-from hub.errors import BadInputError, EntryNotFoundError, TooLargeError
+from hub.errors import BadInputError, EntryNotFoundError, TooLargeError, UnprocessableError
 from hub.formats.path_patterns import MAX_BYTES, IgnoreRules, LargeFileRules
-from hub.gitstore import Entry, GitStore
+from hub.gitstore import Entry, GitStore, check_path
+from hub.gitstore.paths import below_a_file, is_a_folder
 from hub.http import rates
 from hub.models import RepoId
 
@@ -79,8 +80,8 @@ class PreuploadView(RepositoryView):
             raise TooLargeError(f"Ask about at most {FILES_LIMIT} files at once.")
         rules = ways.large_file_rules(store, oid)
         ignored = IgnoreRules.parse(_gitignore(body, store, oid))
-        answers = [_answer(Announced.read(one), store, oid, rules, ignored) for one in files]
-        return Response({"files": answers})
+        look = _Look(store, oid, rules, ignored)
+        return Response({"files": [look.answer(Announced.read(one)) for one in files]})
 
 
 def _gitignore(body: dict[str, Any], store: GitStore, oid: str) -> bytes:
@@ -88,23 +89,48 @@ def _gitignore(body: dict[str, Any], store: GitStore, oid: str) -> bytes:
     return sent.encode() or ways.text_file(store, oid, ".gitignore")
 
 
-def _answer(
-    file: Announced, store: GitStore, oid: str, rules: LargeFileRules, ignored: IgnoreRules
-) -> dict[str, Any]:
-    answer = {
-        "path": file.path,
-        "uploadMode": "lfs" if file.is_large(rules) else "regular",
-        "shouldIgnore": ignored.ignores(file.path),
-    }
-    there = _present(store, oid, file.path)
-    if there is not None:
-        answer["oid"] = there.lfs.sha256 if there.lfs else there.oid
-    return answer
+class _Look:
+    """What is known of one commit; each folder is looked up once a request."""
 
+    def __init__(
+        self, store: GitStore, oid: str, rules: LargeFileRules, ignored: IgnoreRules
+    ) -> None:
+        self.store, self.oid, self.rules, self.ignored = store, oid, rules, ignored
+        self.there: dict[str, Entry | None] = {}
 
-def _present(store: GitStore, oid: str, path: str) -> Entry | None:
-    try:
-        found = store.entry(oid, path)
-    except EntryNotFoundError:
-        return None
-    return found if found.kind == "file" else None
+    def answer(self, file: Announced) -> dict[str, Any]:
+        answer = {
+            "path": file.path,
+            "uploadMode": "lfs" if file.is_large(self.rules) else "regular",
+            "shouldIgnore": self.ignored.ignores(file.path),
+        }
+        try:
+            there = self.place(check_path(file.path))
+        except UnprocessableError as error:
+            return answer | {"refused": str(error)}
+        if there is not None:
+            answer |= {"oid": there.lfs.sha256 if there.lfs else there.oid, "size": there.size}
+        return answer
+
+    def place(self, path: str) -> Entry | None:
+        """The file that lies at `path`. Raises: UnprocessableError where none can come to lie."""
+        folder = ""
+        for part in path.split("/")[:-1]:
+            folder = f"{folder}/{part}" if folder else part
+            above = self.entry(folder)
+            if above is None:
+                return None
+            if above.kind == "file":
+                raise below_a_file(path)
+        found = self.entry(path)
+        if found is not None and found.kind != "file":
+            raise is_a_folder(path)
+        return found
+
+    def entry(self, path: str) -> Entry | None:
+        if path not in self.there:
+            try:
+                self.there[path] = self.store.entry(self.oid, path)
+            except EntryNotFoundError:
+                self.there[path] = None
+        return self.there[path]

@@ -240,6 +240,8 @@ class FileModeShape(Shape[Any]):
     uploadMode = ChoiceField(choices=("lfs", "regular"))
     shouldIgnore = BooleanField()
     oid = CharField(required=False, help_text="What lies at that path now.")
+    size = IntegerField(required=False, help_text="Its bytes.")
+    refused = CharField(required=False, help_text="Why no commit takes a file of this path.")
 
 
 class PreuploadAnswerShape(Shape[Any]):

@@ -60,6 +60,16 @@ def part_problem(part: str) -> str | None:
     return None
 
 
+def below_a_file(path: str) -> UnprocessableError:
+    """What is said of a path where a part that should be a folder is a file."""
+    return UnprocessableError(f"{path} would lie below a file; delete that file first.")
+
+
+def is_a_folder(path: str) -> UnprocessableError:
+    """What is said of the path of a file where a folder lies."""
+    return UnprocessableError(f"{path} is a folder; delete it first.")
+
+
 def check_ref_name(ref: str) -> str:
     """`ref` itself, when it is a full name we accept: refs/heads/x, refs/tags/x, refs/pr/N.
 

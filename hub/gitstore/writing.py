@@ -14,7 +14,6 @@ from hub.errors import (
     EntryNotFoundError,
     RevisionNotFoundError,
     TooLargeError,
-    UnprocessableError,
 )
 from hub.gitstore.operations import (
     AddFile,
@@ -24,7 +23,7 @@ from hub.gitstore.operations import (
     DeleteFolder,
     Operation,
 )
-from hub.gitstore.paths import check_path
+from hub.gitstore.paths import below_a_file, check_path, is_a_folder
 from hub.gitstore.pointers import format_pointer
 from hub.gitstore.reading import tree_of
 from hub.gitstore.room import full_disk_refused
@@ -176,14 +175,14 @@ def _put(root: _Folder, path: str, content: pygit2.Oid | AddFile, mode: int | No
         inner = folder.open(part)
         if inner is None:
             if part in folder.entries:
-                raise UnprocessableError(f"{path} would lie below a file; delete that file first.")
+                raise below_a_file(path)
             inner = folder.entries[part] = _Folder(folder.repository)
         folder = inner
     there = folder.entries.get(name)
     if isinstance(there, _Folder) and not there.entries:
         there = None  # emptied by an earlier operation of this commit
     if isinstance(there, _Folder) or (there and there[0] == FileMode.TREE):
-        raise UnprocessableError(f"{path} is a folder; delete it first.")
+        raise is_a_folder(path)
     if mode is None:
         mode = there[0] if there and there[0] in _FILE_MODES else FileMode.BLOB
     folder.entries[name] = (mode, content)

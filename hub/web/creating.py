@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -9,6 +10,7 @@ from django import forms
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from hub.actions import duplicating, repositories
@@ -18,12 +20,26 @@ from hub.formats import card_choices
 from hub.formats.card_choices import LICENCES_OFFERED
 from hub.http.authentication import actor_of
 from hub.http.pages import frame, repository_page
-from hub.models import Access, Kind, RepoId, Repository, Visibility
+from hub.models import Access, Kind, Namespace, RepoId, Repository, Visibility
 from hub.policies import Actor, require_files, require_person
 from hub.web.card_template import LICENCE_WORDS, new_card
 
 # Spaces and kernels come from clients: a page that offered them would promise to run them.
 KINDS = [(kind.value, kind.label) for kind in (Kind.MODEL, Kind.DATASET)]
+
+# Chosen first: it follows whichever owner is chosen, with a script or without.
+SETTLED = "default"
+
+
+def _settled(owners: Sequence[Namespace]) -> str:
+    """What the owners that are offered have settled."""
+    private = ", ".join(each.slug for each in owners if each.private_by_default)
+    if not private:
+        return gettext("Here that is everyone, for every owner.")
+    if all(each.private_by_default for each in owners):
+        return gettext("Here that is members only, for every owner.")
+    said = gettext("Here that is members only for %(owners)s, and everyone for the others.")
+    return said % {"owners": private}
 
 
 class RepositoryForm(forms.Form):
@@ -37,6 +53,7 @@ class RepositoryForm(forms.Form):
     visibility = forms.ChoiceField(
         label=_("Who may read it"),
         choices=[
+            (SETTLED, _("As its owner has settled for new repositories")),
             (Visibility.PUBLIC, _("Everyone")),
             (Visibility.PRIVATE, _("Members only")),
         ],
@@ -44,14 +61,27 @@ class RepositoryForm(forms.Form):
 
     def __init__(self, actor: Actor, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        slugs = [found.slug for found in repositories.namespaces_to_create_in(actor)]
-        self.fields["owner"].choices = [(slug, slug) for slug in slugs]  # type: ignore[attr-defined]
+        found = repositories.namespaces_to_create_in(actor)
+        self.fields["owner"].choices = [(each.slug, each.slug) for each in found]  # type: ignore[attr-defined]
+        self.fields["visibility"].help_text = _settled(found)
+
+    def chosen_visibility(self) -> str | None:
+        chosen = str(self.cleaned_data["visibility"])
+        return None if chosen == SETTLED else chosen
 
 
 class CopyForm(RepositoryForm):
     """Where a copy goes; its kind is that of the source."""
 
     kind = None  # type: ignore[assignment]
+
+    def __init__(self, source: Repository, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        visibility = self.fields["visibility"]
+        as_found = _("As this one, or as its owner has settled if that is fewer people")
+        visibility.choices = [(SETTLED, as_found), *visibility.choices[1:]]  # type: ignore[attr-defined]
+        if source.is_private:
+            visibility.help_text = _("This one is for members only.")
 
 
 @repository_page()
@@ -60,14 +90,13 @@ def duplicate(request: HttpRequest, repository: Repository) -> HttpResponse:
     actor = actor_of(request)
     require_person(actor)
     require_files(actor, repository)
-    initial = {"name": repository.name, "visibility": repository.visibility}
-    form = CopyForm(actor, request.POST or None, initial=initial)
+    form = CopyForm(repository, actor, request.POST or None, initial={"name": repository.name})
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
         to = RepoId(Kind(repository.kind), data["owner"], data["name"])
         try:
             made = duplicating.duplicate_repository(
-                repository, actor, to, visibility=data["visibility"]
+                repository, actor, to, visibility=form.chosen_visibility()
             )
             return redirect(made.get_absolute_url())
         except HubError as error:
@@ -131,7 +160,7 @@ def repository_new(request: HttpRequest) -> HttpResponse:
         try:
             files = {CARD: new_card(repo, data)}
             made = repositories.create_repository(
-                actor, repo, visibility=data["visibility"], files=files
+                actor, repo, visibility=form.chosen_visibility(), files=files
             )
             return redirect(f"{made.get_absolute_url()}/start")
         except HubError as error:

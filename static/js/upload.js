@@ -15,12 +15,14 @@ const ROWS_SHOWN = 300;
 const ASKED_AT_ONCE = 500;
 const SAMPLE_BYTES = 512;
 
-// By path: {path, size, modified, file, state, sha256, mode, row, loaded}.
+// By path: {path, size, modified, file, state, sha256, mode, replaces, refused, row, loaded, read, sending}.
 const items = new Map();
 let handles = [];
 let run = null; // {controller, …} while files travel
+let begun = false; // something was to be sent, in this visit or before a reload
 let finished = false;
 
+const percent = new Intl.NumberFormat(document.documentElement.lang, { style: "percent" });
 const units = new Intl.NumberFormat(document.documentElement.lang, { maximumFractionDigits: 1 });
 function bytes(number) {
   const names = ["B", "KB", "MB", "GB", "TB"];
@@ -36,20 +38,20 @@ function add({ path, file }) {
   const same = known && known.size === file.size && known.modified === file.lastModified;
   const item = same ? known : { path: place, size: file.size, modified: file.lastModified, state: "waiting" };
   item.file = file;
-  if (item.state !== "sent") item.state = "waiting";
+  if (!["sent", "there", "small", "ignored", "refused"].includes(item.state)) item.state = "waiting";
   if (known && !same) known.row?.remove();
   items.set(place, item);
 }
 
 function rowOf(item) {
-  if (item.row || rows.children.length >= ROWS_SHOWN) return item.row;
+  // What the hub refuses is shown always, and first.
+  if (item.row || (rows.children.length >= ROWS_SHOWN && !item.refused)) return item.row;
   item.row = element("upload-row").content.firstElementChild.cloneNode(true);
   item.row.querySelector(".upload-name").textContent = item.path;
   item.row.querySelector(".upload-size").textContent = bytes(item.size);
   item.row.querySelector("progress").ariaLabel = item.path;
   item.row.querySelector("button").addEventListener("click", () => {
-    items.delete(item.path);
-    item.row.remove();
+    leave(item);
     save();
     show();
   });
@@ -57,12 +59,26 @@ function rowOf(item) {
   return item.row;
 }
 
+function leave(item) {
+  items.delete(item.path);
+  item.row?.remove();
+}
+
+function stateOf(item, state) {
+  if (state === "refused") return item.refused;
+  if (state === "hashing") return `${say("Hashing")} · ${percent.format((item.read ?? 0) / (item.size || 1))}`;
+  const word = say(state[0].toUpperCase() + state.slice(1));
+  if (item.replaces === undefined || !["waiting", "small"].includes(state)) return word;
+  return `${word} · ${say("Replaces", { size: bytes(item.replaces) })}`;
+}
+
 function showItem(item) {
   const row = rowOf(item);
   if (!row) return;
   const state = !item.file && item.state === "waiting" ? "missing" : item.state;
+  if (state === "refused" && row.dataset.state !== state) rows.prepend(row);
   row.dataset.state = state;
-  row.querySelector(".upload-state").textContent = say(state[0].toUpperCase() + state.slice(1));
+  row.querySelector(".upload-state").textContent = stateOf(item, state);
   row.querySelector("progress").value = ["sent", "there"].includes(state) ? 1 : (item.loaded ?? 0) / (item.size || 1);
   row.querySelector("button").hidden = Boolean(run);
 }
@@ -72,21 +88,48 @@ function show() {
   const all = [...items.values()];
   list.hidden = !all.length;
   const more = all.length > ROWS_SHOWN ? ` · ${say("More", { count: all.length - ROWS_SHOWN })}` : "";
-  element("upload-sum").textContent = `${all.length} · ${bytes(all.reduce((sum, item) => sum + item.size, 0))}${more}`;
+  const replaced = all.filter((item) => item.replaces !== undefined && !item.refused).length;
+  const over = replaced ? ` · ${say("Replacing", { count: replaced })}` : "";
+  element("upload-sum").textContent = `${all.length} · ${bytes(all.reduce((sum, item) => sum + item.size, 0))}${more}${over}`;
   action("clear").hidden = Boolean(run);
+  const refused = all.filter((item) => item.refused).length;
+  const complaint = element("upload-refused");
+  complaint.hidden = !refused;
+  complaint.querySelector("[data-text]").textContent = say("Refused", { count: refused });
 }
 
-let begunAt = 0;
-let begunWith = 0;
+// How quick reading and sending are, of the time in which they went on.
+class Pace {
+  bytes = 0;
+  ms = 0;
+  // Hear of one file: what is there already when it begins costs no time.
+  of() {
+    let last = null;
+    return (loaded) => {
+      const now = performance.now();
+      if (last) {
+        this.bytes += loaded - last.loaded;
+        this.ms += now - last.now;
+      }
+      last = { loaded, now };
+    };
+  }
+  seconds = (left) => (this.bytes > 0 && this.ms > 1000 ? (left * this.ms) / this.bytes / 1000 : 0);
+}
+
+let reading = new Pace();
+let sending = new Pace();
 function progress() {
   const large = [...items.values()].filter((item) => item.mode === "lfs");
-  const all = large.reduce((sum, item) => sum + item.size, 0);
-  const done = large.reduce((sum, item) => sum + (item.state === "sent" || item.state === "there" ? item.size : (item.sending ?? 0)), 0);
-  bar.max = all || 1;
-  bar.value = done;
-  const seconds = (performance.now() - begunAt) / 1000;
-  const speed = (done - begunWith) / seconds;
-  const left = seconds > 3 && speed > 0 ? Math.ceil((all - done) / speed) : 0;
+  const sum = (count) => large.reduce((total, item) => total + count(item), 0);
+  const all = sum((item) => item.size);
+  const done = sum((item) => (item.state === "sent" || item.state === "there" ? item.size : (item.sending ?? 0)));
+  const read = sum((item) => (item.sha256 ? item.size : (item.read ?? 0)));
+  bar.max = 2 * all || 1;
+  bar.value = read + done;
+  if (!done) return (words.textContent = say("Reading", { done: bytes(read), all: bytes(all) }));
+  // While one file travels the next is read: the slower of both decides.
+  const left = Math.ceil(Math.max(sending.seconds(all - done), reading.seconds(all - read)));
   const time = left > 90 ? `${Math.round(left / 60)} min` : `${left} s`;
   words.textContent = say("Of", { done: bytes(done), all: bytes(all) }) + (left ? ` · ${say("Left", { time })}` : "");
 }
@@ -99,12 +142,25 @@ function save() {
   saving ??= setTimeout(() => {
     saving = null;
     if (finished) return;
-    if (!items.size) return forget(key);
+    // What was only chosen is no upload yet.
+    if (!items.size || !begun) return forget(key);
     const kept = [...items.values()].map(({ path, size, modified, state, sha256 }) => ({
       path, size, modified, sha256, state: state === "sent" || state === "there" ? "sent" : "waiting",
     }));
-    return keep(key, { items: kept, handles });
+    return keep(key, { items: kept, handles, said: said() });
   }, 200);
+}
+
+// What is said of the commit and where it goes: the title, the reason, the way.
+function said() {
+  const given = new FormData(form);
+  return Object.fromEntries(["title", "description", "way"].map((name) => [name, given.get(name) ?? ""]));
+}
+
+function sayAgain(kept) {
+  for (const name of ["title", "description"]) form.elements[name].value ||= kept[name] ?? "";
+  const way = form.querySelector(`[name="way"][value="${CSS.escape(kept.way)}"]`);
+  if (way) way.checked = true;
 }
 
 async function remember() {
@@ -112,6 +168,8 @@ async function remember() {
   if (!kept?.items?.length) return;
   for (const item of kept.items) if (!items.has(item.path)) items.set(item.path, item.state === "sent" ? { ...item, mode: "lfs" } : item);
   handles = kept.handles ?? [];
+  begun = true;
+  if (kept.said) sayAgain(kept.said);
   const again = element("upload-again");
   const text = again.querySelector("[data-text]");
   const done = kept.items.filter((item) => item.state === "sent").length;
@@ -128,20 +186,46 @@ async function reopen() {
   await take(filesOfHandles(handles));
 }
 
+// A folder that is a clone holds git's own folder, which no commit can hold.
+const isOfGit = (path) => /(^|\/)\.git(\/|$)/i.test(path);
+
 async function take(found) {
+  let left = 0;
   try {
-    for await (const each of found) add(each);
+    for await (const each of found) {
+      if (isOfGit(each.path)) left += 1;
+      else add(each);
+    }
   } catch {
     stopped(say("Unreadable", { path: "" }));
   }
   element("upload-again").hidden = true;
+  const note = element("upload-left");
+  note.hidden = !left;
+  note.textContent = say("LeftOut", { count: left });
   save();
   show();
+  await lookAhead();
+}
+
+// What the hub says of paths is shown before anything is sent; `work` asks what this did not learn.
+let ahead = new AbortController();
+async function lookAhead() {
+  ahead = new AbortController();
+  try {
+    await sortOut({ signal: ahead.signal, say: () => {} });
+  } catch (error) {
+    if (!(error instanceof Refused || error instanceof Stopped || ahead.signal.aborted)) throw error;
+  }
 }
 
 function clear() {
   items.clear();
+  begun = false;
   handles = [];
+  reading = new Pace();
+  sending = new Pace();
+  element("upload-left").hidden = element("upload-refused").hidden = true;
   rows.replaceChildren();
   total.hidden = list.hidden = element("upload-again").hidden = true;
   form.reset();
@@ -151,7 +235,7 @@ function clear() {
 // The work ---------------------------------------------------------------------------------------
 
 async function sortOut(context) {
-  const asked = [...items.values()].filter((item) => !item.mode);
+  const asked = [...items.values()].filter((item) => !item.mode && item.file);
   for (let start = 0; start < asked.length; start += ASKED_AT_ONCE) {
     const some = asked.slice(start, start + ASKED_AT_ONCE);
     const files = await Promise.all(some.map(async ({ path, size, file }) => ({ path, size, sample: await base64(file.slice(0, SAMPLE_BYTES)) })));
@@ -159,8 +243,10 @@ async function sortOut(context) {
     const modes = new Map(answer.files.map((each) => [each.path, each]));
     for (const item of some) {
       const told = modes.get(item.path);
+      item.replaces = told?.size;
+      item.refused = told?.shouldIgnore ? "" : (told?.refused ?? "");
       item.mode = told?.shouldIgnore ? "ignored" : (told?.uploadMode ?? "regular");
-      item.state = { ignored: "ignored", regular: "small" }[item.mode] ?? item.state;
+      item.state = item.refused ? "refused" : ({ ignored: "ignored", regular: "small" }[item.mode] ?? item.state);
     }
     show();
   }
@@ -171,9 +257,13 @@ const proposing = () => (new FormData(form).get("way") === "propose" ? "?create_
 async function hashed(item, context) {
   if (item.sha256) return item.sha256;
   item.state = "hashing";
+  const pace = reading.of();
+  pace(0);
   item.sha256 = await digest(page.worker, item.file, context, (read) => {
-    item.loaded = read;
+    item.loaded = item.read = read;
+    pace(read);
     showItem(item);
+    progress();
   });
   item.loaded = 0;
   item.state = "waiting";
@@ -193,8 +283,10 @@ async function sendAll(context) {
     item.state = "sending";
     const file = { ...context, checking: () => ((item.state = "checking"), showItem(item)) };
     run.current = file;
+    const pace = sending.of();
     const heard = (loaded) => {
       item.loaded = item.sending = loaded;
+      pace(loaded);
       showItem(item);
       progress();
     };
@@ -241,22 +333,28 @@ function problem() {
   const all = [...items.values()];
   if (!all.length) return say("None");
   if (all.length > Number(page.files)) return say("TooMany", { count: page.files });
+  const refused = all.filter((item) => item.refused).length;
+  if (refused) return say("Refused", { count: refused });
   const huge = all.find((item) => item.size > Number(page.file));
   if (huge) return say("TooLarge", { path: huge.path });
   const lost = all.find((item) => !item.file && item.state !== "sent");
   return lost ? say("Unreadable", { path: lost.path }) : "";
 }
 
-function stopped(sentence) {
+// A pause is what somebody wanted, and no fault.
+function stopped(sentence, { isPause = false } = {}) {
   total.hidden = false;
-  total.classList.add("is-stopped");
+  total.classList.toggle("is-stopped", !isPause);
   words.textContent = sentence;
 }
 
 async function work() {
+  ahead.abort();
   const found = problem();
   list.hidden = false;
   if (found) return stopped(found);
+  begun = true;
+  save();
   const controller = new AbortController();
   run = { controller };
   const context = { signal: controller.signal, say: () => (words.textContent = say("Retrying")) };
@@ -266,10 +364,10 @@ async function work() {
   show();
   try {
     await sortOut(context);
+    const late = problem(); // where the look ahead had no answer yet
+    if (late) throw new Refused(late);
     const small = [...items.values()].filter((item) => item.mode === "regular");
     if (small.reduce((sum, item) => sum + item.size, 0) * 1.4 > Number(page.body)) throw new Refused(say("TooMuch"));
-    begunAt = performance.now();
-    begunWith = 0;
     progress();
     await sendAll(context);
     await commit(context);
@@ -282,7 +380,8 @@ async function work() {
     }
     save();
     show();
-    stopped(isPause ? say("Paused") : say("Stopped", { why: (error instanceof Refused && error.message) || say("Offline") }));
+    const why = (error instanceof Refused && error.message) || say("Offline");
+    stopped(isPause ? say("Paused") : say("Stopped", { why }), { isPause });
   }
   setButtons();
 }
@@ -325,7 +424,15 @@ form.addEventListener("submit", (event) => {
   event.preventDefault();
   if (!run) work();
 });
-const acts = { pause: () => run?.controller.abort(), resume: work, cancel, clear, forget: clear, reopen };
+form.addEventListener("input", () => begun && save());
+function withoutRefused() {
+  for (const item of [...items.values()]) if (item.refused) leave(item);
+  total.classList.remove("is-stopped");
+  total.hidden = !begun;
+  save();
+  show();
+}
+const acts = { pause: () => run?.controller.abort(), resume: work, cancel, clear, forget: clear, reopen, without: withoutRefused };
 form.addEventListener("click", (event) => acts[event.target.closest("[data-do]")?.dataset.do]?.());
 addEventListener("beforeunload", (event) => {
   if (run && !finished) event.preventDefault();

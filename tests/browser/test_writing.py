@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import random
+import re
 from pathlib import Path
+
+from playwright.sync_api import expect
 
 from demo.server import Person
 from tests.browser.conftest import Window
@@ -19,6 +22,8 @@ def make_folder(folder: Path) -> str:
     (folder / "nested").mkdir(parents=True)
     (folder / "model.safetensors").write_bytes(weights)
     (folder / "nested" / "config.json").write_text('{"layers": 2}')
+    (folder / ".git").mkdir()
+    (folder / ".git" / "config").write_text("[core]")
     return hashlib.sha256(weights).hexdigest()
 
 
@@ -29,6 +34,7 @@ def test_a_folder_goes_up_through_a_reload_and_a_text_is_edited(open_window, hub
     window.sign_in(Person(NAME, "wren-of-the-hedge", ""))
     make_repository(window)
     upload(window, tmp_path / "tiny", digest)
+    look_ahead(window, tmp_path)
     edit(window)
     assert not window.said
 
@@ -51,6 +57,13 @@ def upload(window: Window, folder: Path, digest: str) -> None:
     sent = f"**/-/lfs/{digest}/parts/3?*"
     page.route(sent, lambda route: None)  # the last part never arrives
     page.locator("#upload-folder").set_input_files(folder)
+    page.get_by_text("Left out, because git keeps them for itself: 1").wait_for()
+    page.reload()  # nothing is under way as long as nothing was sent
+    page.locator("#upload-folder").set_input_files(folder)
+    expect(page.locator("#upload-again")).to_be_hidden()
+    page.get_by_label("What changes").fill("The first weights")
+    page.get_by_label("Why").fill("Somebody asked")
+    page.get_by_label("Open a pull request").check()
     with page.expect_request(sent), page.expect_response(f"**/-/lfs/{digest}/parts/1?*"):
         page.get_by_role("button", name="Upload and commit").click()
     page.reload()
@@ -59,13 +72,42 @@ def upload(window: Window, folder: Path, digest: str) -> None:
     asked.clear()
     page.locator("#upload-folder").set_input_files(folder)
     page.get_by_role("button", name="Upload and commit").click()
-    page.wait_for_url("**/wren/tiny/tree/main")
+    page.wait_for_url("**/wren/tiny/discussions/1")
+    page.get_by_role("heading", name="The first weights").wait_for()
+    page.get_by_text("Somebody asked").first.wait_for()
     assert f"{window.url}/-/lfs/{digest}/parts/1" not in asked
     assert f"{window.url}/-/lfs/{digest}/parts/3" in asked
+    page = window.goto("/wren/tiny/upload/main")
+    page.locator("#upload-folder").set_input_files(folder)
+    page.get_by_role("button", name="Upload and commit").click()
+    page.wait_for_url("**/wren/tiny/tree/main")
     page = window.goto("/wren/tiny/blob/main/tiny/model.safetensors")
     page.get_by_text(digest[:7]).first.wait_for()
     page = window.goto("/wren/tiny/blob/main/tiny/nested/config.json")
     page.get_by_text("layers").wait_for()
+
+
+def look_ahead(window: Window, folder: Path) -> None:
+    """All that stands against files is told at once, before a byte of them is sent."""
+    page = window.goto("/wren/tiny/upload/main/tiny/nested")
+    for name in ("config.json", "a:b.txt", "c:d.txt"):
+        (folder / name).write_text("{}")
+    names = [folder / name for name in ("config.json", "a:b.txt", "c:d.txt")]
+    page.locator("#upload-files").set_input_files(names)
+    page.get_by_text("replaces the file of 13 B").wait_for()
+    expect(page.get_by_text("has a colon.")).to_have_count(2)
+    page.get_by_role("button", name="Upload and commit").click()
+    expect(page.locator("#upload-words")).to_contain_text("Files that no commit takes: 2")
+    page.get_by_role("button", name="Leave them out").click()
+    expect(page.locator("#upload-rows li")).to_have_count(1)
+    page.route("**/commit/main", lambda route: None)  # the hub takes its time
+    page.get_by_role("button", name="Upload and commit").click()
+    page.get_by_role("button", name="Pause").click()
+    page.get_by_text("Paused. Nothing that has arrived is lost.").wait_for()
+    expect(page.locator("#upload-total")).not_to_have_class(re.compile("is-stopped"))
+    page.unroute("**/commit/main")
+    page.get_by_role("button", name="Cancel").click()
+    window.goto("/wren/tiny/blob/main/tiny/nested/config.json")
 
 
 def edit(window: Window) -> None:

@@ -366,7 +366,19 @@ class TestPreupload:
         store = repository.store()
         assert answers["old.txt"]["oid"] == store.entry(store.resolve("main"), "old.txt").oid
         assert answers["w.bin"]["oid"] == weights.sha256
+        assert [answers[name]["size"] for name in ("old.txt", "w.bin")] == [3, 7]
         assert "oid" not in answers["folder"]
+
+    def test_a_path_that_no_commit_takes_is_told_before_its_bytes_are_sent(
+        self, client, repository
+    ):
+        bad = (".git/config", "a/../b", "folder", "old.txt/below", "x:y")
+        files = [{"path": name, "size": 1, "sample": "YQ=="} for name in (*bad, "folder/new.txt")]
+        answers = self.ask(client, repository, files)
+        for path in bad:
+            refused = commit(client, repository, file(path, b"x"))
+            assert (refused.status_code, refused.json()["error"]) == (422, answers[path]["refused"])
+        assert "refused" not in answers["folder/new.txt"]
 
     def test_a_gitignore_in_the_upload_wins(self, client, repository):
         commit_files(repository, {".gitignore": b"*.txt\n"})

@@ -85,6 +85,24 @@ class TestACopy:
         copy = Repository.objects.get(namespace__slug="ada")
         assert (copy.kind, copy.visibility, copy.gated) == ("dataset", "private", "manual")
 
+    @pytest.mark.parametrize("source", [Visibility.PUBLIC, Visibility.PRIVATE])
+    @pytest.mark.parametrize("settled", [True, False])
+    @pytest.mark.parametrize("door", ["browser", "api"])
+    def test_is_private_where_its_source_is_or_its_owner_says_so(
+        self, client_for, api_for, source, settled, door
+    ):
+        found = make_source(visibility=source)
+        person = make_member(found.namespace, access=Access.READ, username="ada")
+        person.namespace.private_by_default = settled
+        person.namespace.save()
+        if door == "api":
+            duplicate(api_for(person), found, "ada/mine")
+        else:
+            form = {"owner": "ada", "name": "mine", "visibility": "default"}
+            client_for(person).post(f"/{found.path}/duplicate", form)
+        copy = Repository.objects.get(name="mine")
+        assert copy.is_private == (settled or source == Visibility.PRIVATE)
+
     def test_costs_no_second_copy_of_a_large_file(self, api_for):
         source = make_source()
         links = ObjectLink.objects.count()

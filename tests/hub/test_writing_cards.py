@@ -6,7 +6,13 @@ import pytest
 
 from hub.formats.card import parse_card
 from hub.models import Access, Kind, Repository, Visibility
-from tests.factories import commit_files, make_member, make_repository, make_user
+from tests.factories import (
+    commit_files,
+    make_member,
+    make_organization,
+    make_repository,
+    make_user,
+)
 
 pytestmark = pytest.mark.django_db
 CARD = (
@@ -109,6 +115,24 @@ def test_the_wizard_makes_a_repository_with_its_card(client_for, language):
     assert "# fresh" in card.body
     assert repository.pipeline_tag == "text-generation"
     assert set(repository.store().paths(head(repository))) == {"README.md", ".gitattributes"}
+
+
+@pytest.mark.parametrize("settled", [True, False])
+def test_a_new_repository_is_for_those_whom_its_owner_has_settled(client_for, settled):
+    owner = make_organization(private_by_default=settled)
+    client = client_for(make_member(owner, access=Access.WRITE, username="ann"))
+    page = client.get("/-/new", {"owner": owner.slug}).text
+    assert '<option value="default">' in page.partition('name="visibility"')[2]
+    assert (f"members only for {owner.slug}, and everyone" in page) == settled
+    assert new(client, owner=owner.slug, visibility="default").status_code == 302
+    assert new(client, owner="ann", visibility="default").status_code == 302
+    assert new(client, owner=owner.slug, name="shown", visibility="public").status_code == 302
+    found = Repository.objects.values_list("namespace__slug", "name", "visibility")
+    word = "private" if settled else "public"
+    assert set(found) == {
+        (owner.slug, "fresh", word), ("ann", "fresh", "public"), (owner.slug, "shown", "public"),
+    }  # fmt: skip
+    assert new(client, owner=owner.slug, name="odd", visibility="").status_code == 422
 
 
 def test_a_data_set_gets_a_card_of_its_own_and_a_bad_choice_makes_nothing(client_for):
