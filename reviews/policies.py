@@ -41,9 +41,14 @@ def require_commenter(actor: Actor) -> Any:
 def require_steward(actor: Actor, discussion: Discussion) -> Any:
     """The author, or a maintainer: may rename, close, reopen and publish."""
     user = require_commenter(actor)
-    if user.pk != discussion.author_id and not discussion.repository.may(Access.WRITE):
+    if not may_steward(user, discussion):
         raise ForbiddenError("Only its author and people with write access may change this.")
     return user
+
+
+def may_steward(user: Person, discussion: Discussion) -> bool:
+    """Whether `user`, for whom the repository was fetched, may rename, close and reopen."""
+    return user.pk == discussion.author_id or discussion.repository.may(Access.WRITE)
 
 
 def require_merger(actor: Actor, repository: Repository) -> Any:

@@ -20,7 +20,7 @@ from reviews.actions.queue_said import reason_sentence
 from reviews.actions.requirements import Checklist, checklist, reviewed_heads
 from reviews.changes import change_of
 from reviews.models import Discussion, DiscussionStatus, Review, TimelineEvent, TimelineKind
-from reviews.policies import may_approve
+from reviews.policies import may_approve, may_steward
 from reviews.web.queue import queue_box
 
 # The component's word for each state of a requirement.
@@ -118,8 +118,8 @@ def pull_request_context(request: HttpRequest, row: Discussion, tab: str) -> dic
         "may_comment": user.is_authenticated,
         "thread_listening": listening(actor_of(request), repository, f"discussions/{row.number}"),
         "may_merge": not row.is_decided and repository.may(Access.WRITE),
-        "may_steward": row.status != DiscussionStatus.MERGED
-        and (user.pk == row.author_id or repository.may(Access.WRITE)),
+        "may_rename": may_steward(user, row),
+        "may_steward": row.status != DiscussionStatus.MERGED and may_steward(user, row),
         "reviews": _review_rows(row),
         "asked": row.review_requests.select_related("person").order_by("pk"),
         "queue": queue_box(request, row, found),

@@ -20,7 +20,7 @@ from hub.models import Repository
 from hub.policies import require_files
 from reviews.actions import discussions
 from reviews.models import Discussion, QueueEntry
-from reviews.policies import get_discussion, require_commenter
+from reviews.policies import get_discussion, may_steward, require_commenter
 from reviews.web.context import diffs_of, pull_request_context, timeline_rows
 from reviews.web.forms import DiscussionForm
 
@@ -75,9 +75,13 @@ def discussion_detail(request: HttpRequest, repository: Repository, number: int)
     context: dict[str, Any] = {"timeline": timeline_rows(row)}
     inbox.saw(repository, actor_of(request), f"discussions/{number}")
     if not row.is_pull_request:
-        thread = listening(actor_of(request), repository, f"discussions/{number}")
-        context |= frame(repository, "discussions") | {"discussion": row}
-        context["thread_listening"] = thread
+        may = may_steward(request.user, row)
+        context |= frame(repository, "discussions") | {
+            "discussion": row,
+            "thread_listening": listening(actor_of(request), repository, f"discussions/{number}"),
+            "may_steward": may,
+            "may_rename": may,
+        }
         return render(request, "reviews/discussion.html", context)
     context |= pull_request_context(request, row, "conversation")
     return render(request, "reviews/pull_request.html", context)
