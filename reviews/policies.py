@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hub.errors import ForbiddenError, NotFoundError
 from hub.models import Access, Repository, TokenScope
 from hub.policies import Actor, access_of, require_person
-from reviews.models import Discussion
+from reviews.models import Comment, Discussion, TimelineEvent
 
 if TYPE_CHECKING:
     from hub.models.repositories import Person
@@ -38,12 +38,40 @@ def require_commenter(actor: Actor) -> Any:
     return require_person(actor, scope=TokenScope.WRITE)
 
 
+def get_comment(
+    discussion: Discussion, actor: Actor, event_id: int, *, lock: bool = False
+) -> Comment:
+    """The comment that `event_id` names, for somebody who may edit and hide it."""
+    user = require_commenter(actor)
+    rows = Comment.objects.select_related("event__actor")
+    if lock:
+        rows = rows.select_for_update(of=("self",))
+    comment = rows.filter(event=event_id, event__discussion=discussion).first()
+    if comment is None:
+        raise NotFoundError("There is no such comment in this discussion.")
+    if not may_change_comment(user, discussion.repository, comment.event):
+        raise ForbiddenError("Only the person who wrote a comment may change it.")
+    return comment
+
+
+def may_change_comment(user: Person, repository: Repository, event: TimelineEvent) -> bool:
+    """Who wrote it, and those who administer the repository, which was fetched for `user`."""
+    if not user.is_authenticated:
+        return False
+    return event.actor_id == user.pk or repository.may(Access.ADMIN)
+
+
 def require_steward(actor: Actor, discussion: Discussion) -> Any:
     """The author, or a maintainer: may rename, close, reopen and publish."""
     user = require_commenter(actor)
-    if user.pk != discussion.author_id and not discussion.repository.may(Access.WRITE):
+    if not may_steward(user, discussion):
         raise ForbiddenError("Only its author and people with write access may change this.")
     return user
+
+
+def may_steward(user: Person, discussion: Discussion) -> bool:
+    """Whether `user`, for whom the repository was fetched, may rename, close and reopen."""
+    return user.pk == discussion.author_id or discussion.repository.may(Access.WRITE)
 
 
 def require_merger(actor: Actor, repository: Repository) -> Any:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from django.db import transaction
 from django.utils import timezone
 
-from hub.errors import BadInputError, ConflictError, ForbiddenError, NotFoundError
-from hub.models import Access, Event, User
+from hub.errors import BadInputError, ConflictError
+from hub.models import Event, User
 from hub.policies import Actor
 from reviews.jobs.telling import tell_comment
 from reviews.models import Comment, Discussion, TimelineEvent, TimelineKind
-from reviews.policies import require_commenter
+from reviews.policies import get_comment, require_commenter
 
 COMMENT_LIMIT_BYTES = 64 * 1024
 TITLE_LIMIT = 256
@@ -65,25 +65,10 @@ def write_comment(
     return Comment.objects.create(event=event, body=text)
 
 
-def _own_comment(discussion: Discussion, actor: Actor, event_id: int) -> Comment:
-    user = require_commenter(actor)
-    comment = (
-        Comment.objects.select_for_update(of=("self",))
-        .select_related("event__actor")
-        .filter(event=event_id, event__discussion=discussion)
-        .first()
-    )
-    if comment is None:
-        raise NotFoundError("There is no such comment in this discussion.")
-    if comment.event.actor_id != user.pk and not discussion.repository.may(Access.ADMIN):
-        raise ForbiddenError("Only the person who wrote a comment may change it.")
-    return comment
-
-
 @transaction.atomic
 def edit_comment(discussion: Discussion, actor: Actor, event_id: int, body: str) -> TimelineEvent:
     """Replace the text of one's comment; the earlier text is kept."""
-    comment = _own_comment(discussion, actor, event_id)
+    comment = get_comment(discussion, actor, event_id, lock=True)
     if comment.hidden_at:
         raise ConflictError("This comment is hidden: write a new one.")
     comment.history = [*comment.history, comment.body]
@@ -96,7 +81,7 @@ def edit_comment(discussion: Discussion, actor: Actor, event_id: int, body: str)
 @transaction.atomic
 def hide_comment(discussion: Discussion, actor: Actor, event_id: int) -> TimelineEvent:
     """Hide a comment for good."""
-    comment = _own_comment(discussion, actor, event_id)
+    comment = get_comment(discussion, actor, event_id, lock=True)
     comment.hidden_at = comment.hidden_at or timezone.now()
     comment.save()
     tell_comment(discussion, "update", comment, actor.user)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from django.http import HttpRequest
@@ -13,14 +12,12 @@ from hub.extensions import Change, RequirementState, Tab, registries
 from hub.gitstore import FileDiff
 from hub.http.authentication import actor_of
 from hub.http.listening import listening
-from hub.http.mentions import render_all
 from hub.http.pages import frame
-from hub.models import Access, Event
-from reviews.actions.queue_said import reason_sentence
+from hub.models import Access
 from reviews.actions.requirements import Checklist, checklist, reviewed_heads
 from reviews.changes import change_of
-from reviews.models import Discussion, DiscussionStatus, Review, TimelineEvent, TimelineKind
-from reviews.policies import may_approve
+from reviews.models import Discussion, DiscussionStatus, Review
+from reviews.policies import may_approve, may_steward
 from reviews.web.queue import queue_box
 
 # The component's word for each state of a requirement.
@@ -31,68 +28,6 @@ MARKS = {
     RequirementState.FAILED: "fail",
     RequirementState.STALE: "stale",
 }
-
-
-@dataclass(frozen=True)
-class TimelineRow:
-    """One line of the conversation, ready to show."""
-
-    pk: int | str
-    kind: str
-    actor: str
-    at: Any
-    html: str = ""
-    data: dict[str, Any] = field(default_factory=dict)
-
-
-def timeline_rows(row: Discussion) -> list[TimelineRow]:
-    """The conversation in order; hidden comments keep their place without their text."""
-    rows = gate_lines(row)
-    lines = list(row.timeline.select_related("actor", "comment"))
-    for event, html in zip(lines, render_all(map(_body, lines)), strict=True):
-        data = event.data
-        if event.kind == TimelineKind.QUEUE:
-            data = data | {"reason": reason_sentence(data.get("why", {}))}
-        rows.append(
-            TimelineRow(
-                pk=event.pk,
-                kind=event.kind,
-                actor=event.actor.username if event.actor else "ghost",
-                at=event.created_at,
-                html=html,
-                data=data,
-            )
-        )
-    return sorted(rows, key=lambda each: each.at)
-
-
-def _body(event: TimelineEvent) -> str:
-    """What somebody wrote there; nothing where it is hidden."""
-    if event.kind == TimelineKind.COMMENT and not event.comment.hidden_at:
-        return event.comment.body
-    return str(event.data.get("body", "")) if event.kind == TimelineKind.REVIEW else ""
-
-
-def gate_lines(row: Discussion) -> list[TimelineRow]:
-    """What the activity says of this pull request's gate: verdicts, overrides, remarks."""
-    if not row.is_pull_request:
-        return []
-    found = Event.objects.filter(
-        repository=row.repository_id,
-        created_at__gte=row.created_at,
-        kind__startswith="gate.",
-        data__number=row.number,
-    )
-    return [
-        TimelineRow(
-            pk=f"gate-{event.pk}",
-            kind=event.kind.replace(".", "-"),
-            actor=event.actor.username if event.actor else "ghost",
-            at=event.created_at,
-            data=event.data,
-        )
-        for event in found.select_related("actor")
-    ]
 
 
 def pull_request_context(request: HttpRequest, row: Discussion, tab: str) -> dict[str, Any]:
@@ -118,8 +53,8 @@ def pull_request_context(request: HttpRequest, row: Discussion, tab: str) -> dic
         "may_comment": user.is_authenticated,
         "thread_listening": listening(actor_of(request), repository, f"discussions/{row.number}"),
         "may_merge": not row.is_decided and repository.may(Access.WRITE),
-        "may_steward": row.status != DiscussionStatus.MERGED
-        and (user.pk == row.author_id or repository.may(Access.WRITE)),
+        "may_rename": may_steward(user, row),
+        "may_steward": row.status != DiscussionStatus.MERGED and may_steward(user, row),
         "reviews": _review_rows(row),
         "asked": row.review_requests.select_related("person").order_by("pk"),
         "queue": queue_box(request, row, found),

@@ -20,9 +20,10 @@ from hub.models import Repository
 from hub.policies import require_files
 from reviews.actions import discussions
 from reviews.models import Discussion, QueueEntry
-from reviews.policies import get_discussion, require_commenter
-from reviews.web.context import diffs_of, pull_request_context, timeline_rows
+from reviews.policies import get_discussion, may_steward, require_commenter
+from reviews.web.context import diffs_of, pull_request_context
 from reviews.web.forms import DiscussionForm
+from reviews.web.timeline import timeline_rows
 
 PAGE_SIZE = 25
 COMMITS_SHOWN = 100
@@ -72,12 +73,16 @@ def discussion_new(request: HttpRequest, repository: Repository) -> HttpResponse
 def discussion_detail(request: HttpRequest, repository: Repository, number: int) -> HttpResponse:
     """A discussion, or the conversation of a pull request."""
     row = get_discussion(repository, number)
-    context: dict[str, Any] = {"timeline": timeline_rows(row)}
+    context: dict[str, Any] = {"timeline": timeline_rows(row, request.user)}
     inbox.saw(repository, actor_of(request), f"discussions/{number}")
     if not row.is_pull_request:
-        thread = listening(actor_of(request), repository, f"discussions/{number}")
-        context |= frame(repository, "discussions") | {"discussion": row}
-        context["thread_listening"] = thread
+        may = may_steward(request.user, row)
+        context |= frame(repository, "discussions") | {
+            "discussion": row,
+            "thread_listening": listening(actor_of(request), repository, f"discussions/{number}"),
+            "may_steward": may,
+            "may_rename": may,
+        }
         return render(request, "reviews/discussion.html", context)
     context |= pull_request_context(request, row, "conversation")
     return render(request, "reviews/pull_request.html", context)

@@ -6,6 +6,7 @@ from django.urls import URLPattern, URLResolver
 
 from hub.http.routing import page
 from reviews.web import (
+    comments,
     full_weights,
     model_merge_pages,
     pages,
@@ -25,6 +26,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *page(f"{_ONE}/commits", pages.pull_request_commits, "pull-request-commits"),
     *page(f"{_ONE}/checklist", pages.pull_request_checklist, "pull-request-checklist"),
     *page(f"{_ONE}/comment", posts.comment, "comment-add"),
+    *page(f"{_ONE}/comment/<int:event>/edit", comments.edit, "comment-edit"),
+    *page(f"{_ONE}/comment/<int:event>/hide", comments.hide, "comment-hide"),
     *page(f"{_ONE}/review", posts.review, "pull-request-review"),
     *page(f"{_ONE}/ask", posts.ask, "review-ask"),
     *page(f"{_ONE}/merge", posts.merge, "pull-request-merge"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
@@ -15,7 +15,6 @@ from django.views.decorators.http import require_http_methods, require_POST
 from hub.errors import ForbiddenError, HubError, UnauthenticatedError
 from hub.extensions import Change, PullRequestTab
 from hub.http.authentication import actor_of
-from hub.http.mentions import render_all
 from hub.http.pages import frame, repository_page
 from hub.models import Repository
 from hub.policies import require_files
@@ -33,10 +32,13 @@ from reviews.actions.weights_said import METHODS_SAID, merge_sentence
 from reviews.changes import change_of
 from reviews.models import Discussion, TimelineEvent, TimelineKind, WeightMerge
 from reviews.policies import get_pull_request, may_push, require_commenter
-from reviews.web.context import TimelineRow
 from reviews.web.full_weights import pull_request_context
+from reviews.web.timeline import TimelineRow, comment_rows
 from reviews.web.weight_trials import shown_trials
 from reviews.web.weights import shown_comparison
+
+if TYPE_CHECKING:
+    from hub.models.repositories import Person
 
 
 def tab_context(repository: Repository, change: Change, request: HttpRequest) -> dict[str, Any]:
@@ -46,7 +48,7 @@ def tab_context(repository: Repository, change: Change, request: HttpRequest) ->
     if sides is None:
         return {"weights": None}
     full = pull_request_context(repository, change, request)
-    comments = weights_comments(repository, change.number)
+    comments = weights_comments(repository, change.number, request.user)
     merging = merge_context(repository, change, request)
     counts = Counter(row.data["about"].get("tensor", "") for row in comments)
     shown = shown_comparison(request_comparison(*sides), request.GET, counts)
@@ -86,7 +88,7 @@ def merge_context(repository: Repository, change: Change, request: HttpRequest) 
     }
 
 
-def weights_comments(repository: Repository, number: int) -> list[TimelineRow]:
+def weights_comments(repository: Repository, number: int, reader: Person) -> list[TimelineRow]:
     """What was said about tensors and layers, in order."""
     events = TimelineEvent.objects.filter(
         discussion__repository=repository,
@@ -96,18 +98,7 @@ def weights_comments(repository: Repository, number: int) -> list[TimelineRow]:
         comment__hidden_at=None,
     )
     lines = list(events.select_related("actor", "comment"))
-    bodies = render_all(event.comment.body for event in lines)
-    return [
-        TimelineRow(
-            pk=event.pk,
-            kind=event.kind,
-            actor=event.actor.username if event.actor else "ghost",
-            at=event.created_at,
-            html=html,
-            data=event.data,
-        )
-        for event, html in zip(lines, bodies, strict=True)
-    ]
+    return comment_rows(repository, lines, reader)
 
 
 def has_weights(repository: Repository, change: Change) -> bool:

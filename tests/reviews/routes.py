@@ -51,10 +51,16 @@ def _closed(world: World) -> None:
 def _commented(world: World) -> None:
     pull_request = make_pull_request(world.repository)
     event = add_comment(pull_request, Actor(pull_request.author), "First.")
-    world.extra["event"] = f"{event.pk:x}"
+    world.extra["event"] = event.pk
 
 
 def _event(world: World) -> dict[str, Any]:
+    """As clients name it: in hexadecimal digits."""
+    return {"event": f"{world.extra['event']:x}"}
+
+
+def _line(world: World) -> dict[str, Any]:
+    """As pages name it."""
     return {"event": world.extra["event"]}
 
 
@@ -224,6 +230,11 @@ REVIEWS: dict[tuple[str, str], Route] = {
     ("reviews:pull-request-checklist", "GET"): _page(Need.READ),
     ("reviews:pull-request-feature", "GET"): _page(Need.READ, kwargs=NUMBER | {"key": "runs"}),
     ("reviews:comment-add", "POST"): _form(Need.PROPOSE, _SAY),
+    ("reviews:comment-edit", "GET"): _page(Need.ADMIN, prepare=_commented, more_kwargs=_line),
+    ("reviews:comment-edit", "POST"): _form(
+        Need.ADMIN, {"comment": "x"}, prepare=_commented, more_kwargs=_line
+    ),
+    ("reviews:comment-hide", "POST"): _form(Need.ADMIN, prepare=_commented, more_kwargs=_line),
     ("reviews:pull-request-review", "POST"): _form(Need.WRITE, _verdict),
     ("reviews:review-ask", "POST"): _form(Need.WRITE, {"person": "nobody-here"}),
     ("reviews:pull-request-merge", "POST"): _form(Need.WRITE),
