@@ -8,6 +8,7 @@ commit begins from the kept one. No git process is started.
 import bisect
 import hashlib
 import heapq
+import posixpath
 import re
 import time
 from collections.abc import Mapping
@@ -57,12 +58,10 @@ def last_commits(
     return _by_path(path, found)
 
 
-def kept_commits(
-    repository: pygit2.Repository, commit: str, path: str
-) -> dict[str, LastCommit] | None:
-    """What `last_commits` has found out before; None where nobody has asked it yet."""
-    found = _Kept(Derived(Path(repository.path)), path).of(commit)
-    return None if found is None else _by_path(path, found)
+def kept_commit(repository: pygit2.Repository, commit: str, path: str) -> str | None:
+    """The commit that `last_commits` has found for the file `path`; None where it was not asked."""
+    folder, name = posixpath.split(path)
+    return _Kept(Derived(Path(repository.path)), folder).one(commit, name)
 
 
 def _by_path(folder: str, found: Mapping[bytes, LastCommit]) -> dict[str, LastCommit]:
@@ -88,6 +87,12 @@ class _Kept:
         commits = [LastCommit(oid, subject, moment_of(at)) for oid, subject, at in value["commits"]]
         names = value["names"].items()
         return {name.encode("utf-8", "surrogateescape"): commits[place] for name, place in names}
+
+    def one(self, commit: str, name: str) -> str | None:
+        """`of` for one name: the id of its commit, None where it is not known."""
+        value = self._derived.get(f"{self._prefix}{commit}")
+        at = None if value is None else value["names"].get(name)
+        return None if at is None else str(value["commits"][at][0])
 
     def keep(self, commit: str, found: Mapping[bytes, LastCommit]) -> None:
         places = {one.oid: (place, one) for place, one in enumerate(_distinct(found))}

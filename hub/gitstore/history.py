@@ -8,7 +8,7 @@ import pygit2
 from pygit2.enums import SortMode
 
 from hub.errors import RevisionNotFoundError
-from hub.gitstore.attribution import kept_commits
+from hub.gitstore.attribution import kept_commit
 from hub.gitstore.derived import Derived
 from hub.gitstore.moments import moment_of
 from hub.gitstore.process import run_git
@@ -65,9 +65,9 @@ def last_commit(repository: pygit2.Repository, oid: str, path: str) -> CommitInf
     """
     folder = posixpath.dirname(path)
     is_large = len(tree_of(repository, find_entry(repository, oid, folder).oid)) > FOLDER_READ_UP_TO
-    kept = None if is_large else kept_commits(repository, oid, folder)
-    if kept is not None and path in kept:
-        return commit_info(repository, kept[path].oid)
+    kept = None if is_large else kept_commit(repository, oid, path)
+    if kept is not None:
+        return commit_info(repository, kept)
     return next(iter(list_commits(repository, oid, skip=0, limit=1, path=path)), None)
 
 

@@ -16,7 +16,7 @@ PURE = frozenset(
     f"components/{name}.html"
     for name in (
         *("account_links", "avatar", "foot", "head_links", "icon", "inbox_link", "mark", "oid"),
-        *("palette", "pill", "search_box", "status", "theme_button", "top_nav"),
+        *("palette", "pill", "scan_badge", "search_box", "status", "theme_button", "top_nav"),
     )
 )
 KEPT = 4096

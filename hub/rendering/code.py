@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from functools import lru_cache
 from html import escape
 
 from pygments.lexer import Lexer
-from pygments.lexers import get_lexer_by_name, get_lexer_for_filename
+from pygments.lexers import find_lexer_class_for_filename, get_lexer_by_name
 from pygments.token import Token, _TokenType
 from pygments.util import ClassNotFound
 
@@ -48,11 +49,14 @@ def code_lines(text: str, file_name: str) -> list[SanitisedHtml]:
 
     A text over 1 MiB, or with a very long line, or that takes over 2 s, comes escaped and plain.
     """
-    try:
-        lexer = get_lexer_for_filename(file_name.rsplit("/", 1)[-1], stripnl=False, ensurenl=False)
-    except ClassNotFound:
+    found = _lexer_class(file_name.rsplit("/", 1)[-1])
+    if found is None:
         return plain_lines(text)
-    return _highlighted(text, lexer)
+    return _highlighted(text, found(stripnl=False, ensurenl=False))
+
+
+# It holds a name against the patterns of five hundred languages.
+_lexer_class = lru_cache(maxsize=2_000)(find_lexer_class_for_filename)
 
 
 def fence_html(text: str, language: str) -> str:

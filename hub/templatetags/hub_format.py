@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from django import template
 from django.core.serializers.json import DjangoJSONEncoder
-from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
 
 from hub.rendering.avatar import hue, initial
 from hub.rendering.direction import has_marks, in_order
@@ -190,20 +191,30 @@ def duration(seconds: float | None) -> str:
 @register.filter
 def since(moment: datetime) -> str:
     """2h ago: the words `Intl.RelativeTimeFormat` uses, so a live page does not change its mind."""
-    seconds = (timezone.now() - moment).total_seconds()
-    for length, words in SINCE:
+    seconds = time.time() - moment.timestamp()
+    for at, (length, _words) in enumerate(SINCE):
         if seconds >= length:
-            return str(words) % (seconds // length)
+            return _since(at, int(seconds // length), get_language())
     return _("now")
+
+
+@lru_cache(maxsize=2_000)
+def _since(at: int, count: int, _language: str | None) -> str:
+    return str(SINCE[at][1]) % count
 
 
 @register.filter(is_safe=True)
 def ago(moment: datetime) -> SafeString:
     """A moment as "2h ago", exact on hover: a list has a hundred of them, so it is no template."""
-    exact = moment.astimezone(UTC)
+    return _ago(int(moment.timestamp()), since(moment))
+
+
+@lru_cache(maxsize=4_000)
+def _ago(seconds: int, words: str) -> SafeString:
+    exact = datetime.fromtimestamp(seconds, UTC).isoformat(" ")[:-6]
     return format_html(
         '<time datetime="{}Z" title="{} UTC" data-relative>{}</time>',
-        exact.isoformat("T", "seconds")[:-6], exact.isoformat(" ", "seconds")[:-6], since(moment),
+        exact.replace(" ", "T"), exact, words,
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import posixpath
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
@@ -65,19 +66,22 @@ def listing(
     if entries is None:
         entries = store.folder(oid, path, limit=FILES_A_PAGE).entries
     scanned = badges(repository, oid, path, entries)
+    folders = file_url(repository, "tree", revision, "")
+    files = file_url(repository, "blob", revision, "")
+    changes = f"/{repository.path}/commit"
     rows = []
     for entry in entries:
         commit = last.get(entry.path)
-        view = "tree" if entry.kind == "directory" else "blob"
+        above = folders if entry.kind == "directory" else files
         rows.append(
             FileRow(
                 name=entry.name,
-                url=file_url(repository, view, revision, entry.path),
+                url=f"{above}/{quote(entry.path)}",
                 is_folder=entry.kind == "directory",
                 is_large=entry.lfs is not None,
                 size_bytes=entry.size,
                 message=in_order(commit.subject) if commit else "",
-                message_url=f"/{repository.path}/commit/{commit.oid}" if commit else "",
+                message_url=f"{changes}/{commit.oid}" if commit else "",
                 changed_at=commit.committed_at if commit else None,
                 badge=scanned.get(entry.path),
             )
