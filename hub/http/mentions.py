@@ -17,7 +17,7 @@ from hub.rendering import (
     plain_with_mentions,
     render_markdown,
 )
-from hub.rendering.markdown import LinkMaker
+from hub.rendering.targets import LinkMaker
 
 
 def render_all(texts: Iterable[str]) -> list[SanitisedHtml]:

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from html import escape
 from itertools import pairwise
-from posixpath import normpath
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import nh3
 from markdown_it import MarkdownIt
@@ -35,16 +33,10 @@ from hub.rendering.direction import MARK_CLASS
 from hub.rendering.formulas import Formulas, formula_attribute
 from hub.rendering.mentions import PEOPLE, link_mentions, names_in, plain_texts
 from hub.rendering.safe import SanitisedHtml
+from hub.rendering.targets import ATTACHMENT, ID_PREFIX, SCHEMES, Attached, LinkMaker, Targets
 from hub.rendering.tasks import mark_tasks
 
-# Where a relative link leads: the path from the repository's root, and whether it is an image.
-# None leaves the link without a target.
-LinkMaker = Callable[[str, bool], str | None]
-# The data: address of a picture that is kept beside the text, by its name; None for no picture.
-Attached = Callable[[str], str | None]
-
 MARKDOWN_LIMIT_CHARACTERS = 128 * 1024
-ID_PREFIX = "user-content-"
 TAG_NAMES = (
     "a abbr b blockquote br caption center cite code col colgroup dd del details dfn div dl dt em "
     "figcaption figure h1 h2 h3 h4 h5 h6 hr i img input ins kbd label li mark ol p picture pre q s "
@@ -65,9 +57,6 @@ ATTRIBUTES = {
     **{tag: set(formulas.ATTRIBUTES) for tag in formulas.TAGS},
 }
 _PICTURES_FOR = re.compile(r"\(prefers-color-scheme:\s*(?:dark|light)\)")
-SCHEMES = frozenset({"http", "https", "mailto"})
-ATTACHMENT = "attachment"
-_SPACES_AND_CONTROLS = re.compile(r"[\x00-\x20\x7f-\x9f]")
 _FRONT_MATTER = re.compile(r"\A\ufeff?---[ \t]*\r?\n.*?^---[ \t]*$", re.DOTALL | re.MULTILINE)
 _NOT_IN_SLUGS = re.compile(r"[^\w\- ]")
 _ALIGNED = re.compile(r"text-align:(left|right|center)")
@@ -89,15 +78,6 @@ class Document:
     html: SanitisedHtml
     headings: tuple[Heading, ...] = ()
     has_diagrams: bool = False
-
-
-@dataclass(frozen=True)
-class _Targets:
-    """Where what a text names lies: see `render_document`."""
-
-    link: LinkMaker | None = None
-    folder: str = ""
-    attached: Attached | None = None
 
 
 @dataclass
@@ -159,7 +139,7 @@ def render_document(
     draft = Drafted(alert_words=alert_words)
     env = {"draft": draft, PEOPLE: people, "references": References()}
     html = _parser().render(body, env)
-    clean = _sanitised(html, _Targets(link, folder, attached), body)
+    clean = _sanitised(html, Targets(link, folder, attached), body)
     return Document(clean, tuple(draft.headings), draft.has_diagrams)
 
 
@@ -167,10 +147,10 @@ def sanitised_html(html: str) -> SanitisedHtml:
     """Somebody's HTML through the same list of what is allowed: no scripts, styles or addresses
     of other servers' pictures. Nested too deep, it comes as text."""
     html = html[:MARKDOWN_LIMIT_CHARACTERS]
-    return _sanitised(html, _Targets(), html)
+    return _sanitised(html, Targets(), html)
 
 
-def _sanitised(html: str, targets: _Targets, source: str) -> SanitisedHtml:
+def _sanitised(html: str, targets: Targets, source: str) -> SanitisedHtml:
     """What is too deep or too heavy to be put together comes as its source."""
     whole = balanced(html, TAGS)
     clean = nh3.clean(
@@ -283,39 +263,17 @@ def _words(tokens: Sequence[Token]) -> str:
     )
 
 
-def _attribute(targets: _Targets, tag: str, name: str, value: str) -> str | None:
+def _attribute(targets: Targets, tag: str, name: str, value: str) -> str | None:
     """The value an attribute may keep, or None to drop it."""
     if name == "id":
         return ID_PREFIX + value.removeprefix(ID_PREFIX)
     if name == "href":
-        return _target(value, targets, is_image=False)
-    if name == "src" and value.startswith(f"{ATTACHMENT}:"):
-        return targets.attached(unquote(value.partition(":")[2])) if targets.attached else None
+        return targets.leads(value, is_image=False)
     if name == "src":
-        return _target(value, targets, is_image=True)
+        return targets.picture(value)
     if name == "srcset":  # one picture: a list of them could hide an address of another server
         first = value.replace(",", " ").split()
-        return _target(first[0], targets, is_image=True) if first else None
+        return targets.leads(first[0], is_image=True) if first else None
     if name == "media":
         return value if _PICTURES_FOR.fullmatch(value.strip()) else None
     return formula_attribute(name, value) if tag in formulas.TAGS else value
-
-
-def _target(value: str, targets: _Targets, *, is_image: bool) -> str | None:
-    address = _SPACES_AND_CONTROLS.sub("", value)
-    if address.startswith("#"):
-        return "#" + ID_PREFIX + address[1:].removeprefix(ID_PREFIX)
-    try:
-        parts = urlsplit(address)
-    except ValueError:
-        return None
-    if parts.scheme or parts.netloc or address.startswith(("//", "/\\", "\\")):
-        return None if is_image or parts.scheme not in SCHEMES else address
-    if address.startswith("/"):
-        return address
-    path = normpath(f"{targets.folder}/{unquote(parts.path)}".lstrip("/")) if parts.path else ""
-    is_here = path and not path.startswith("..")
-    made = targets.link(path, is_image) if targets.link and is_here else None
-    if made is None or not made.startswith(("/", "http://", "https://")):
-        return None
-    return made + (f"#{parts.fragment}" if parts.fragment else "")

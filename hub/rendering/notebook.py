@@ -15,8 +15,9 @@ from typing import Any
 from hub.errors import BadInputError
 from hub.rendering.code import fence_html
 from hub.rendering.formulas import Formulas
-from hub.rendering.markdown import Attached, LinkMaker, render_markdown, sanitised_html
+from hub.rendering.markdown import render_markdown, sanitised_html
 from hub.rendering.safe import SanitisedHtml
+from hub.rendering.targets import Attached, LinkMaker
 from hub.rendering.terminal import terminal_html
 
 CELLS_SHOWN, OUTPUTS_SHOWN = 500, 40

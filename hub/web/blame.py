@@ -63,8 +63,10 @@ def _blamed(repository: Repository, oid: str, entry: Entry) -> dict[str, Any]:
         return {"refusal": _("This file is too large to be told line by line.")}
     head = head_of(repository, entry, LIMIT_BYTES)
     text = head.text
-    if text is None or head.encoding == UTF_16:  # git counts lines by bytes
+    if text is None:
         return {"refusal": _("A binary file has no lines to tell of.")}
+    if head.encoding == UTF_16:  # git counts lines by bytes
+        return {"refusal": _("Git tells no lines of a text in UTF-16.")}
     lines = code_lines(text, entry.name) if text else []
     if len(lines) > LIMIT_LINES:
         return {"refusal": _("This file has too many lines to tell of each.")}

@@ -41,6 +41,11 @@ async function draw(block) {
     await show();
   } catch {
     frame.remove(); // It is no diagram that can be drawn: the source says what it says.
+    const said = document.createElement("p");
+    said.className = "diagram-failed";
+    said.textContent = place.dataset.diagramFailed;
+    block.before(said);
+    block.classList.add("is-source");
     return;
   }
   const details = document.createElement("details");

@@ -43,6 +43,8 @@ def test_a_diagram_is_drawn_in_a_frame_without_our_origin(open_window, story, hu
     odd = page.locator("pre.diagram", has_text="this is no diagram")
     expect(page.locator("iframe.diagram-frame")).to_have_count(1, timeout=PATIENCE_MS)
     expect(odd).to_be_visible()
+    expect(page.get_by_text("This diagram cannot be drawn")).to_have_count(1, timeout=PATIENCE_MS)
+    assert odd.bounding_box()["height"] < 100
     expect(page.locator("math mfrac")).to_have_count(1)
     assert window.said == []
 

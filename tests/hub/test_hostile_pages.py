@@ -43,10 +43,21 @@ FILES = {
         "cells": [
             {"cell_type": "markdown", "metadata": {}, "source": corpus()},
             {
+                "cell_type": "markdown", "metadata": {},
+                "source": "![x](attachment:a) <img src='attachment:\"><script>'>"
+                          "<a href='attachment:a'>x",
+                "attachments": {text: {"image/svg+xml": SHORT} for text in ("a", *SHORT)},
+            },
+            {
                 "cell_type": "code", "metadata": {}, "source": SHORT, "execution_count": 1,
                 "outputs": [{
                     "output_type": "display_data", "metadata": {},
                     "data": {"text/html": SHORT, "image/svg+xml": SHORT, "text/plain": SHORT},
+                }, {
+                    "output_type": "display_data", "metadata": {}, "data": {"text/latex": corpus()},
+                }, {
+                    "output_type": "display_data", "metadata": {},
+                    "data": {"text/latex": f"${SHORT[0]}$", "text/plain": SHORT},
                 }],
             },
         ],

@@ -6,7 +6,9 @@ import pytest
 
 from hub.gitstore import AddFile, Author
 from hub.models import Access, Repository
+from reviews.models import Discussion
 from tests.factories import commit_files, make_member, make_repository
+from tests.reviews.factories import make_pull_request
 
 pytestmark = pytest.mark.django_db
 CHINESE = "标签,文本\n一号,垃圾短信\n"
@@ -72,7 +74,7 @@ class TestEncodings:
     def test_blame_reads_it_too(self, client, repository):
         html = page(client, repository, "blame/main/chinese.txt")
         assert "垃圾短信" in html and ">GB18030</span>" in html
-        assert "no lines to tell of" in page(client, repository, "blame/main/wide.txt")
+        assert "Git tells no lines" in page(client, repository, "blame/main/wide.txt")
 
     @pytest.mark.parametrize(
         ("path", "named"), [("chinese.txt", "GB18030"), ("wide.txt", "UTF-16")]
@@ -110,6 +112,16 @@ class TestMarksOfDirection:
     def test_a_file_is_warned_of_once(self, client, repository, view):
         view = view.replace("commit/main", f"commit/{repository.store().resolve('main')}")
         assert page(client, repository, view).count(WARNING) == 1
+
+    def test_nor_by_a_pull_request(self, client, repository):
+        opened = make_pull_request(repository, files={"more.py": TROJAN.encode()})
+        Discussion.objects.filter(pk=opened.pk).update(title=SUBJECT)
+        url = f"/{repository.path}"
+        for address in (url, f"{url}/discussions", f"{url}/discussions/{opened.number}"):
+            html = client.get(address).content.decode()
+            assert OVERRIDE not in html and "⟨U+202E⟩" in html
+        files = page(client, repository, f"discussions/{opened.number}/files")
+        assert OVERRIDE not in files and files.count(WARNING) == 1
 
     def test_letters_that_run_right_to_left_are_letters(self, client, repository):
         html = page(client, repository, "blob/main/arabic.txt")

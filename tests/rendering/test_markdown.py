@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from hub.rendering import SanitisedHtml, formulas, render_document, render_markdown
-from hub.rendering.markdown import ATTRIBUTES, SCHEMES, TAG_NAMES
+from hub.rendering.markdown import ATTRIBUTES, TAG_NAMES
+from hub.rendering.targets import SCHEMES
 
 FORBIDDEN = {"script", "style", "iframe", "object", "embed", "form", "svg", "link", "meta"}
 
