@@ -37,12 +37,22 @@ FAULTS = {
 }
 
 
-def facts_context(facts: TableFacts, place: Place) -> dict[str, Any]:
-    """What `hub/table_facts.html` needs."""
+def total_of(facts: TableFacts) -> str:
+    """How many rows there are, once that is known, to follow which ones are shown."""
+    said = _("of at least %(total)s") if facts.is_cut else _("of %(total)s")
+    return str(said % {"total": f"{facts.rows:,}"})
+
+
+def facts_context(facts: TableFacts, place: Place, *, is_awaited: bool) -> dict[str, Any]:
+    """What `hub/table_facts.html` needs.
+
+    `is_awaited`: what stands above does not say yet how many rows there are.
+    """
     told: dict[str, Any] = {
         "is_done": facts.is_done,
         "is_settled": facts.is_settled,
-        "url": place.facts_link(),
+        "url": f"{place.facts_link()}&awaited=1" if is_awaited else place.facts_link(),
+        "total": total_of(facts) if is_awaited and facts.is_done else "",
         "problem": "",
     }
     if facts.is_settled and not facts.is_done:
@@ -61,7 +71,7 @@ def facts_context(facts: TableFacts, place: Place) -> dict[str, Any]:
 
 
 def _column_card(told: dict[str, Any]) -> dict[str, Any]:
-    spread = told.get("numbers") or told.get("lengths")
+    spread = told.get("numbers") or told.get("moments") or told.get("lengths")
     counts = spread["histogram"]["counts"] if spread else []
     top = told.get("top") or []
     most = max((count for _value, count in top), default=0)
@@ -70,9 +80,11 @@ def _column_card(told: dict[str, Any]) -> dict[str, Any]:
         "word": TYPES.get(told["type"], told["type"]),
         "types": [(TYPES.get(k, k), n) for k, n in told.get("types", {}).items()],
         "spread": spread,
-        "is_lengths": bool(spread) and "numbers" not in told,
+        "filled": told["rows"] - told["nulls"],
+        "is_lengths": bool(spread) and spread is told.get("lengths"),
+        "is_moments": bool(spread) and spread is told.get("moments"),
         "bars": bars(counts),
         "counts": ", ".join(map(str, counts)),
         "top": [(value, count, round(100 * count / most)) for value, count in top],
-        "median": spread["quantiles"][2] if spread else None,
+        "median": spread["quantiles"][2] if spread and "quantiles" in spread else None,
     }

@@ -52,7 +52,9 @@ PROBLEMS = {
 def table_context(request: HttpRequest, table: Table, place: Place) -> dict[str, Any]:
     """What `hub/table.html` needs."""
     facts = facts_of(table)
-    told: dict[str, Any] = {"place": place, "facts": facts_context(facts, place)}
+    told: dict[str, Any] = {
+        "place": place, "facts": facts_context(facts, place, is_awaited=False),
+    }  # fmt: skip
     try:
         asked = Asked.of(request.GET)
         if asked.row is not None:
@@ -66,7 +68,10 @@ def table_context(request: HttpRequest, table: Table, place: Place) -> dict[str,
         return told | {"problem": _("There is no such row, or it is not counted yet.")}
     except FormatError as error:
         return told | {"problem": str(error)}
-    return told | _page_context(table, facts, asked, page, place)
+    shown = _page_context(table, facts, asked, page, place)
+    if shown["is_counting"]:
+        told["facts"] = facts_context(facts, place, is_awaited=True)
+    return told | shown
 
 
 def _refused(error: QueryError) -> str:
@@ -132,6 +137,7 @@ def _page_context(
         "first": asked.first,
         "cols": digest_of(columns),
         "told": _told(facts, asked, page, sofar),
+        "is_counting": bool(page.rows) and not asked.query and _total(facts, page) is None,
         "search": _search(table, facts, asked, page, place, sofar),
         "is_unfinished": page.is_unfinished,
         "is_waiting": page.is_unfinished and not asked.query,
@@ -170,13 +176,13 @@ def _search(
         "stop_url": f"{url}&stop=1",
         "trigger": f"load delay:{WAIT_SECONDS}s" if is_waiting else "load",
         "reached": page.reached,
-        "total": facts.rows if facts.is_done else page.length,
+        "total": _total(facts, page),
     }
 
 
 def _told(facts: TableFacts, asked: Asked, page: RowPage, sofar: Sofar) -> str:
     """How far one sees, in words."""
-    total = facts.rows if facts.is_done else page.length
+    total = _total(facts, page)
     at_least = page.is_cut or (facts.is_done and facts.is_cut)
     if asked.query:
         count = sofar.found + len(page.rows)
@@ -198,13 +204,17 @@ def _told(facts: TableFacts, asked: Asked, page: RowPage, sofar: Sofar) -> str:
     last_row = page.rows[-1].number
     span = {"first": f"{asked.first:,}", "last": f"{last_row:,}"}
     if total is None:
-        return _("Rows %(first)s to %(last)s; the rest is being counted") % span
+        return _("Rows %(first)s to %(last)s") % span
     text = (
         _("Rows %(first)s to %(last)s of at least %(total)s")
         if at_least
         else _("Rows %(first)s to %(last)s of %(total)s")
     )
     return text % (span | {"total": f"{total:,}"})
+
+
+def _total(facts: TableFacts, page: RowPage) -> int | None:
+    return facts.rows if facts.is_done else page.length
 
 
 def _chips(asked: Asked, place: Place) -> list[dict[str, Any]]:
@@ -223,8 +233,9 @@ def _chips(asked: Asked, place: Place) -> list[dict[str, Any]]:
 def _heading(column: Column, statistics: dict[str, Any] | None) -> dict[str, Any]:
     kind = statistics["type"] if statistics else column.type
     told = {"name": clean(column.name), "type": TYPES.get(kind, kind), "dtype": column.dtype}
-    spread = (statistics or {}).get("numbers") or (statistics or {}).get("lengths")
-    top = (statistics or {}).get("top") or []
+    known = statistics or {}
+    spread = known.get("numbers") or known.get("moments") or known.get("lengths")
+    top = known.get("top") or []
     if top:
         return told | {"bars": bars([count for _value, count in top])}
     return told | {"bars": bars(spread["histogram"]["counts"]) if spread else ""}
@@ -258,7 +269,7 @@ def _cell(
 def _row_context(table: Table, facts: TableFacts, asked: Asked, place: Place) -> dict[str, Any]:
     number = asked.row or 0
     placed, page = read_row(table, facts, number)
-    total = facts.rows if facts.is_done else page.length
+    total = _total(facts, page)
     columns = list(page.columns.values())
     cells = [
         (clean(c.name), TYPES.get(c.type, c.type),

@@ -139,7 +139,8 @@ def columns(request: HttpRequest, repository: Repository) -> HttpResponse:
     """What the columns hold, as far as it is known: the page asks again until it is."""
     require_files(actor_of(request), repository)
     table, place = _asked_table(request, repository)
-    context = {"facts": facts_context(facts_of(table), place)}
+    is_awaited = "awaited" in request.GET
+    context = {"facts": facts_context(facts_of(table), place, is_awaited=is_awaited)}
     return render(request, "hub/table_facts.html", context)
 
 

@@ -8,7 +8,7 @@ import io
 import json
 import random
 import statistics as second_path
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from itertools import islice
 from typing import Any
 
@@ -407,3 +407,22 @@ def test_what_no_row_can_answer_is_refused(asked, fault):
     for fine in (("id", "ge", "-1e3"), ("when", "ge", "2024"), ("word", "ge", "abc")):
         Query.of("", [fine]).require_columns(reader.columns, may_have_more=False)
     Query.of("", [("nope", "eq", "1")]).require_columns(reader.columns, may_have_more=True)
+
+
+def test_moments_have_ends_and_a_histogram():
+    zone = timezone(timedelta(hours=2))
+    days = [date(2024, 1, 1), date(2024, 1, 31), None, date(2024, 1, 2)]
+    times = [datetime(2024, 5, 1, 10, tzinfo=zone), datetime(1969, 12, 31, 23, 59, 59), None, None]
+    found = TableStatistics([Column("day", "time"), Column("at", "time"), Column("hour", "time")])
+    for at, (day, moment) in enumerate(zip(days, times, strict=True)):
+        found.add(Row(at, {"day": day, "at": moment, "hour": time(at)}))
+    day, at, hour = found.told()
+    assert (day["moments"]["min"], day["moments"]["max"]) == ("2024-01-01", "2024-01-31")
+    edges = day["moments"]["histogram"]["edges"]
+    assert (edges[0], edges[-1]) == (1704067200.0, 1706659200.0)
+    assert sum(day["moments"]["histogram"]["counts"]) == 3
+    assert at["moments"]["min"] == "1969-12-31 23:59:59"
+    known = datetime(2024, 5, 1, 8, tzinfo=UTC).timestamp()
+    assert at["moments"]["histogram"]["edges"][-1] == pytest.approx(known)
+    assert at["moments"]["histogram"]["edges"][0] == -1.0
+    assert "moments" not in hour
