@@ -8,7 +8,7 @@ from hub.actions.tables import Table
 from hub.errors import EntryNotFoundError
 from hub.formats.tables.conditions import Query
 from hub.formats.tables.errors import BudgetSpentError
-from hub.formats.tables.rows import Budget, Column, Media, Reader, Row
+from hub.formats.tables.rows import PASSED, Budget, Column, Media, Reader, Row
 from hub.jobs.table_files import TablePart, opened
 from hub.jobs.tables import marks_of
 from hub.models import TableFacts
@@ -30,12 +30,14 @@ class PlacedRow:
 @dataclass
 class RowPage:
     """Rows from `first` on. `next_first` is where to go on; `is_unfinished`: time was up before
-    the page was full. `length` is that of the table, where the files say it."""
+    the page was full. Rows before `reached` were looked at. `length` is that of the table, where
+    the files say it."""
 
     first: int
     rows: list[PlacedRow] = field(default_factory=list)
     columns: dict[str, Column] = field(default_factory=dict)
     next_first: int | None = None
+    reached: int = 0
     is_unfinished: bool = False
     is_cut: bool = False
     length: int | None = None
@@ -49,7 +51,10 @@ class RowPage:
 def read_page(
     table: Table, facts: TableFacts, *, first: int, length: int, query: Query | None = None
 ) -> RowPage:
-    """Up to `length` rows from row `first` on that `query` asks for. Raises: TableError."""
+    """Up to `length` rows from row `first` on that `query` asks for.
+
+    Raises: TableError, QueryError.
+    """
     page, budget = RowPage(first), Budget(SEARCH_SECONDS if query else PAGE_SECONDS)
     reading = _Reading(table, facts, page, length, query or Query(), budget)
     try:
@@ -57,6 +62,7 @@ def read_page(
     except BudgetSpentError:
         page.is_unfinished = True
         page.next_first = reading.reached
+    page.reached = reading.reached
     return page
 
 
@@ -73,7 +79,8 @@ class _Reading:
         budget: Budget,
     ) -> None:
         self._table, self._facts, self._page = table, facts, page
-        self._length, self._is_meant, self._budget = length, query.test(), budget
+        self._length, self._query, self._budget = length, query, budget
+        self._is_meant = query.test()
         self._room = PAGE_BYTES
         self.reached = page.first  # the row where another page would go on
         self._seen = 0  # rows of the file that was read last, once that is at its end
@@ -84,6 +91,10 @@ class _Reading:
             count = self._facts.counts[index] if self._facts.is_done else None
             if count is None or self._page.first < before + count or self._is_last(index):
                 with opened(self._table.repository, part, self._budget) as reader:
+                    if not self._page.columns:
+                        self._query.require_columns(
+                            reader.columns, may_have_more=reader.has_more_columns
+                        )
                     self._page.note(reader)
                     count = reader.length if count is None else count
                     if self._is_filled_by(reader, part, index, before):
@@ -103,9 +114,12 @@ class _Reading:
         is_known = self._facts.is_done or reader.length is not None
         marks = marks_of(self._facts, index)
         self._seen = 0
-        for record in reader.records(wanted if is_known else 0, marks):
+        for record in reader.records(wanted if is_known else 0, marks, self._query or None):
             number, self._seen = before + record.number, record.number + 1
             if number < self._page.first:
+                continue
+            if record.content is PASSED:
+                self.reached = number + 1
                 continue
             self._budget.spend()
             if len(self._page.rows) == self._length or self._room <= 0:

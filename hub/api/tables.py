@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -38,6 +39,7 @@ ASKED = [
     OpenApiParameter("operator", OpenApiTypes.STR, enum=OPERATORS, description="… compares so …"),
     OpenApiParameter("value", OpenApiTypes.STR, description="… with this value."),
 ]
+_FIRST_SECOND = -62_135_596_800.0  # of year 1
 _DTYPES = {"int": "int64", "float": "float64", "text": "string", "time": "timestamp"}
 
 
@@ -210,6 +212,16 @@ def _statistics(told: dict[str, Any]) -> dict[str, Any]:
             "std": spread["std"],
             "histogram": {"hist": histogram["counts"], "bin_edges": histogram["edges"]},
         }
+    if moments := told.get("moments"):
+        histogram = moments["histogram"]
+        found |= {
+            "min": moments["min"],
+            "max": moments["max"],
+            "histogram": {
+                "hist": histogram["counts"],
+                "bin_edges": [_moment(edge) for edge in histogram["edges"]],
+            },
+        }
     if "distinct" in told:
         found |= {"n_unique": told["distinct"], "n_unique_at_least": told["distinct_more"]}
     if told["top"]:
@@ -218,7 +230,15 @@ def _statistics(told: dict[str, Any]) -> dict[str, Any]:
     return {"column_name": told["name"], "column_type": kind, "column_statistics": found}
 
 
+def _moment(seconds: float) -> str:
+    """Seconds since 1970 as the moment they are."""
+    since = max(seconds, _FIRST_SECOND)
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=since)).isoformat()
+
+
 def _kind_word(told: dict[str, Any]) -> str:
+    if "moments" in told:
+        return "datetime"
     if told["type"] == "text":
         return "string_label" if told["top"] else "string_text"
     return str(told["type"])

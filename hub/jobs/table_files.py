@@ -17,7 +17,7 @@ from hub.gitstore import Entry
 from hub.models import Repository, StoredObject
 
 # Of one version of what is worked out of a table; a new one works it out anew.
-VERSION = 1
+VERSION = 2
 # git gives a blob from its beginning only: larger ones are not held in memory.
 BLOB_LIMIT_BYTES = 32 * 1024**2
 BLOCK_BYTES = 256 * 1024

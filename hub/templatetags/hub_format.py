@@ -239,6 +239,22 @@ def plain_number(value: float | None) -> str:
 
 
 @register.filter
+def grouped(value: float | None) -> str:
+    """A number without an exponent where one can be spared: 150,000, 74,999.5, 0.0412."""
+    if value is None:
+        return ABSENT
+    size = abs(value)
+    if size >= 1e15 or 0 < size < 1e-4:
+        text = f"{value:.4g}"
+    elif value == int(value):
+        text = f"{int(value):,}"
+    else:
+        digits = 1 if size >= 1000 else 3 - math.floor(math.log10(size))
+        text = f"{value:,.{digits}f}".rstrip("0").rstrip(".")
+    return text.replace("-", MINUS)
+
+
+@register.filter
 def percent3(fraction: float | None) -> str:
     """A small fraction as per cent in three significant digits: 0.0034 is 0.34 %, 1e-7 1e−5 %."""
     if fraction is None:

@@ -22,7 +22,10 @@ from hub.http.pages import frame, repository_page
 from hub.jobs.table_files import TablePart
 from hub.models import Kind, Repository
 from hub.policies import require_files
-from hub.web.table_view import Place, facts_context, shown_or_problem, table_context
+from hub.web.places import file_url
+from hub.web.table_asked import Place
+from hub.web.table_facts import facts_context
+from hub.web.table_view import shown_or_problem, step_context, table_context
 
 MEDIA_POLICY = "default-src 'none'; sandbox"
 
@@ -70,7 +73,12 @@ def _choice(
         "split": chosen,
         "configs": splits.configs(),
         "siblings": [
-            (each, Place(url, {**at, "config": each.config, "split": each.name}, "", "", {}).link())
+            (
+                each,
+                Place(
+                    url, {**at, "config": each.config, "split": each.name}, "", "", "", {}
+                ).link(),
+            )
             for each in splits.found
             if each.config == config
         ],
@@ -106,18 +114,17 @@ def _fixed_revision(request: HttpRequest, repository: Repository) -> dict[str, s
 def _place_of_split(request: HttpRequest, repository: Repository, split: Split) -> Place:
     fixed = _fixed_revision(request, repository) | {"config": split.config, "split": split.name}
     url = f"{repository.get_absolute_url()}/viewer"
-    return Place(url, fixed, f"{url}/columns", f"{url}/media", fixed)
+    return Place(url, fixed, f"{url}/columns", f"{url}/media", f"{url}/search", fixed)
 
 
 def _asked_table(request: HttpRequest, repository: Repository) -> tuple[Table, Place]:
     """The table that the query names: a split, or one file. Raises: HubError."""
-    oid = repository.store().resolve(_revision(request, repository))
-    url = f"{repository.get_absolute_url()}/viewer"
+    # Steps of one search read one commit, wherever the branch has gone meanwhile.
+    revision = _revision(request, repository)
+    oid = repository.store().resolve(request.GET.get("commit", "") or revision)
     if path := request.GET.get("path", ""):
-        fixed = {"revision": _revision(request, repository), "path": path}
-        return table_at(repository, oid, [path]), Place(
-            url, fixed, f"{url}/columns", f"{url}/media", fixed
-        )
+        url = file_url(repository, "blob", revision, path)
+        return table_at(repository, oid, [path]), _place_of_file(repository, url, revision, path)
     config, split = request.GET.get("config", ""), request.GET.get("split", "")
     found = splits_at(repository, oid).named(config, split)
     if found is None:
@@ -132,8 +139,24 @@ def columns(request: HttpRequest, repository: Repository) -> HttpResponse:
     """What the columns hold, as far as it is known: the page asks again until it is."""
     require_files(actor_of(request), repository)
     table, place = _asked_table(request, repository)
-    context = {"facts": facts_context(facts_of(table), place)}
+    is_awaited = "awaited" in request.GET
+    context = {"facts": facts_context(facts_of(table), place, is_awaited=is_awaited)}
     return render(request, "hub/table_facts.html", context)
+
+
+def _place_of_file(repository: Repository, url: str, revision: str, path: str) -> Place:
+    base = f"{repository.get_absolute_url()}/viewer"
+    fixed = {"revision": revision, "path": path}
+    return Place(url, {}, f"{base}/columns", f"{base}/media", f"{base}/search", fixed)
+
+
+@require_safe
+@repository_page()
+def search(request: HttpRequest, repository: Repository) -> HttpResponse:
+    """The next step of a search that goes on by itself: rows for below the others, and the foot."""
+    require_files(actor_of(request), repository)
+    table, place = _asked_table(request, repository)
+    return render(request, "hub/table_step.html", step_context(request, table, place))
 
 
 @require_safe
@@ -168,9 +191,7 @@ def file_table(
     # A model's JSON files are settings: people read them as text.
     if part.format.partition("+")[0] == "json" and repository.kind != Kind.DATASET:
         return None
-    base = repository.get_absolute_url()
-    fixed = {"revision": revision, "path": entry.path}
-    place = Place(request.path, {}, f"{base}/viewer/columns", f"{base}/viewer/media", fixed)
+    place = _place_of_file(repository, request.path, revision, entry.path)
     table = shown_or_problem(
         lambda: table_context(request, table_at(repository, oid, [entry.path]), place)
     )

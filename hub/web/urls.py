@@ -119,6 +119,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *page("/viewer", tables.viewer, "viewer"),
     *page("/viewer/columns", tables.columns, "viewer-columns"),
     *page("/viewer/media", tables.media, "viewer-media"),
+    *page("/viewer/search", tables.search, "viewer-search"),
     *page("/lineage", lineage.lineage, "lineage"),
     *page("/like", namespaces.like, "like"),
     *page("/listen", inbox.listen, "listen"),

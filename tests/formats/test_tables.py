@@ -8,6 +8,7 @@ import io
 import json
 import random
 import statistics as second_path
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from itertools import islice
 from typing import Any
 
@@ -17,9 +18,9 @@ import pytest
 
 from hub.formats.tables.cells import cell_of, plain
 from hub.formats.tables.conditions import Query
-from hub.formats.tables.errors import BudgetSpentError, TableError
+from hub.formats.tables.errors import BudgetSpentError, QueryError, TableError
 from hub.formats.tables.opening import format_of, open_table
-from hub.formats.tables.rows import Budget, Column, Mark, Media, Row
+from hub.formats.tables.rows import PASSED, Budget, Column, Mark, Media, Row
 from hub.formats.tables.splits import splits_of
 from hub.formats.tables.statistics import TableStatistics
 
@@ -272,3 +273,156 @@ def test_damaged_files_are_read_or_refused_and_never_a_fault(kind):
             json.dumps(found.told(), allow_nan=False).encode()
         except TableError:
             pass
+
+
+CHANCE_WORDS = (
+    "Straße",
+    "ﬁne",
+    "plain",
+    "PLAIN",
+    "第7行",
+    "1e3",
+    "10",
+    "true",
+    'a "b"',
+    "back\\",
+    "",
+)
+
+
+def mixed_rows(count: int) -> list[dict[str, Any]]:
+    chance = random.Random(11)
+    return [
+        {
+            "id": at,
+            "word": chance.choice(CHANCE_WORDS) or None,
+            "score": chance.choice([None, 0.5, 1.0, 1000.0, -2.25, 1e-7]),
+            "yes": chance.choice([None, True, False]),
+            "when": datetime(2024, 1, 1 + at % 28, 12),
+            "many": chance.choice([None, [], ["Deep", "x"]]),
+        }
+        for at in range(count)
+    ]
+
+
+def written(rows: list[dict[str, Any]], kind: str) -> bytes:
+    if kind in ("parquet", "arrow"):
+        table, sink = pa.Table.from_pylist(rows), io.BytesIO()
+        if kind == "parquet":
+            pq.write_table(table, sink, row_group_size=70)
+        else:
+            with pa.ipc.new_file(sink, table.schema) as writer:
+                writer.write_table(table, max_chunksize=33)
+        return sink.getvalue()
+    plain_rows = [{k: str(v) if k == "when" else v for k, v in row.items()} for row in rows]
+    if kind == "jsonl":
+        return b"".join(
+            json.dumps(row, ensure_ascii=at % 2 == 0).encode() + b"\n"
+            for at, row in enumerate(plain_rows)
+        )
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(rows[0]))
+    writer.writeheader()
+    writer.writerows(plain_rows)
+    return out.getvalue().encode()
+
+
+@pytest.mark.parametrize("kind", ["parquet", "arrow", "csv", "jsonl"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        *map(
+            Query, ("STRASSE", "fine", "plain", "第7行", "1", "1.0", "000.", "e-0", "true", "tru")
+        ),
+        *map(Query, ('"', "\\", "deep", "2024-01-03", "-2.2", "nothing")),
+        *(
+            Query.of("", [asked])
+            for asked in (
+                ("word", "eq", "plain"),
+                ("word", "ne", "plain"),
+                ("word", "contains", "STRASSE"),
+                ("word", "ge", "p"),
+                ("word", "null", ""),
+                ("word", "filled", ""),
+                ("id", "eq", "7.0"),
+                ("id", "ge", "280"),
+                ("score", "le", "0"),
+                ("score", "ne", "1"),
+                ("yes", "eq", "True"),
+                ("many", "contains", "deep"),
+                ("when", "le", "2024-01-02"),
+                ("id", "contains", "99"),
+            )
+        ),
+        Query.of("plain", [("id", "le", "100"), ("yes", "eq", "true")]),
+    ],
+)
+def test_a_sieve_lets_through_all_that_is_meant(kind, query):
+    content = written(mixed_rows(300), kind)
+    reader, rows = read(content, kind)
+    meant = [row for row in rows if query.test()(row)]
+    for first in (0, 123):
+        sifted = list(reader.records(first, (), query))
+        left = [reader.row(each) for each in sifted if each.content is not PASSED]
+        assert [row for row in left if query.test()(row)] == [r for r in meant if r.number >= first]
+        numbers = [each.number for each in sifted]
+        assert numbers == sorted(numbers) and numbers[-1] == 299  # how far it looked
+
+
+def test_looking_through_rows_unpacks_no_column_that_decides_nothing():
+    names = [{"bytes": b"x" * 5000, "path": "a"}] * 40
+    content = parquet(text=[f"row {at}" for at in range(40)], image=names)
+    reader = open_table(io.BytesIO(content), "parquet", len(content), LONG)
+    passed = [each for each in reader.records(0, (), Query("row 33")) if each.content is not PASSED]
+    assert [reader.row(each).values["text"] for each in passed] == ["row 33"]
+    assert reader._decoder.sieve(Query("row 33")).names == ["text"]
+
+
+def test_a_step_gets_on_however_little_time_it_has():
+    content = parquet(text=[f"row {at}" for at in range(70)])
+    reader = open_table(io.BytesIO(content), "parquet", len(content), Budget(0.0))
+    first, reached = 3, []
+    with pytest.raises(BudgetSpentError):
+        reached.extend(each.number for each in reader.records(first, (), Query("none")))
+    assert max(reached, default=first) > first
+
+
+@pytest.mark.parametrize(
+    ("asked", "fault"),
+    [
+        (("nope", "eq", "1"), "no_column"),
+        (("id", "ge", "abc"), "no_number"),
+        (("score", "eq", "abc"), "no_number"),
+        (("when", "ge", "soon"), "no_moment"),
+        (("yes", "eq", "maybe"), "no_truth"),
+        (("many", "le", "1"), "no_order"),
+    ],
+)
+def test_what_no_row_can_answer_is_refused(asked, fault):
+    content = written(mixed_rows(20), "parquet")
+    reader = open_table(io.BytesIO(content), "parquet", len(content), LONG)
+    with pytest.raises(QueryError) as refused:
+        Query.of("", [asked]).require_columns(reader.columns, may_have_more=False)
+    assert refused.value.fault == fault
+    for fine in (("id", "ge", "-1e3"), ("when", "ge", "2024"), ("word", "ge", "abc")):
+        Query.of("", [fine]).require_columns(reader.columns, may_have_more=False)
+    Query.of("", [("nope", "eq", "1")]).require_columns(reader.columns, may_have_more=True)
+
+
+def test_moments_have_ends_and_a_histogram():
+    zone = timezone(timedelta(hours=2))
+    days = [date(2024, 1, 1), date(2024, 1, 31), None, date(2024, 1, 2)]
+    times = [datetime(2024, 5, 1, 10, tzinfo=zone), datetime(1969, 12, 31, 23, 59, 59), None, None]
+    found = TableStatistics([Column("day", "time"), Column("at", "time"), Column("hour", "time")])
+    for at, (day, moment) in enumerate(zip(days, times, strict=True)):
+        found.add(Row(at, {"day": day, "at": moment, "hour": time(at)}))
+    day, at, hour = found.told()
+    assert (day["moments"]["min"], day["moments"]["max"]) == ("2024-01-01", "2024-01-31")
+    edges = day["moments"]["histogram"]["edges"]
+    assert (edges[0], edges[-1]) == (1704067200.0, 1706659200.0)
+    assert sum(day["moments"]["histogram"]["counts"]) == 3
+    assert at["moments"]["min"] == "1969-12-31 23:59:59"
+    known = datetime(2024, 5, 1, 8, tzinfo=UTC).timestamp()
+    assert at["moments"]["histogram"]["edges"][-1] == pytest.approx(known)
+    assert at["moments"]["histogram"]["edges"][0] == -1.0
+    assert "moments" not in hour

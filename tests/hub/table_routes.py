@@ -22,6 +22,7 @@ TABLES: dict[tuple[str, str], Route] = {
     ("hub:viewer", "GET"): _route(takes_tokens=False),
     ("hub:viewer-columns", "GET"): _route(takes_tokens=False),
     ("hub:viewer-media", "GET"): _route(takes_tokens=False),
+    ("hub:viewer-search", "GET"): _route(takes_tokens=False),
     ("hub:table-splits", "GET"): _route(),
     ("hub:table-rows", "GET"): _route(),
     ("hub:table-first-rows", "GET"): _route(),

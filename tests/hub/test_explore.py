@@ -333,7 +333,8 @@ class TestWordsOfTheCard:
         "A model.\n\n"
         + "Filler of many words. " * 40
         + "\n\n## Limits\n\nIt repeats stereotypes.\n\n- untuned\n\n"
-        "| split | of |\n|---|---|\n| test | Singaporean |\n\n`grammar` 垃圾短信识别 [paper](/hidden)\n\n"
+        "| split | of |\n|---|---|\n| test | Singaporean |\n\n`grammar` 垃圾短信识别 "
+        "[paper](/hidden)\n\n"
         "```py\nfenced = 1\n```\n<!-- commented -->\n"
     )
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
-from datetime import timedelta
+import re
+from datetime import datetime, timedelta
+from html import unescape
 from typing import Any
 from urllib.parse import urlencode
 
@@ -313,3 +315,45 @@ def test_an_empty_data_set_and_one_without_tables_say_what_to_do(team, client_fo
     commit_files(repository, {"a.csv": b"x\n1\n"})
     assert "No table here" not in page(client_for(), repository)
     assert client_for().get(f"/{repository.path}/viewer?split=none").status_code == 404
+
+
+def test_columns_are_told_in_numbers_that_people_read(team, client_for, api_for):
+    count = 150_000
+    moments = [datetime(2024, 1, 1) + timedelta(minutes=at) for at in range(count)]
+    content = parquet(
+        {
+            "id": list(range(count)),
+            "at": moments,
+            "some": [at if at < 50 else None for at in range(count)],
+        }
+    )
+    repository = dataset(team, {})
+    owner = make_member(team, access=Access.ADMIN)
+    add_large(api_for(owner), repository, "train.parquet", content)
+    page(client_for(), repository)
+    jobs.work_out(TableFacts.objects.get().pk)
+    text = page(client_for(), repository)
+    for said in ("149,999", "74,999.5", "43,301.4", "149,950", "2024-01-01 00:00:00"):
+        assert said in text
+    assert "e+0" not in text and "150k" not in text
+    assert text.count('class="bars"') == 3
+    told = api_for().get(f"/{repository.api_path}/statistics").json()["statistics"][1]
+    assert told["column_type"] == "datetime"
+    edges = told["column_statistics"]["histogram"]["bin_edges"]
+    assert edges[0] == "2024-01-01T00:00:00+00:00" and len(edges) == 21
+
+
+def test_what_was_counted_meanwhile_is_said_above_too(team, client_for, api_for):
+    repository, client = dataset(team, {}), client_for()
+    owner = make_member(team, access=Access.ADMIN)
+    add_large(api_for(owner), repository, "train.jsonl", lines(6_000))
+    text = page(client, repository)
+    assert 'Rows 0 to 24 <span id="table-total">and more; they are being counted' in text
+    url = unescape(re.search(r'id="table-facts" hx-get="([^"]+)"', text)[1])
+    assert "table-total" not in client.get(url).content.decode()
+    jobs.work_out(TableFacts.objects.get().pk)
+    done = client.get(url).content.decode()
+    assert '<span id="table-total" hx-swap-oob="true">of 6,000</span>' in done
+    plain = client.get(f"/{repository.path}/viewer/columns").content.decode()
+    assert "table-total" not in plain
+    assert "Rows 0 to 24 of 6,000" in page(client, repository)

@@ -42,6 +42,7 @@ def test_a_huge_card_is_read_from_its_beginning_only():
 
 
 def test_prose_is_all_that_a_card_says():
-    card = "# Name\n\n[![ci](b.svg)](x) A `b`\n\n| c |\n|---|\n| $d$ |\n\n```\ne\n```\n<p>f</p>\n\n- [g](h)"
+    card = "# Name\n\n[![ci](b.svg)](x) A `b`\n\n| c |\n|---|\n| $d$ |\n\n"
+    card += "```\ne\n```\n<p>f</p>\n\n- [g](h)"
     assert prose(card).split() == ["Name", "A", "b", "c", "d", "g"]
     assert len(prose("many words " * 9000)) <= READ_CHARACTERS

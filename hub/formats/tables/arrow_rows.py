@@ -13,8 +13,19 @@ from itertools import islice
 from typing import IO, Any
 
 from hub.formats.tables import rows as kinds
+from hub.formats.tables.conditions import Query
 from hub.formats.tables.errors import TableError
-from hub.formats.tables.rows import COLUMNS_LIMIT, Budget, Column, Mark, Media, Record, Row
+from hub.formats.tables.rows import (
+    COLUMNS_LIMIT,
+    PASSED,
+    Budget,
+    Column,
+    Mark,
+    Media,
+    Record,
+    Row,
+)
+from hub.formats.tables.sieve import ColumnSieve
 
 FOOTER_LIMIT_BYTES = 16 * 1024**2
 BATCH_BYTES = 4 * 1024**2
@@ -29,6 +40,7 @@ class Parquet:
     """A Parquet file: its footer, and row groups as they are needed."""
 
     is_cut = False
+    has_more_columns = False
 
     def __init__(self, file: IO[bytes], size_bytes: int, budget: Budget) -> None:
         import pyarrow.parquet as pq
@@ -46,15 +58,43 @@ class Parquet:
             self.columns = columns_of(self._file.schema_arrow)
         self._decoder = Decoder(self.columns)
 
-    def records(self, first: int = 0, marks: tuple[Mark, ...] = ()) -> Iterator[Record]:
+    def records(
+        self, first: int = 0, marks: tuple[Mark, ...] = (), query: Query | None = None
+    ) -> Iterator[Record]:
+        sieve = self._decoder.sieve(query) if query else None
         before = 0
         for index in range(self._metadata.num_row_groups):
-            group = self._metadata.row_group(index)
-            if first < before + group.num_rows:
-                yield from self._group(index, before, max(first, before))
-            before += group.num_rows
+            count = self._metadata.row_group(index).num_rows
+            if first < before + count:
+                start = max(first, before)
+                if sieve:
+                    yield from self._sifted(index, before, start, sieve)
+                else:
+                    yield from self._group(index, before, start)
+            before += count
 
     def _group(self, index: int, before: int, first: int) -> Iterator[Record]:
+        for begin, batch in self._batches(index, before, first):
+            yield from _records(batch, begin, first)
+
+    def _sifted(self, index: int, before: int, first: int, sieve: ColumnSieve) -> Iterator[Record]:
+        """The rows of a group that may be meant. Only columns that decide it are unpacked; the
+        whole of a group once something is there."""
+        whole = None
+        for begin, batch in self._batches(index, before, first, sieve.names):
+            places = [at for at in sieve.numbers(batch) if begin + at >= first]
+            if places:
+                whole = whole or self._batches(index, before, first)
+                yield from _picked(whole, {begin + at for at in places})
+            yield Record(begin + batch.num_rows - 1, 0, PASSED)
+
+    def _batches(
+        self, index: int, before: int, first: int, names: list[str] | None = None
+    ) -> Iterator[tuple[int, Any]]:
+        """Batches of a group with row `first` or a later one, each with the row it begins at.
+
+        The way there is no looking: however long it is, the first batch behind it is given.
+        """
         group = self._metadata.row_group(index)
         if group.total_byte_size > GROUP_LIMIT_BYTES:
             raise TableError(
@@ -66,16 +106,17 @@ class Parquet:
         size = max(1, min(BATCH_ROWS, BATCH_BYTES // average))
         with _refused():
             batches = self._file.iter_batches(
-                batch_size=size, row_groups=[index], use_threads=False
+                batch_size=size, row_groups=[index], columns=names, use_threads=False
             )
         while True:
-            self._budget.require()
+            if before > first:
+                self._budget.require()
             with _refused():
                 batch = next(batches, None)
             if batch is None:
                 return
             if before + batch.num_rows > first:
-                yield from _records(batch, before, first)
+                yield before, batch
             before += batch.num_rows
 
     def row(self, record: Record) -> Row:
@@ -86,6 +127,7 @@ class Arrow:
     """An Arrow file or stream, as `datasets` writes them: batch by batch."""
 
     is_cut = False
+    has_more_columns = False
 
     def __init__(self, file: IO[bytes], budget: Budget) -> None:
         import pyarrow as pa
@@ -101,15 +143,24 @@ class Arrow:
         self._decoder = Decoder(self.columns)
         self.length: int | None = None
 
-    def records(self, first: int = 0, marks: tuple[Mark, ...] = ()) -> Iterator[Record]:
+    def records(
+        self, first: int = 0, marks: tuple[Mark, ...] = (), query: Query | None = None
+    ) -> Iterator[Record]:
         self._source.seek(0)
         with _refused():
             opened = self._open(self._source)
+        sieve = self._decoder.sieve(query) if query else None
         before = 0
         for batch in self._batches(opened):
-            self._budget.require()
+            if before > first:
+                self._budget.require()
             if before + batch.num_rows > first:
-                yield from _records(batch, before, first)
+                if sieve:
+                    picked = {before + at for at in sieve.numbers(batch) if before + at >= first}
+                    yield from _picked(iter([(before, batch)]), picked)
+                    yield Record(before + batch.num_rows - 1, 0, PASSED)
+                else:
+                    yield from _records(batch, before, first)
             before += batch.num_rows
 
     def _batches(self, opened: Any) -> Iterator[Any]:
@@ -231,6 +282,21 @@ def _records(batch: Any, before: int, first: int) -> Iterator[Record]:
             yield Record(before + start + at, 0, [column[at] for column in values])
 
 
+def _picked(batches: Iterator[tuple[int, Any]], numbers: set[int]) -> Iterator[Record]:
+    """Those rows of batches, which hold them all, with the row each begins at."""
+    last = max(numbers, default=-1)
+    for begin, batch in batches if numbers else ():
+        wanted = [number - begin for number in sorted(numbers) if 0 <= number - begin < len(batch)]
+        for at in range(0, len(wanted), DECODED_ROWS):
+            places = wanted[at : at + DECODED_ROWS]
+            part = batch.take(places)
+            values = [_plain_column(part.column(i)) for i in range(part.num_columns)]
+            for row, place in enumerate(places):
+                yield Record(begin + place, 0, [column[row] for column in values])
+        if begin + batch.num_rows > last:
+            return
+
+
 def _plain_column(column: Any) -> list[Any]:
     """The values of a column; as text where Python has nothing that could hold them."""
     import pyarrow as pa
@@ -249,10 +315,19 @@ class Decoder:
     """Rows of plain values; only columns that need it are gone through value by value."""
 
     def __init__(self, columns: tuple[Column, ...]) -> None:
+        self._columns = columns
         self._names = [column.name for column in columns]
         self._special = [
             (column.name, way) for column in columns if (way := _way_of(column)) is not None
         ]
+
+    def sieve(self, query: Query) -> ColumnSieve:
+        """What passes over rows that `query` cannot mean."""
+        return ColumnSieve(query, self._columns, self._values)
+
+    def _values(self, column: Column, values: Any) -> list[Any]:
+        way, plain = _way_of(column), _plain_column(values)
+        return plain if way is None else [way(value) for value in plain]
 
     def row(self, record: Record) -> Row:
         values = dict(zip(self._names, record.content, strict=True))

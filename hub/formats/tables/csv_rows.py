@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import isfinite
 from typing import Any
 
+from hub.formats.tables.conditions import Query
 from hub.formats.tables.errors import TableError
 from hub.formats.tables.lines import LineFile
 from hub.formats.tables.rows import (
@@ -23,6 +24,7 @@ from hub.formats.tables.rows import (
     Row,
     common_type,
 )
+from hub.formats.tables.sieve import LineSieve, could_say
 
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9]\d{0,17})\Z", re.ASCII)
 _DECIMAL = re.compile(r"[-+]?(?:\d{1,30}\.?\d{0,30}|\.\d{1,30})(?:[eE][-+]?\d{1,3})?\Z", re.ASCII)
@@ -34,6 +36,7 @@ class Separated:
     """A table whose values are text between `delimiter`s."""
 
     length: int | None = None
+    has_more_columns = False
 
     def __init__(self, file: LineFile, *, delimiter: str | None = None) -> None:
         self._file = file
@@ -48,8 +51,38 @@ class Separated:
         self._names = _unique(names)
         self.columns = self._columns()
 
-    def records(self, first: int = 0, marks: tuple[Mark, ...] = ()) -> Iterator[Record]:
-        return self._file.records(first, marks)
+    def records(
+        self, first: int = 0, marks: tuple[Mark, ...] = (), query: Query | None = None
+    ) -> Iterator[Record]:
+        return self._file.sifted(first, marks, self._sieve(query) if query else None)
+
+    def _sieve(self, query: Query) -> Callable[[bytes], bool]:
+        """Whether a record may be meant: by its bytes, then by those of its cells that decide."""
+        lines, wanted = LineSieve(query, self.columns), query.text.casefold()
+        kinds = [column.type for column in self.columns]
+        asked = [
+            (at, each)
+            for each in query.conditions
+            for at, column in enumerate(self.columns)
+            if column.name == each.column
+        ]
+        retold = [at for at, kind in enumerate(kinds) if kind == FLOAT and could_say(wanted, FLOAT)]
+
+        def passes(content: bytes) -> bool:
+            if not lines.passes(content):
+                return False
+            if not asked and not retold:
+                return True
+            cells = _split(content.decode("utf-8", "replace"), self._delimiter)
+            if cells is None or len(cells) < len(kinds):
+                return True
+            if not all(each.accepts(_typed(cells[at], kinds[at])) for at, each in asked):
+                return False
+            return any(wanted in cell.casefold() for cell in cells) or any(
+                wanted in str(_typed(cells[at], FLOAT)) for at in retold
+            )
+
+        return passes
 
     def row(self, record: Record) -> Row:
         cells = self._cells(record)

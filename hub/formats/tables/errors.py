@@ -1,6 +1,13 @@
 """Why a table cannot be shown."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from hub.formats.errors import FormatError
+
+if TYPE_CHECKING:
+    from hub.formats.tables.conditions import Condition
 
 
 class TableError(FormatError):
@@ -10,6 +17,14 @@ class TableError(FormatError):
     def __init__(self, fault: str, message: str) -> None:
         super().__init__(message)
         self.fault = fault
+
+
+class QueryError(FormatError):
+    """A condition that no row can answer. `fault` says why in one word, as TableError does."""
+
+    def __init__(self, fault: str, condition: Condition, message: str) -> None:
+        super().__init__(message)
+        self.fault, self.condition = fault, condition
 
 
 class BudgetSpentError(Exception):

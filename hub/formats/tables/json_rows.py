@@ -6,10 +6,12 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
+from hub.formats.tables.conditions import Query
 from hub.formats.tables.errors import TableError
 from hub.formats.tables.lines import LineFile
 from hub.formats.tables.rows import (
     COLUMNS_LIMIT,
+    MIXED,
     Column,
     Mark,
     Record,
@@ -17,6 +19,7 @@ from hub.formats.tables.rows import (
     common_type,
     type_of,
 )
+from hub.formats.tables.sieve import LineSieve
 
 DOCUMENT_LIMIT_BYTES = 8 * 1024**2
 VALUE = "value"  # the column of rows that are no objects
@@ -34,14 +37,18 @@ class JsonLines:
     """A row a line. Names of columns are those that the first rows have."""
 
     length: int | None = None
+    has_more_columns = True
 
     def __init__(self, file: LineFile) -> None:
         self._file = file
         self.is_cut = file.is_cut
         self.columns = columns_of(self.row(each).values for each in file.sample())
 
-    def records(self, first: int = 0, marks: tuple[Mark, ...] = ()) -> Iterator[Record]:
-        return self._file.records(first, marks)
+    def records(
+        self, first: int = 0, marks: tuple[Mark, ...] = (), query: Query | None = None
+    ) -> Iterator[Record]:
+        sieve = LineSieve(query, [Column("", MIXED)]) if query else None
+        return self._file.sifted(first, marks, sieve.passes if sieve else None)
 
     def row(self, record: Record) -> Row:
         return json_row(record)
@@ -79,6 +86,7 @@ class JsonDocument:
     """One document: a list of rows, an object with such a list, or an object of columns."""
 
     is_cut = False
+    has_more_columns = True
 
     def __init__(self, file: IO[bytes], size_bytes: int) -> None:
         if size_bytes > DOCUMENT_LIMIT_BYTES:
@@ -95,7 +103,9 @@ class JsonDocument:
         self.length: int | None = len(self._rows)
         self.columns = columns_of(as_row(0, each).values for each in self._rows[:1000])
 
-    def records(self, first: int = 0, marks: tuple[Mark, ...] = ()) -> Iterator[Record]:
+    def records(
+        self, first: int = 0, marks: tuple[Mark, ...] = (), query: Query | None = None
+    ) -> Iterator[Record]:
         for number in range(first, len(self._rows)):
             yield Record(number, 0, self._rows[number])
 

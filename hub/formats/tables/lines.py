@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import IO
 
 from hub.formats.tables.errors import TableError
 from hub.formats.tables.rows import (
+    PASSED,
     RECORD_LIMIT_BYTES,
     SAMPLE_BYTES,
     SAMPLE_ROWS,
@@ -20,6 +21,7 @@ from hub.formats.tables.rows import (
 _BOM = b"\xef\xbb\xbf"
 _OTHER_ENCODINGS = (b"\xff\xfe", b"\xfe\xff")
 _SKIP_BYTES = 1024**2
+PASSED_TOLD = 64  # of so many that were passed over, one is told
 
 
 class LineFile:
@@ -67,6 +69,22 @@ class LineFile:
             if number >= first:
                 yield Record(number, begin, content)
             number += 1
+
+    def sifted(
+        self, first: int, marks: tuple[Mark, ...], passes: Callable[[bytes], bool] | None
+    ) -> Iterator[Record]:
+        """The same; what does not pass is passed over."""
+        last = None
+        for record in self.records(first, marks):
+            last = None
+            if passes is None or record.content is None or passes(record.content):
+                yield record
+            else:
+                last = Record(record.number, record.at, PASSED)
+                if record.number % PASSED_TOLD == 0:
+                    yield last
+        if last is not None:
+            yield last
 
     def heading(self) -> bytes:
         """The first record of all: what names the columns. Raises: TableError."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from hub.formats.tables.errors import BudgetSpentError
+
+if TYPE_CHECKING:
+    from hub.formats.tables.conditions import Query
 
 COLUMNS_LIMIT = 1_000
 RECORD_LIMIT_BYTES = 4 * 1024**2
@@ -65,16 +68,26 @@ class Mark:
     at: int = 0
 
 
+# Content of a record that stands for the rows up to it which a query cannot mean.
+PASSED = object()
+
+
 class Reader(Protocol):
     """One file. `length` is the number of its rows where the file says it; `is_cut` where only
-    the beginning can be read."""
+    the beginning can be read; `has_more_columns` where rows may have others than `columns`."""
 
     columns: tuple[Column, ...]
     length: int | None
     is_cut: bool
+    has_more_columns: bool
 
-    def records(self, first: int = 0, marks: tuple[Mark, ...] = ()) -> Iterator[Record]:
-        """Records from number `first` on, found from the nearest of `marks` before it."""
+    def records(
+        self, first: int = 0, marks: tuple[Mark, ...] = (), query: Query | None = None
+    ) -> Iterator[Record]:
+        """Records from number `first` on, found from the nearest of `marks` before it.
+
+        With a `query` some that it cannot mean are PASSED over; the others may be meant.
+        """
 
     def row(self, record: Record) -> Row:
         """Decode one."""

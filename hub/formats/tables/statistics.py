@@ -12,6 +12,7 @@ from array import array
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -35,6 +36,7 @@ DISTINCT_LIMIT = 1_000
 TOP = 10
 BINS = 20
 VALUE_LIMIT = 200  # characters of a text that is counted as a category
+_DAY, _EPOCH = 86_400.0, date(1970, 1, 1).toordinal()
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
@@ -46,6 +48,9 @@ class ColumnStatistics:
         self.types: dict[str, int] = {}
         self.numbers = array("d")
         self.lengths = array("d")
+        self.moments = array("d")  # seconds since 1970, of UTC where nothing else is said
+        self.first: Any = None
+        self.last: Any = None
         self.seen: dict[str, int] = {}
         self.has_more = False  # more distinct values than are told apart
         self.nans = 0
@@ -54,7 +59,7 @@ class ColumnStatistics:
 
     @property
     def kept(self) -> int:
-        return len(self.numbers) + len(self.lengths)
+        return len(self.numbers) + len(self.lengths) + len(self.moments)
 
     def add(self, value: Any) -> None:
         kind = type_of(value)
@@ -70,6 +75,8 @@ class ColumnStatistics:
             self.lengths.append(len(value.content or b""))
         elif value is not None and not isinstance(value, dict):
             self._count(str(value).lower() if isinstance(value, bool) else str(value))
+            if isinstance(value, date):
+                self._add_moment(value)
 
     def _add_number(self, value: int | float) -> None:
         try:
@@ -82,6 +89,14 @@ class ColumnStatistics:
         self.numbers.append(value)
         self.low = value if self.low is None or value < self.low else self.low
         self.high = value if self.high is None or value > self.high else self.high
+
+    def _add_moment(self, value: date) -> None:
+        seconds = _seconds(value)
+        if not self.moments or seconds < self.first[0]:
+            self.first = (seconds, value)
+        if not self.moments or seconds > self.last[0]:
+            self.last = (seconds, value)
+        self.moments.append(seconds)
 
     def _count(self, value: str | None) -> None:
         count = self.seen.get(value, 0) if value is not None else 0
@@ -115,6 +130,11 @@ class ColumnStatistics:
         if types[IMAGE] + types[BYTES] == 0 and distinct:
             told["distinct"], told["distinct_more"] = distinct, self.has_more
         told["top"] = self._top(numbers, different, distinct)
+        if self.moments:
+            moments = spread(sorted(self.moments))
+            ends = {"min": str(self.first[1])[:40], "max": str(self.last[1])[:40]}
+            told["moments"] = ends | {"histogram": moments["histogram"]}
+            self.moments = array("d")
         if self.lengths:
             told["lengths"] = spread(sorted(self.lengths))
             self.lengths = array("d")
@@ -137,6 +157,21 @@ class ColumnStatistics:
         if number.is_integer() and 0 <= number < len(labels):
             return labels[int(number)]
         return f"{number:.10g}"
+
+
+def _seconds(moment: date) -> float:
+    """Seconds since 1970. A day begins at midnight."""
+    day = moment.toordinal() - _EPOCH
+    if not isinstance(moment, datetime):
+        return day * _DAY
+    offset = moment.utcoffset()
+    within = timedelta(
+        hours=moment.hour,
+        minutes=moment.minute,
+        seconds=moment.second,
+        microseconds=moment.microsecond,
+    )
+    return day * _DAY + (within - (offset or timedelta())).total_seconds()
 
 
 def _kept(value: int | float | None) -> int | float | None:
