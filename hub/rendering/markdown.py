@@ -31,7 +31,7 @@ from hub.rendering.balance import UNSEEN, balanced
 from hub.rendering.bounds import References, bounded_table, parse_inline, quote, shallow
 from hub.rendering.code import CLASSES, fence_html
 from hub.rendering.formulas import Formulas, formula_attribute
-from hub.rendering.mentions import PEOPLE, link_mentions, names_in, plain_texts
+from hub.rendering.mentions import NUMBERS, PEOPLE, link_mentions, names_in, plain_texts
 from hub.rendering.safe import SanitisedHtml
 from hub.rendering.tasks import mark_tasks
 
@@ -115,11 +115,12 @@ def render_markdown(
     link: LinkMaker | None = None,
     folder: str = "",
     people: Collection[str] = (),
+    numbers: Mapping[str, str] | None = None,
     alert_words: Mapping[str, str] = ALERTS,
 ) -> SanitisedHtml:
     """The text as HTML safe to show on our own pages: see `render_document`."""
     return render_document(
-        text, link=link, folder=folder, people=people, alert_words=alert_words
+        text, link=link, folder=folder, people=people, numbers=numbers, alert_words=alert_words
     ).html
 
 
@@ -129,6 +130,7 @@ def render_document(
     link: LinkMaker | None = None,
     folder: str = "",
     people: Collection[str] = (),
+    numbers: Mapping[str, str] | None = None,
     alert_words: Mapping[str, str] = ALERTS,
 ) -> Document:
     """The text as HTML safe to show on our own pages, with what it is made of.
@@ -136,12 +138,13 @@ def render_document(
     `link` turns the path of a relative link or image, resolved against `folder`, into an address;
     without it relative targets are dropped. Pictures from other servers are not fetched: their
     text stands for them. Front matter is left out; the first 128 Ki characters after it are read.
-    `people`: names in lower case that become links after an @. `alert_words` are the titles of
-    GitHub's alerts in the reader's language.
+    `people`: names in lower case that become links after an @. `numbers`: what is written of
+    discussions (`#7`, `owner/name#7`, in lower case) with their addresses. `alert_words` are the
+    titles of GitHub's alerts in the reader's language.
     """
     body = _FRONT_MATTER.sub("", text, count=1)[:MARKDOWN_LIMIT_CHARACTERS]
     draft = Drafted(alert_words=alert_words)
-    env = {"draft": draft, PEOPLE: people, "references": References()}
+    env = {"draft": draft, PEOPLE: people, NUMBERS: numbers or {}, "references": References()}
     html = _parser().render(body, env)
     return Document(_sanitised(html, link, folder, body), tuple(draft.headings), draft.has_diagrams)
 

@@ -46,7 +46,7 @@ def discussion_new(request: HttpRequest, repository: Repository) -> HttpResponse
 def discussion_detail(request: HttpRequest, repository: Repository, number: int) -> HttpResponse:
     """A discussion, or the conversation of a pull request."""
     row = get_discussion(repository, number)
-    context: dict[str, Any] = {"timeline": timeline_rows(row, request.user)}
+    context: dict[str, Any] = {"timeline": timeline_rows(row, actor_of(request))}
     inbox.saw(repository, actor_of(request), f"discussions/{number}")
     if not row.is_pull_request:
         may = may_steward(request.user, row)
