@@ -97,7 +97,7 @@ def community_tab(repository: Repository) -> Iterable[Tab]:
     """Discussions and pull requests, with how many are open."""
     (count,) = _OPEN(repository=repository.pk)
     url = f"{repository.get_absolute_url()}/discussions"
-    yield Tab("discussions", _("Pull requests"), url, count)
+    yield Tab("discussions", _("Community"), url, count)
 
 
 def find_change(repository: Repository, number: int) -> Change | None:

@@ -5,7 +5,7 @@ Every name after an @ is asked about, in code as well; the renderer links those 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import chain
 
 from django.utils.translation import gettext as _
@@ -20,12 +20,19 @@ from hub.rendering import (
 from hub.rendering.targets import LinkMaker
 
 
-def render_all(texts: Iterable[str]) -> list[SanitisedHtml]:
-    """Markdown of comments, each as HTML; nothing is asked where nobody is named."""
+def render_all(
+    texts: Iterable[str], *, numbers: Mapping[str, str] | None = None
+) -> list[SanitisedHtml]:
+    """Markdown of comments, each as HTML; nothing is asked where nobody is named.
+
+    `numbers`: addresses of what is written as `#7` or `owner/name#7`, in lower case.
+    """
     bodies = list(texts)
     people = people_named(chain.from_iterable(map(names_in, bodies)))
     words = alert_words()
-    return [render_markdown(body, people=people, alert_words=words) for body in bodies]
+    return [
+        render_markdown(body, people=people, numbers=numbers, alert_words=words) for body in bodies
+    ]
 
 
 def render_card(text: str, *, link: LinkMaker | None = None, folder: str = "") -> SanitisedHtml:

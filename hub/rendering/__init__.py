@@ -11,7 +11,7 @@ from hub.rendering.markdown import (
     render_markdown,
     sanitised_html,
 )
-from hub.rendering.mentions import names_in, plain_with_mentions
+from hub.rendering.mentions import names_in, numbers_in, plain_with_mentions
 from hub.rendering.safe import SanitisedHtml
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "fence_lines",
     "mentioned_in",
     "names_in",
+    "numbers_in",
     "plain_with_mentions",
     "render_document",
     "render_markdown",

@@ -31,7 +31,7 @@ from hub.rendering.bounds import References, bounded_table, parse_inline, quote,
 from hub.rendering.code import CLASSES, fence_html
 from hub.rendering.direction import MARK_CLASS
 from hub.rendering.formulas import Formulas, formula_attribute
-from hub.rendering.mentions import PEOPLE, link_mentions, names_in, plain_texts
+from hub.rendering.mentions import NUMBERS, PEOPLE, link_mentions, names_in, plain_texts
 from hub.rendering.safe import SanitisedHtml
 from hub.rendering.targets import ATTACHMENT, ID_PREFIX, SCHEMES, Attached, LinkMaker, Targets
 from hub.rendering.tasks import mark_tasks
@@ -109,13 +109,15 @@ def render_markdown(
     link: LinkMaker | None = None,
     folder: str = "",
     people: Collection[str] = (),
+    numbers: Mapping[str, str] | None = None,
     alert_words: Mapping[str, str] = ALERTS,
     attached: Attached | None = None,
 ) -> SanitisedHtml:
     """The text as HTML safe to show on our own pages: see `render_document`."""
     return render_document(
-        text, link=link, folder=folder, people=people, alert_words=alert_words, attached=attached
-    ).html
+        text, link=link, folder=folder, people=people, numbers=numbers, alert_words=alert_words,
+        attached=attached,
+    ).html  # fmt: skip
 
 
 def render_document(
@@ -124,6 +126,7 @@ def render_document(
     link: LinkMaker | None = None,
     folder: str = "",
     people: Collection[str] = (),
+    numbers: Mapping[str, str] | None = None,
     alert_words: Mapping[str, str] = ALERTS,
     attached: Attached | None = None,
 ) -> Document:
@@ -132,12 +135,14 @@ def render_document(
     `link` turns the path of a relative link or image, resolved against `folder`, into an address;
     without it relative targets are dropped. Pictures from other servers are not fetched: their
     text stands for them. Front matter is left out; the first 128 Ki characters after it are read.
-    `people`: names in lower case that become links after an @. `alert_words` are the titles of
-    GitHub's alerts in the reader's language. `attached` gives the pictures of `attachment:name`.
+    `people`: names in lower case that become links after an @. `numbers`: what is written of
+    discussions (`#7`, `owner/name#7`, in lower case) with their addresses. `alert_words` are the
+    titles of GitHub's alerts in the reader's language. `attached` gives the pictures of
+    `attachment:name`.
     """
     body = _FRONT_MATTER.sub("", text, count=1)[:MARKDOWN_LIMIT_CHARACTERS]
     draft = Drafted(alert_words=alert_words)
-    env = {"draft": draft, PEOPLE: people, "references": References()}
+    env = {"draft": draft, PEOPLE: people, NUMBERS: numbers or {}, "references": References()}
     html = _parser().render(body, env)
     clean = _sanitised(html, Targets(link, folder, attached), body)
     return Document(clean, tuple(draft.headings), draft.has_diagrams)

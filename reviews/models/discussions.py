@@ -26,6 +26,9 @@ class DiscussionQuerySet(models.QuerySet["Discussion"]):
         """Open ones; a draft is open to the client."""
         return self.filter(status__in=UNDECIDED)
 
+    def settled(self) -> Self:
+        return self.exclude(status__in=UNDECIDED)
+
     def pull_requests(self) -> Self:
         return self.filter(is_pull_request=True)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -19,39 +18,13 @@ from hub.http.pages import frame, repository_page
 from hub.models import Repository
 from hub.policies import require_files
 from reviews.actions import discussions
-from reviews.models import Discussion, QueueEntry
+from reviews.models import Discussion
 from reviews.policies import get_discussion, may_steward, require_commenter
 from reviews.web.context import diffs_of, pull_request_context
 from reviews.web.forms import DiscussionForm
 from reviews.web.timeline import timeline_rows
 
-PAGE_SIZE = 25
 COMMITS_SHOWN = 100
-
-
-@require_safe
-@repository_page()
-def discussion_list(request: HttpRequest, repository: Repository) -> HttpResponse:
-    """Open ones first; `?state=closed` shows the settled ones."""
-    state = "closed" if request.GET.get("state") == "closed" else "open"
-    every = Discussion.objects.filter(repository=repository)
-    open_ones = every.open()
-    rows = open_ones if state == "open" else every.exclude(pk__in=open_ones.values("pk"))
-    page = Paginator(rows.select_related("author").order_by("-number"), PAGE_SIZE).get_page(
-        request.GET.get("page")
-    )
-    for row in page:
-        row.repository = repository
-    context = {
-        "page": page,
-        "state": state,
-        "open_count": open_ones.count(),
-        "closed_count": every.count() - open_ones.count(),
-        "queue_count": QueueEntry.objects.live().filter(pull_request__in=every).count(),
-    }
-    return render(
-        request, "reviews/discussion_list.html", frame(repository, "discussions") | context
-    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -73,7 +46,7 @@ def discussion_new(request: HttpRequest, repository: Repository) -> HttpResponse
 def discussion_detail(request: HttpRequest, repository: Repository, number: int) -> HttpResponse:
     """A discussion, or the conversation of a pull request."""
     row = get_discussion(repository, number)
-    context: dict[str, Any] = {"timeline": timeline_rows(row, request.user)}
+    context: dict[str, Any] = {"timeline": timeline_rows(row, actor_of(request))}
     inbox.saw(repository, actor_of(request), f"discussions/{number}")
     if not row.is_pull_request:
         may = may_steward(request.user, row)

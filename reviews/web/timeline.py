@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hub.http.mentions import render_all
 from hub.models import Event, Repository
+from hub.policies import Actor
 from reviews.actions.queue_said import reason_sentence
 from reviews.models import Discussion, TimelineEvent, TimelineKind
 from reviews.policies import may_change_comment
-
-if TYPE_CHECKING:
-    from hub.models.repositories import Person
+from reviews.web.numbers import addresses_of_numbers
 
 NOBODY = "ghost"
 
@@ -33,24 +32,23 @@ class TimelineRow:
     may_change: bool = False
 
 
-def timeline_rows(row: Discussion, reader: Person) -> list[TimelineRow]:
+def timeline_rows(row: Discussion, actor: Actor) -> list[TimelineRow]:
     """The conversation in order; hidden comments keep their place without their text."""
     lines = list(row.timeline.select_related("actor", "comment"))
-    rows = comment_rows(row.repository, lines, reader) + gate_lines(row)
+    rows = comment_rows(row.repository, lines, actor) + gate_lines(row)
     return sorted(rows, key=lambda each: each.at)
 
 
 def comment_rows(
-    repository: Repository, lines: list[TimelineEvent], reader: Person
+    repository: Repository, lines: list[TimelineEvent], actor: Actor
 ) -> list[TimelineRow]:
     """Lines of discussions of `repository` with what people wrote there as HTML."""
-    bodies = render_all(map(_body, lines))
-    return [
-        _shown(repository, line, html, reader) for line, html in zip(lines, bodies, strict=True)
-    ]
+    texts = [_body(line) for line in lines]
+    bodies = render_all(texts, numbers=addresses_of_numbers(texts, repository, actor))
+    return [_shown(repository, line, html, actor) for line, html in zip(lines, bodies, strict=True)]
 
 
-def _shown(repository: Repository, line: TimelineEvent, html: str, reader: Person) -> TimelineRow:
+def _shown(repository: Repository, line: TimelineEvent, html: str, actor: Actor) -> TimelineRow:
     data = line.data
     if line.kind == TimelineKind.QUEUE:
         data = data | {"reason": reason_sentence(data.get("why", {}))}
@@ -67,7 +65,7 @@ def _shown(repository: Repository, line: TimelineEvent, html: str, reader: Perso
         is_hidden=is_hidden,
         may_change=said is not None
         and not is_hidden
-        and may_change_comment(reader, repository, line),
+        and may_change_comment(actor.user, repository, line),
     )
 
 

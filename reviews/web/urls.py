@@ -8,6 +8,7 @@ from hub.http.routing import page
 from reviews.web import (
     comments,
     full_weights,
+    listing,
     model_merge_pages,
     pages,
     posts,
@@ -19,7 +20,7 @@ from reviews.web import (
 _ONE = "/discussions/<int:number>"
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    *page("/discussions", pages.discussion_list, "discussion-list"),
+    *page("/discussions", listing.discussion_list, "discussion-list"),
     *page("/discussions/new", pages.discussion_new, "discussion-new"),
     *page(_ONE, pages.discussion_detail, "discussion"),
     *page(f"{_ONE}/files", pages.pull_request_files, "pull-request-files"),

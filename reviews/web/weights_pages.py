@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
@@ -17,7 +17,7 @@ from hub.extensions import Change, PullRequestTab
 from hub.http.authentication import actor_of
 from hub.http.pages import frame, repository_page
 from hub.models import Repository
-from hub.policies import require_files
+from hub.policies import Actor, require_files
 from reviews.actions.weight_merges import choice_of, common_base, start_weight_merge
 from reviews.actions.weights import (
     ask_comparison,
@@ -37,9 +37,6 @@ from reviews.web.timeline import TimelineRow, comment_rows
 from reviews.web.weight_trials import shown_trials
 from reviews.web.weights import shown_comparison
 
-if TYPE_CHECKING:
-    from hub.models.repositories import Person
-
 
 def tab_context(repository: Repository, change: Change, request: HttpRequest) -> dict[str, Any]:
     """The tab of a pull request. Whoever looks first asks for what nobody has computed."""
@@ -48,7 +45,7 @@ def tab_context(repository: Repository, change: Change, request: HttpRequest) ->
     if sides is None:
         return {"weights": None}
     full = pull_request_context(repository, change, request)
-    comments = weights_comments(repository, change.number, request.user)
+    comments = weights_comments(repository, change.number, actor_of(request))
     merging = merge_context(repository, change, request)
     counts = Counter(row.data["about"].get("tensor", "") for row in comments)
     shown = shown_comparison(request_comparison(*sides), request.GET, counts)
@@ -88,7 +85,7 @@ def merge_context(repository: Repository, change: Change, request: HttpRequest) 
     }
 
 
-def weights_comments(repository: Repository, number: int, reader: Person) -> list[TimelineRow]:
+def weights_comments(repository: Repository, number: int, actor: Actor) -> list[TimelineRow]:
     """What was said about tensors and layers, in order."""
     events = TimelineEvent.objects.filter(
         discussion__repository=repository,
@@ -98,7 +95,7 @@ def weights_comments(repository: Repository, number: int, reader: Person) -> lis
         comment__hidden_at=None,
     )
     lines = list(events.select_related("actor", "comment"))
-    return comment_rows(repository, lines, reader)
+    return comment_rows(repository, lines, actor)
 
 
 def has_weights(repository: Repository, change: Change) -> bool:

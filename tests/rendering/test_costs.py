@@ -68,6 +68,9 @@ REPEATED = {
     "headings": "# a\n",
     "underlined headings": "a\n=\n",
     "mentions": "@a ",
+    "numbers": "#1 ",
+    "numbers elsewhere": "a/b#1 ",
+    "paths": "a/",
     "short lines": "a\n",
     "code": "```python\na\n```\n",
 }
@@ -82,7 +85,7 @@ def calls(text: str) -> int:
     """How often functions were called for a rendering, those of C too."""
     profile = cProfile.Profile()
     profile.enable()
-    html = render_document(text, people={"a"}).html
+    html = render_document(text, people={"a"}, numbers={"#1": "/x", "a/b#1": "/y"}).html
     profile.disable()
     assert len(html) < HTML_A_CHARACTER * len(text) + 1000
     return sum(entry.callcount for entry in profile.getstats())

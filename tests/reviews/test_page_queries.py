@@ -35,7 +35,8 @@ PAGES = {
     "/-/palette?q=qwen": 19,
     "/{model}": 12,
     "/{model}/tree/main/flat": 8,
-    "/{model}/discussions": 13,
+    "/{model}/discussions": 11,
+    "/{model}/discussions?kind=pull_request&author=nobody&q=rank": 11,
 }
 
 
