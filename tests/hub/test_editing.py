@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from hub.gitstore import AddPointer
-from hub.models import Access, BranchProtection, ObjectLink
+from hub.gitstore.pointers import format_pointer
+from hub.models import Access, BranchProtection, Membership, ObjectLink
 from reviews.models import Discussion
 from tests.factories import TESTER, commit_files, make_member, make_repository, make_user
+from tests.hub.wire import stored
 
 pytestmark = pytest.mark.django_db
 TEXT = b"one\ntwo\nthree\n"
@@ -78,6 +80,40 @@ def test_a_file_of_windows_stays_one(client, repository):
     commit_files(repository, {"docs/notes.txt": b"a\r\nb\r\n"})
     edited(client, repository, "a\r\nc\r\n")
     assert read(repository, "docs/notes.txt") == b"a\r\nc\r\n"
+
+
+def test_a_letter_that_is_changed_leaves_other_line_ends_alone(client, repository):
+    commit_files(repository, {"docs/notes.txt": b"a\r\nb\nc\rd\r\ne"})
+    assert " data-changed" not in client.get(f"/{repository.path}/edit/main/docs/notes.txt").text
+    edited(client, repository, "a\r\nB\r\nc\r\nd\r\nnew\r\ne")
+    assert read(repository, "docs/notes.txt") == b"a\r\nB\nc\rd\r\nnew\r\ne"
+
+
+def test_what_comes_back_from_a_refusal_is_told_from_what_lies_there(client, repository):
+    refused = send(client, repository, "new", "docs", path="../bad", text="kept words")
+    assert (refused.status_code, " data-changed" in refused.text) == (422, True)
+    assert " data-changed" not in client.get(f"/{repository.path}/new/main/docs").text
+    look = edited(client, repository, "other words", do="changes")
+    assert (look.status_code, " data-changed" in look.text) == (200, True)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("你好，世界".encode("gbk"), "It is not UTF-8"),
+        (b"weights\0\1\2", "It is a binary file"),
+        (b"only letters", "kept outside git, as large files are"),
+    ],
+)
+def test_a_small_file_beside_git_says_what_it_is(client, repository, writer, content, said):
+    kept = stored(repository, content)
+    pointer = format_pointer(kept.sha256, kept.size_bytes)
+    commit_files(repository, {"docs/old.txt": pointer})
+    assert said in client.get(f"/{repository.path}/edit/main/docs/old.txt").text
+    other = make_repository(files={"docs/old.txt": pointer})  # it was never sent there
+    Membership.objects.create(namespace=other.namespace, user=writer, access=Access.WRITE)
+    page = client.get(f"/{other.path}/edit/main/docs/old.txt").text
+    assert "kept outside git, as large files are" in page
 
 
 def test_a_look_at_the_changes_commits_nothing(client, repository):
