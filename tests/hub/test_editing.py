@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hub.gitstore import AddPointer
+from hub.gitstore import AddFile, AddPointer, DeleteFile
 from hub.gitstore.pointers import format_pointer
 from hub.models import Access, BranchProtection, Membership, ObjectLink
 from reviews.models import Discussion
@@ -214,6 +214,37 @@ def test_folders_are_moved_and_deleted_whole(client, repository):
     gone = send(client, repository, "delete", "text/en")
     assert gone.url == f"/{repository.path}/tree/main"  # an emptied folder is gone too
     assert paths(repository) == {"README.md", ".gitattributes"}
+
+
+def test_the_history_of_what_was_moved_leads_to_its_older_one(client, repository):
+    def history(revision, path):
+        return client.get(f"/{repository.path}/commits/{revision}/{path}").text
+
+    before = head(repository)
+    assert send(client, repository, "move", "docs", new_path="text/en").status_code == 302
+    for old, new in (("docs", "text/en"), ("docs/notes.txt", "text/en/notes.txt")):
+        page = history("main", new)
+        assert f'href="/{repository.path}/commits/{before}/{old}"' in page
+        assert "Moved here from" not in history(before, old)
+    fields = {"path": "other/named.txt", "text": "one\ntwo\nfour\n"}
+    assert send(client, repository, "edit", "text/en/notes.txt", **fields).status_code == 302
+    assert "/text/en/notes.txt" in history("main", "other/named.txt")
+    fields = {"path": "other/new.txt", "text": "nothing of that kind"}
+    assert send(client, repository, "new", "other", **fields).status_code == 302
+    assert "Moved here from" not in history("main", "other/new.txt")
+
+
+def test_one_large_file_does_not_come_from_another_that_went(client, repository):
+    def pointer(content):
+        kept = stored(repository, content)
+        return format_pointer(kept.sha256, kept.size_bytes)
+
+    parent = commit_files(repository, {"old.bin": pointer(b"old")})
+    store = repository.store()
+    operations = [DeleteFile("old.bin"), AddFile("new.bin", pointer(b"new"))]
+    oid = store.commit(ref="refs/heads/main", parent=parent, operations=operations, message="w",
+                       author=TESTER, expect=parent)  # fmt: skip
+    assert store.moved_from(oid, "new.bin") is None
 
 
 def test_a_folder_that_changed_since_is_not_deleted(client, repository):
