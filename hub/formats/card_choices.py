@@ -1,5 +1,7 @@
 """What forms offer for a card: licences, tasks, languages and libraries people name most."""
 
+import re
+
 # Each is in `licences.LICENCES`; what it asks for is told in `hub.web.card_template`.
 LICENCES_OFFERED = (
     "apache-2.0", "mit", "bsd-3-clause", "mulanpsl-2.0", "gpl-3.0", "agpl-3.0", "cc0-1.0",
@@ -18,7 +20,10 @@ TASKS = (
     "text-to-audio", "automatic-speech-recognition", "audio-classification", "audio-to-audio",
     "audio-text-to-text", "voice-activity-detection", "any-to-any", "reinforcement-learning",
     "robotics", "tabular-classification", "tabular-regression", "time-series-forecasting",
-    "graph-ml", "other",
+    "graph-ml", "multiple-choice", "text-retrieval", "text-to-3d", "image-to-3d",
+    "image-to-video", "image-text-to-image", "image-text-to-video", "video-to-video",
+    "video-text-to-text", "unconditional-image-generation", "keypoint-detection",
+    "visual-document-retrieval", "table-to-text", "tabular-to-text", "other",
 )  # fmt: skip
 
 LANGUAGES = {
@@ -31,6 +36,15 @@ LANGUAGES = {
     "uk": "українська", "ur": "اردو", "vi": "Tiếng Việt", "yue": "粵語", "code": "code",
     "multilingual": "multilingual",
 }  # fmt: skip
+
+# Enough of BCP 47 for what cards say: a code, then script, region or variant.
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
+
+
+def is_language(text: str) -> bool:
+    """Whether `text` may name a language in a card."""
+    return text in LANGUAGES or _LANGUAGE.fullmatch(text) is not None
+
 
 LIBRARIES = (
     "transformers", "sentence-transformers", "diffusers", "peft", "timm", "gguf", "onnx", "keras",

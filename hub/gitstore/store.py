@@ -22,6 +22,7 @@ from hub.gitstore import (
     merging,
     reading,
     refs,
+    renames,
     writing,
 )
 from hub.gitstore.blaming import BlamedLines
@@ -32,7 +33,7 @@ from hub.gitstore.large import PointerFile
 from hub.gitstore.libgit import open_repository
 from hub.gitstore.operations import AddFile, Operation
 from hub.gitstore.room import full_disk_refused
-from hub.gitstore.values import Author, CommitInfo, Entry, FileDiff, LastCommit, Ref
+from hub.gitstore.values import Author, CommitInfo, Entry, FileDiff, LastCommit, Origin, Ref
 
 MIB = 1024**2
 KEPT_FROM_BYTES, KEPT_LIMIT_BYTES = 16 * 1024, 16 * MIB
@@ -242,6 +243,10 @@ class GitStore:
     def last_commit(self, oid: str, path: str) -> CommitInfo | None:
         """The commit that last changed one file. Raises: EntryNotFoundError."""
         return history.last_commit(self.repository, oid, path)
+
+    def moved_from(self, oid: str, path: str) -> Origin | None:
+        """Where the file or folder `path`, which commit `oid` brought there, lay before."""
+        return renames.moved_from(self.repository, oid, path)
 
     def blame(self, oid: str, path: str, *, seconds: float) -> list[BlamedLines]:
         """Which commit each line of a file comes from. Raises: TooLargeError when it takes longer

@@ -49,6 +49,14 @@ class LastCommit:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Where something lay at an earlier commit."""
+
+    oid: str
+    path: str
+
+
+@dataclass(frozen=True)
 class Ref:
     """A ref and the commit it leads to (annotated tags are followed)."""
 

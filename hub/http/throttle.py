@@ -19,9 +19,9 @@ def client_address(request: HttpRequest) -> str:
     return str(request.META.get("REMOTE_ADDR", ""))
 
 
-def count_try(key: str) -> int:
+def count_try(key: str, *, window_seconds: int = TRIES_WINDOW_SECONDS) -> int:
     """Count one more try under `key`; the sum of those in the running window."""
-    cache.add(key, 0, TRIES_WINDOW_SECONDS)
+    cache.add(key, 0, window_seconds)
     try:
         return cache.incr(key)
     except ValueError:  # it has just run out

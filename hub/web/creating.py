@@ -145,6 +145,21 @@ class WizardForm(RepositoryForm):
         about = {"hx-include": "#id_kind, #id_owner", "hx-target": "#name-state"}
         self.fields["name"].widget.attrs |= asked | about | {"autocomplete": "off"}
 
+    def clean_task(self) -> str:
+        task = str(self.cleaned_data["task"]).strip()
+        if task and task not in card_choices.TASKS:
+            said = _("%(task)s is no task that others search by: choose one of the list.")
+            raise forms.ValidationError(said % {"task": f"“{task}”"})
+        return task
+
+    def clean_language(self) -> str:
+        named = [part.strip() for part in str(self.cleaned_data["language"]).split(",")]
+        wrong = [f"“{part}”" for part in named if part and not card_choices.is_language(part)]
+        if wrong:
+            said = _("%(languages)s: no code of a language, such as en, zh or pt-BR.")
+            raise forms.ValidationError(said % {"languages": ", ".join(wrong)})
+        return ", ".join(filter(None, named))
+
 
 def repository_new(request: HttpRequest) -> HttpResponse:
     """A repository with the card that was asked for; the next page shows how to fill it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,20 +16,23 @@ from hub.actions.editing import EDIT_LIMIT_BYTES, ChangedMeanwhileError
 from hub.errors import EntryNotFoundError, HubError, TooLargeError, UnauthenticatedError
 from hub.formats.card import parse_card
 from hub.formats.encodings import UTF_8, decoded
-from hub.gitstore import FileDiff, GitStore
+from hub.gitstore import Entry, FileDiff, GitStore
 from hub.gitstore.diffing import diff_texts
+from hub.gitstore.line_ends import with_line_ends_of
 from hub.http.authentication import actor_of
 from hub.http.mentions import render_card
 from hub.http.pages import frame, repository_page
 from hub.models import Repository
 from hub.web.changing import CommitForm, Ground, done, ground_of, seen_oid
+from hub.web.contents import head_of
 
 MARKDOWN = (".md", ".markdown")
-_LANGUAGES = {
+LANGUAGES = {
     "md": "markdown", "markdown": "markdown", "yaml": "yaml", "yml": "yaml", "json": "json",
     "ipynb": "json", "py": "python", "jinja": "jinja", "jinja2": "jinja", "j2": "jinja",
 }  # fmt: skip
 FILES_NAMED = 20
+# What no text has in any encoding of one, two or four bytes: controls other than breaks and tabs.
 
 
 @dataclass
@@ -42,18 +46,16 @@ class Draft:
 
     def content(self) -> bytes:
         """What is written: line breaks as the file has them, forms send others."""
-        text = self.text.replace("\r\n", "\n")
-        if self.old and b"\r\n" in self.old and self.old.count(b"\n") == self.old.count(b"\r\n"):
-            text = text.replace("\n", "\r\n")
-        return text.encode("utf-8", "replace")
+        text = self.text.replace("\r\n", "\n").replace("\r", "\n").encode("utf-8", "replace")
+        return with_line_ends_of(self.old or b"", text)
+
+    @property
+    def is_changed(self) -> bool:
+        return self.content() != (self.old or b"")
 
     @property
     def is_markdown(self) -> bool:
         return self.path.lower().endswith(MARKDOWN)
-
-    @property
-    def language(self) -> str:
-        return _LANGUAGES.get(self.path.lower().rpartition(".")[2], "")
 
     def changes(self) -> FileDiff:
         return diff_texts(self.path, self.old, self.content())
@@ -76,7 +78,7 @@ def edit(request: HttpRequest, repository: Repository, revision: str, path: str)
         return _answer(request, ground, form, Draft(path, "", old_path=path))
     if entry.kind == "directory":
         return redirect(ground.url("tree", path))
-    old, why_not = _text_at(store, oid, path)
+    old, why_not = _text_at(repository, oid, path)
     if why_not:
         context = {
             "why_not": why_not,
@@ -144,7 +146,7 @@ def _shown(
 ) -> HttpResponse:
     context = frame(ground.repository, "files") | ground.context(draft.old_path or draft.path)
     context |= {"form": form, "draft": draft, "look": act} | said
-    context["metadata_url"] = ground.url("metadata")
+    context |= {"metadata_url": ground.url("metadata"), "languages": json.dumps(LANGUAGES)}
     if act == "preview":
         card = parse_card(draft.content(), ground.repository.kind)
         context |= {"html": render_card(card.body), "broken": card.broken}
@@ -160,19 +162,19 @@ def _moved(
     ground: Ground, form: CommitForm, draft: Draft, error: ChangedMeanwhileError
 ) -> dict[str, Any]:
     """What the others did, to be shown beside the text that was written meanwhile."""
-    store = ground.repository.store()
     path = draft.old_path or draft.path
-    theirs, _why = _text_at(store, error.head, path)
+    theirs, _why = _text_at(ground.repository, error.head, path)
     form.look_at(error.head)
     return {"moved": error, "theirs": diff_texts(path, draft.old, theirs)}
 
 
-def _text_at(store: GitStore, oid: str, path: str) -> tuple[bytes, str]:
+def _text_at(repository: Repository, oid: str, path: str) -> tuple[bytes, str]:
     """The text of a file, or why it is none that can be edited."""
+    store = repository.store()
     try:
         entry = store.entry(oid, path)
         if entry.lfs is not None:
-            return b"", _("It is a large file, kept outside git.")
+            return b"", _why_beside_git(repository, entry)
         if entry.mode == "120000":
             return b"", _("It is a link to another file.")
         content = store.read(oid, path, limit_bytes=EDIT_LIMIT_BYTES)
@@ -181,13 +183,29 @@ def _text_at(store: GitStore, oid: str, path: str) -> tuple[bytes, str]:
         return b"", _("It has more than %(limit)s KiB.") % {"limit": limit}
     except EntryNotFoundError:
         return b"", ""
+    why_not = _why_no_text(content)
+    return (b"" if why_not else content), why_not
+
+
+def _why_no_text(content: bytes) -> str:
     found = decoded(content)
     if found is None:
-        return b"", _("It is a binary file.")
+        return _("It is a binary file.")
     if found.encoding != UTF_8:  # saved as UTF-8 it would be another file
         told = {"encoding": found.encoding}
-        return b"", _("It is written in %(encoding)s, and the editor writes UTF-8 alone.") % told
-    return content, ""
+        return _("It is written in %(encoding)s, and the editor writes UTF-8 alone.") % told
+    return ""
+
+
+def _why_beside_git(repository: Repository, entry: Entry) -> str:
+    """Small files lie there too: what is no UTF-8, and what `.gitattributes` names."""
+    if entry.size > EDIT_LIMIT_BYTES:
+        return _("It is a large file, kept outside git.")
+    try:
+        why_not = _why_no_text(head_of(repository, entry, EDIT_LIMIT_BYTES).content)
+    except EntryNotFoundError:  # a pointer to what was never sent here
+        why_not = ""
+    return why_not or _("It is kept outside git, as large files are.")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

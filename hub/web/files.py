@@ -222,9 +222,14 @@ def history(
     total = store.count_commits(oid, path=path)
     page = Paginator(range(total), COMMITS_A_PAGE).get_page(request.GET.get("page"))
     skip = page.start_index() - 1 if total else 0
+    commits = store.commits(oid, skip=skip, limit=COMMITS_A_PAGE, path=path)
+    is_end = bool(path and commits) and not page.has_next()
+    origin = store.moved_from(commits[-1].oid, path) if is_end else None
     context |= {
         "page": page,
-        "commits": store.commits(oid, skip=skip, limit=COMMITS_A_PAGE, path=path),
+        "commits": commits,
+        "origin": origin,
+        "origin_url": file_url(repository, "commits", origin.oid, origin.path) if origin else "",
     }
     return render(request, "hub/history.html", context)
 

@@ -6,7 +6,6 @@ from django import forms
 from django.conf import settings
 from django.contrib.auth import authenticate, login, logout
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -14,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
-from hub.http.throttle import TRIES, client_address, count_try, forgive_try
+from hub.http.sign_in_tries import Refusal, count_guess, was_right
 
 LANGUAGE_SECONDS = 365 * 24 * 3600
 
@@ -42,21 +41,13 @@ def safe_next(request: HttpRequest) -> str:
     return wanted if allowed else "/"
 
 
-def _keys(request: HttpRequest, username: str) -> tuple[str, str]:
-    return f"sign-in:name:{username.lower()}", f"sign-in:from:{client_address(request)}"
-
-
-def _throttled(request: HttpRequest, username: str) -> bool:
-    """Count a try for the account and for the address; too many of either are refused."""
-    counts = [count_try(key) for key in _keys(request, username)]
-    return max(counts) > TRIES
-
-
-def _forget_try(request: HttpRequest, username: str) -> None:
-    """A right password is no guess: only guesses are counted."""
-    name, address = _keys(request, username)
-    cache.delete(name)
-    forgive_try(address)
+TOO_MANY = {
+    Refusal.SOON: _("Too many tries. Wait five minutes, then try again."),
+    Refusal.LATER: _(
+        "Too many tries for this name, from several places. Wait an hour, or sign in where you "
+        "did before."
+    ),
+}
 
 
 def with_language(response: HttpResponse, user: AbstractBaseUser) -> HttpResponse:
@@ -75,14 +66,14 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     status = 200
     if request.method == "POST" and form.is_valid():
         username = form.cleaned_data["username"]
-        if _throttled(request, username):
-            form.add_error(None, _("Too many tries. Wait five minutes, then try again."))
+        if refusal := count_guess(request, username):
+            form.add_error(None, TOO_MANY[refusal])
             status = 429
         else:
             user = authenticate(request, username=username, password=form.cleaned_data["password"])
             if user is not None:
                 login(request, user)
-                _forget_try(request, username)
+                was_right(request, username)
                 return with_language(redirect(safe_next(request)), user)
             form.add_error(None, _("This name and password do not belong together."))
             status = 422

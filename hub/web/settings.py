@@ -18,6 +18,7 @@ from django.views.decorators.http import require_POST
 
 from hub.actions import tokens
 from hub.errors import BadInputError, HubError
+from hub.http import shown_once
 from hub.http.authentication import actor_of
 from hub.models import AccessToken, Kind, RepoId, Repository, TokenScope
 from hub.policies import Actor, get_repository, require_person
@@ -62,26 +63,30 @@ class TokenForm(forms.Form):
 
 
 def token_list(request: HttpRequest) -> HttpResponse:
-    """A person's tokens; a new one is shown this once only."""
+    """A person's tokens; a new one is shown once, on the page that the form leads to."""
     actor = actor_of(request)
     user = require_person(actor)
-    form, secret = TokenForm(request.POST or None), ""
+    form = TokenForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
             secret = _issue(actor, form.cleaned_data)
         except HubError as error:
             form.add_error("only", str(error))
         else:
-            form = TokenForm()
+            answer = redirect(request.path)
+            shown_once.hand_over(request, answer, request.path, secret=secret)
+            return answer
     rows = AccessToken.objects.filter(user=user, revoked_at__isnull=True).order_by("-pk")
     # A device renews its token: only the last one is worth showing, and it is shown also once it
     # has ended, for its sign-in can go on until this one is revoked.
     later = AccessToken.objects.filter(session=OuterRef("session"), pk__gt=OuterRef("pk"))
     rows = rows.exclude(Q(session__isnull=False) & Exists(later))
+    secret = shown_once.handed_over(request).get("secret", "")
     context = {"form": form, "secret": secret, "tokens": rows.select_related("session")}
     status = 422 if form.errors else 200
     response = render(request, "hub/tokens.html", context, status=status)
     response["Cache-Control"] = "no-store"
+    shown_once.forget(request, response)
     return response
 
 

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 
 from hub.actions import webhooks
 from hub.errors import BadInputError, HubError, NotFoundError
+from hub.http import shown_once
 from hub.http.authentication import actor_of
 from hub.jobs.webhooks import readable
 from hub.models import Webhook
@@ -75,10 +76,10 @@ def _edit_form(webhook: Webhook, data: Any = None) -> WebhookForm:
 
 
 def webhook_list(request: HttpRequest) -> HttpResponse:
-    """A person's webhooks; a secret that we make is shown this once only."""
+    """A person's webhooks; a secret that we make is shown once, where the form leads to."""
     actor = actor_of(request)
     owner = webhooks.require_owner(actor)
-    form, made, secret = WebhookForm(request.POST or None), None, ""
+    form = WebhookForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         chosen = form.cleaned_data["secret"]
         secret = "" if chosen else webhooks.make_secret()
@@ -86,14 +87,25 @@ def webhook_list(request: HttpRequest) -> HttpResponse:
             made = webhooks.create_webhook(actor, **form.wanted(), secret=chosen or secret)
         except HubError as error:
             form.add_error(None, str(error))
-    if made is None:
-        secret = ""  # nothing has it
-    elif not secret:
-        return redirect(made)
-    rows = owner.webhooks.order_by("pk")
-    shown = WebhookForm() if made else form
-    context = {"form": shown, "made": made, "secret": secret, "webhooks": rows}
-    return _fresh(request, "hub/webhooks.html", context, failed=bool(shown.errors))
+        else:
+            return _made(request, made, secret)
+    shown = shown_once.handed_over(request)
+    context = {"form": form, "webhooks": owner.webhooks.order_by("pk")} | {
+        name: shown.get(name, "") for name in ("secret", "made_url")
+    }
+    response = _fresh(request, "hub/webhooks.html", context, failed=bool(form.errors))
+    shown_once.forget(request, response)
+    return response
+
+
+def _made(request: HttpRequest, webhook: Webhook, secret: str) -> HttpResponse:
+    """To the webhook, or first to its secret where we made that."""
+    if not secret:
+        return redirect(webhook)
+    answer = redirect(request.path)
+    said = {"secret": secret, "made_url": webhook.get_absolute_url()}
+    shown_once.hand_over(request, answer, request.path, **said)
+    return answer
 
 
 def webhook_detail(request: HttpRequest, pk: int) -> HttpResponse:

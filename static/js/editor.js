@@ -2,7 +2,9 @@
 // where they are. Without this script it stays a textarea. Leaving with changes warns.
 const area = document.querySelector("textarea[data-editor]");
 const form = area.form;
-const begun = area.value;
+const pathField = document.getElementById("edit-path");
+// What comes back from a refusal or a look is not what lies in the repository.
+const begun = "changed" in area.dataset ? null : area.value;
 let leaving = false;
 let composing = false;
 
@@ -46,15 +48,22 @@ async function begin() {
   ]);
   const look = EditorView.theme({
     "&": { color: color("ink"), backgroundColor: color("surface"), fontSize: "13px", maxHeight: "70vh" },
-    "&.cm-focused": { outline: `2px solid ${color("focus")}`, outlineOffset: "-2px" },
-    ".cm-scroller": { fontFamily: color("mono"), lineHeight: "1.6", minHeight: "360px" },
+    // The gutter lies above its editor: the ring lies above both.
+    "&.cm-focused": { outline: "none" },
+    "&.cm-focused::after": { content: '""', position: "absolute", inset: "0", zIndex: "300", pointerEvents: "none", border: `2px solid ${color("focus")}` },
+    ".cm-scroller": { fontFamily: color("mono"), lineHeight: "1.6" },
+    ".cm-content, .cm-gutter": { minHeight: "360px" },
     ".cm-content": { caretColor: color("ink") },
     ".cm-gutters": { backgroundColor: color("raised"), color: color("muted"), borderRight: `1px solid ${color("line")}` },
     ".cm-activeLine, .cm-activeLineGutter": { backgroundColor: "color-mix(in oklab, var(--hover) 60%, transparent)" },
     ".cm-cursor": { borderLeftColor: color("ink") },
     "&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground": { backgroundColor: color("accent-soft") },
   });
-  const language = cm.languages[area.dataset.language];
+  const names = JSON.parse(area.dataset.languages);
+  const language = new cm.Compartment();
+  let spoken;
+  const languageNow = () => names[pathField.value.toLowerCase().split(".").pop()];
+  const inLanguage = () => cm.languages[(spoken = languageNow())]?.() ?? [];
   const label = area.labels[0].textContent;
   const { selectionStart, selectionEnd, scrollTop } = area;
   const isFocused = document.activeElement === area;
@@ -74,8 +83,11 @@ async function begin() {
         if (update.docChanged) area.value = update.state.doc.toString();
       }),
       look,
-      ...(language ? [language()] : []),
+      language.of(inLanguage()),
     ],
+  });
+  pathField.addEventListener("input", () => {
+    if (languageNow() !== spoken) view.dispatch({ effects: language.reconfigure(inLanguage()) });
   });
   view.scrollDOM.tabIndex = 0; // it scrolls by the keyboard too
   area.hidden = true;

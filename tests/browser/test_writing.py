@@ -36,6 +36,8 @@ def test_a_folder_goes_up_through_a_reload_and_a_text_is_edited(open_window, hub
     upload(window, tmp_path / "tiny", digest)
     look_ahead(window, tmp_path)
     edit(window)
+    write(window)
+    window.said = [line for line in window.said if "422" not in line]  # what Chromium says of it
     assert not window.said
 
 
@@ -121,3 +123,24 @@ def edit(window: Window) -> None:
     page.locator("#look .is-added").wait_for()
     page.get_by_role("button", name="Commit").click()
     page.get_by_text("Committed to main").wait_for()
+
+
+def write(window: Window) -> None:
+    """A new file has the colours of its name, and a refusal does not count as saved."""
+    page = window.goto("/wren/tiny/new/main")
+    text = page.get_by_role("textbox", name="Text")
+    text.click()
+    page.keyboard.type("import os")
+    page.get_by_label("Path in the repository").fill("../bad.py")
+    coloured = page.locator(".cm-line span", has_text="import")
+    coloured.wait_for()
+    sizes = page.locator(".cm-gutter, .cm-content").evaluate_all("e => e.map(i => i.clientHeight)")
+    assert min(sizes) >= 360
+    page.get_by_role("button", name="Commit").click()
+    page.get_by_text("has an empty, '.' or '..' part").or_(
+        page.get_by_text("begins with")
+    ).wait_for()
+    asked: list[str] = []
+    page.on("dialog", lambda dialog: asked.append(dialog.type))
+    window.goto("/wren/tiny")
+    assert asked == ["beforeunload"]

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.core import mail
 from django.core.cache import cache
 from django.core.management import CommandError, call_command
@@ -359,11 +360,21 @@ def test_a_token_has_an_end_a_place_and_repositories(client_for):
     mine = make_repository(user.namespace)
     browser = client_for(user)
     form = {"name": "ci", "scope": "write", "days": "7", "only": f"{mine.repo_id}\n"}
-    shown = text(browser.post("/-/settings/tokens", form))
+    answer = browser.post("/-/settings/tokens", form)
+    assert (answer.status_code, answer.url) == (302, "/-/settings/tokens")
+    cookie = next(each for name, each in answer.cookies.items() if name.startswith("once-"))
+    assert (cookie["httponly"], cookie["samesite"], cookie["path"]) == (True, "Strict", answer.url)
+    others = client_for(make_user())  # the same browser, somebody else
+    others.cookies[cookie.key] = cookie.value
+    assert "wb_" not in text(others.get(answer.url))
+    shown = text(browser.get(answer.url))
     token = AccessToken.objects.get()
     assert list(token.repositories.all()) == [mine]
     assert token.expires_at - timezone.now() < timedelta(days=7, seconds=1)
     secret = re.findall(r"wb_[A-Za-z0-9]{40,}", shown)[0]
+    assert secret not in cookie.value
+    assert secret not in str([row.get_decoded() for row in Session.objects.all()])
+    assert secret not in text(browser.get("/-/settings/tokens"))
     Client(headers={"authorization": f"Bearer {secret}"}).get("/api/whoami-v2")
     again = text(browser.get("/-/settings/tokens"))
     assert "127.0.0.1" in again and "for some repositories only" in again and secret not in again

@@ -24,6 +24,8 @@ from kombu.message import Message
 from hub.actions.people import update_user
 from hub.actions.repositories import delete_repository, update_settings
 from hub.gitstore.receive import RefUpdate, check_updates
+from hub.http import sign_in_tries
+from hub.http.throttle import TRIES, TRIES_WINDOW_SECONDS
 from hub.models import Access, AccessToken, BranchProtection, Kind, Repository, Visibility
 from tests.factories import PASSWORD, actor, make_member, make_repository, make_user
 from tests.hub.test_role_matrix import address_of, make_world, named_patterns
@@ -63,19 +65,55 @@ def sign_in(name: str, password: str = "wrong password", **more: Any) -> int:
 def test_a_forged_address_does_not_outrun_the_throttle(no_tries, settings, front):
     settings.FRONT = front
     tries = [
-        sign_in(f"nobody{number}", headers={"x-real-ip": f"10.0.0.{number}"})
-        for number in range(11)
+        sign_in("nobody", headers={"x-real-ip": f"10.0.0.{number}"}) for number in range(TRIES + 1)
     ]
-    assert tries == [422] * 10 + [429]
+    assert tries == [422] * TRIES + [429]
 
 
-def test_one_address_that_guesses_locks_out_no_other(no_tries, settings):
-    settings.FRONT = "nginx"  # which replaces X-Forwarded-For and comes by a socket
+def of_address(address: str) -> dict[str, Any]:
+    """A request that nginx, which replaces X-Forwarded-For, had from `address`."""
+    return {"headers": {"x-forwarded-for": address}, "REMOTE_ADDR": ""}
+
+
+def test_wrong_tries_shut_out_one_name_at_one_address_only(no_tries, settings):
+    settings.FRONT = "nginx"
+    wrong, other = make_user(), make_user()
+    here, elsewhere = of_address("192.0.2.1"), of_address("192.0.2.2")
+    assert [sign_in(wrong.username, **here) for _ in range(TRIES + 1)][-1] == 429
+    assert sign_in(wrong.username, PASSWORD, **here) == 429
+    assert sign_in(other.username, PASSWORD, **here) == 302
+    assert sign_in(wrong.username.upper(), **here) == 429
+    assert sign_in(wrong.username, PASSWORD, **elsewhere) == 302
+
+
+def test_an_address_that_tries_many_names_is_shut_out_alone(no_tries, settings, monkeypatch):
+    settings.FRONT = "nginx"
+    monkeypatch.setattr(sign_in_tries, "ADDRESS_TRIES", 12)
     user = make_user()
-    guess = {"headers": {"x-forwarded-for": "192.0.2.1"}, "REMOTE_ADDR": ""}
-    assert [sign_in(f"nobody{number}", **guess) for number in range(11)][-1] == 429
-    other = {"headers": {"x-forwarded-for": "192.0.2.2"}, "REMOTE_ADDR": ""}
-    assert sign_in(user.username, PASSWORD, **other) == 302
+    guess = of_address("192.0.2.1")
+    tries = [sign_in(f"nobody{number}", **guess) for number in range(13)]
+    assert tries == [422] * 12 + [429]
+    assert sign_in(user.username, PASSWORD, **guess) == 429
+    assert sign_in(user.username, PASSWORD, **of_address("192.0.2.2")) == 302
+
+
+def test_guesses_from_everywhere_end_and_their_person_comes_in_where_known(
+    no_tries, settings, monkeypatch
+):
+    settings.FRONT = "nginx"
+    monkeypatch.setattr(sign_in_tries, "NAME_TRIES", 12)
+    user = make_user()
+    home, abroad = of_address("192.0.2.1"), of_address("192.0.2.99")
+    assert sign_in(user.username, PASSWORD, **home) == 302
+    tries = [sign_in(user.username, **of_address(f"198.51.100.{n}")) for n in range(13)]
+    assert tries == [422] * 12 + [429]
+    assert sign_in(user.username, PASSWORD, **abroad) == 429
+    assert sign_in(user.username, PASSWORD, **home) == 302
+
+
+def test_one_address_alone_cannot_shut_out_a_name_elsewhere():
+    windows = sign_in_tries.NAME_WINDOW_SECONDS // TRIES_WINDOW_SECONDS
+    assert windows * TRIES < sign_in_tries.NAME_TRIES
 
 
 def test_signing_in_rightly_uses_up_no_tries(no_tries):

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
-from hub.gitstore import AddPointer
-from hub.models import Access, BranchProtection, ObjectLink
+from hub.gitstore import AddFile, AddPointer, DeleteFile
+from hub.gitstore.pointers import format_pointer
+from hub.models import Access, BranchProtection, Membership, ObjectLink
 from reviews.models import Discussion
 from tests.factories import TESTER, commit_files, make_member, make_repository, make_user
+from tests.hub.wire import stored
 
 pytestmark = pytest.mark.django_db
 TEXT = b"one\ntwo\nthree\n"
@@ -78,6 +80,40 @@ def test_a_file_of_windows_stays_one(client, repository):
     commit_files(repository, {"docs/notes.txt": b"a\r\nb\r\n"})
     edited(client, repository, "a\r\nc\r\n")
     assert read(repository, "docs/notes.txt") == b"a\r\nc\r\n"
+
+
+def test_a_letter_that_is_changed_leaves_other_line_ends_alone(client, repository):
+    commit_files(repository, {"docs/notes.txt": b"a\r\nb\nc\rd\r\ne"})
+    assert " data-changed" not in client.get(f"/{repository.path}/edit/main/docs/notes.txt").text
+    edited(client, repository, "a\r\nB\r\nc\r\nd\r\nnew\r\ne")
+    assert read(repository, "docs/notes.txt") == b"a\r\nB\nc\rd\r\nnew\r\ne"
+
+
+def test_what_comes_back_from_a_refusal_is_told_from_what_lies_there(client, repository):
+    refused = send(client, repository, "new", "docs", path="../bad", text="kept words")
+    assert (refused.status_code, " data-changed" in refused.text) == (422, True)
+    assert " data-changed" not in client.get(f"/{repository.path}/new/main/docs").text
+    look = edited(client, repository, "other words", do="changes")
+    assert (look.status_code, " data-changed" in look.text) == (200, True)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("你好，世界".encode("gbk"), "It is not UTF-8"),
+        (b"weights\0\1\2", "It is a binary file"),
+        (b"only letters", "kept outside git, as large files are"),
+    ],
+)
+def test_a_small_file_beside_git_says_what_it_is(client, repository, writer, content, said):
+    kept = stored(repository, content)
+    pointer = format_pointer(kept.sha256, kept.size_bytes)
+    commit_files(repository, {"docs/old.txt": pointer})
+    assert said in client.get(f"/{repository.path}/edit/main/docs/old.txt").text
+    other = make_repository(files={"docs/old.txt": pointer})  # it was never sent there
+    Membership.objects.create(namespace=other.namespace, user=writer, access=Access.WRITE)
+    page = client.get(f"/{other.path}/edit/main/docs/old.txt").text
+    assert "kept outside git, as large files are" in page
 
 
 def test_a_look_at_the_changes_commits_nothing(client, repository):
@@ -178,6 +214,37 @@ def test_folders_are_moved_and_deleted_whole(client, repository):
     gone = send(client, repository, "delete", "text/en")
     assert gone.url == f"/{repository.path}/tree/main"  # an emptied folder is gone too
     assert paths(repository) == {"README.md", ".gitattributes"}
+
+
+def test_the_history_of_what_was_moved_leads_to_its_older_one(client, repository):
+    def history(revision, path):
+        return client.get(f"/{repository.path}/commits/{revision}/{path}").text
+
+    before = head(repository)
+    assert send(client, repository, "move", "docs", new_path="text/en").status_code == 302
+    for old, new in (("docs", "text/en"), ("docs/notes.txt", "text/en/notes.txt")):
+        page = history("main", new)
+        assert f'href="/{repository.path}/commits/{before}/{old}"' in page
+        assert "Moved here from" not in history(before, old)
+    fields = {"path": "other/named.txt", "text": "one\ntwo\nfour\n"}
+    assert send(client, repository, "edit", "text/en/notes.txt", **fields).status_code == 302
+    assert "/text/en/notes.txt" in history("main", "other/named.txt")
+    fields = {"path": "other/new.txt", "text": "nothing of that kind"}
+    assert send(client, repository, "new", "other", **fields).status_code == 302
+    assert "Moved here from" not in history("main", "other/new.txt")
+
+
+def test_one_large_file_does_not_come_from_another_that_went(client, repository):
+    def pointer(content):
+        kept = stored(repository, content)
+        return format_pointer(kept.sha256, kept.size_bytes)
+
+    parent = commit_files(repository, {"old.bin": pointer(b"old")})
+    store = repository.store()
+    operations = [DeleteFile("old.bin"), AddFile("new.bin", pointer(b"new"))]
+    oid = store.commit(ref="refs/heads/main", parent=parent, operations=operations, message="w",
+                       author=TESTER, expect=parent)  # fmt: skip
+    assert store.moved_from(oid, "new.bin") is None
 
 
 def test_a_folder_that_changed_since_is_not_deleted(client, repository):

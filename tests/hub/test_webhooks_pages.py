@@ -48,7 +48,8 @@ def text_of(response):
 
 
 def test_a_webhook_is_made_in_the_browser_and_its_secret_shown_once(browser, receiver):
-    made = browser.post(LIST, form(receiver.url))
+    made = browser.post(LIST, form(receiver.url), follow=True)
+    assert made.redirect_chain == [(LIST, 302)]
     webhook = Webhook.objects.get()
     assert webhook.secret.startswith("whsec_")
     assert webhook.secret in text_of(made)

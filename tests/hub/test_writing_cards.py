@@ -145,6 +145,19 @@ def test_a_data_set_gets_a_card_of_its_own_and_a_bad_choice_makes_nothing(client
     assert not Repository.objects.filter(name="bad").exists()
 
 
+def test_what_is_no_task_or_language_is_refused_in_words(client_for):
+    person = make_user()
+    client = client_for(person)
+    wrong = {"task": "foo bar; x: y", "language": "en, klingon, <b>"}
+    page = new(client, owner=person.username, **wrong)
+    assert page.status_code == 422
+    assert "“foo bar; x: y” is no task" in page.text
+    assert "“klingon”, “&lt;b&gt;”: no code of a language" in page.text
+    assert not Repository.objects.exists()
+    right = {"task": "text-to-3d", "language": "pt-BR, zh-Hans-CN, gsw, multilingual"}
+    assert new(client, owner=person.username, **right).status_code == 302
+
+
 def test_a_name_is_looked_up_while_it_is_typed(client_for):
     person = make_user()
     client = client_for(person)
