@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import override
 
 from hub.actions.exploring import Explorer, Wish
 from hub.extensions import registries
@@ -46,6 +49,12 @@ _PAGES = (
     Hit(_("Health"), "/readyz", icon="shield"),
 )
 _OWN_PAGES = (
+    Hit(_("Inbox"), "/-/inbox", icon="bell"),
+    Hit(_("Settings"), "/-/settings/profile", icon="gear"),
+    Hit(_("Password"), "/-/settings/password", icon="lock"),
+    Hit(_("Sessions"), "/-/settings/sessions", icon="cpu"),
+    Hit(_("Notifications"), "/-/settings/notifications", icon="bell"),
+    Hit(_("Organisations"), "/-/settings/organizations", icon="people"),
     Hit(_("Access tokens"), "/-/settings/tokens", icon="key"),
     Hit(_("Webhooks"), "/-/settings/webhooks", icon="external"),
 )
@@ -72,7 +81,9 @@ def palette(request: HttpRequest) -> HttpResponse:
 
 def _groups(actor: Actor, text: str) -> list[tuple[Any, list[Hit]]]:
     person = actor.person
-    own = (*_PAGES, *(_OWN_PAGES if person else ()))
+    own: tuple[Hit, ...] = _PAGES
+    if person:
+        own += (Hit(_("Profile"), f"/{person.username}", icon="person"), *_OWN_PAGES)
     deeds = (*(_OWN_DEEDS if person else _STRANGER_DEEDS), *_DEEDS)
     pulls = registries.my_pull_requests(actor, text, MOST) if person else []
     groups: list[tuple[Any, list[Hit]]] = [(_("Mine"), _mine(actor, text))]
@@ -82,9 +93,23 @@ def _groups(actor: Actor, text: str) -> list[tuple[Any, list[Hit]]]:
     if text:
         groups += [*_found(actor, text), *_namespaces(text)]
         groups.append((_("Collections"), _collections(actor, text)))
-    groups.append((_("Pages"), [hit for hit in own if is_subsequence(text, str(hit.label))]))
-    groups.append((_("Do"), [hit for hit in deeds if is_subsequence(text, str(hit.label))]))
+    groups.append((_("Pages"), [hit for hit in own if _is_called(hit, text)]))
+    groups.append((_("Do"), [hit for hit in deeds if _is_called(hit, text)]))
     return groups
+
+
+def _is_called(hit: Hit, text: str) -> bool:
+    """Whether `text` means the line in any language that the hub has, whichever it shows."""
+    return any(is_subsequence(text, name) for name in _names(hit.label))
+
+
+@cache
+def _names(label: Any) -> frozenset[str]:
+    found = set()
+    for language, _name in settings.LANGUAGES:
+        with override(language):
+            found.add(str(label))
+    return frozenset(found)
 
 
 def is_subsequence(text: str, label: str) -> bool:

@@ -47,11 +47,6 @@ document.addEventListener("keydown", (event) => {
       menu.querySelector("summary").focus();
     }
   }
-  const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
-  if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
-    event.preventDefault();
-    document.getElementById("search")?.focus();
-  }
 });
 
 // On a phone tabs and sections scroll: begin with the one we are on; a calendar, with today.

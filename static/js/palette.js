@@ -1,4 +1,4 @@
-// The command palette: Ctrl-K or Cmd-K opens it on every page. The server says what a text may mean;
+// The command palette: / and Ctrl-K or Cmd-K open it on every page. The server says what a text may mean;
 // what was opened from here before is kept in this browser alone.
 const dialog = document.getElementById("palette");
 const input = document.getElementById("palette-input");
@@ -125,7 +125,12 @@ function follow(option, event) {
 
 if (dialog) {
   document.addEventListener("keydown", (event) => {
-    if ((event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === "k") {
+    const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
+    const bare = !event.ctrlKey && !event.metaKey && !event.altKey;
+    if (event.key === "/" && bare && !typing) {
+      event.preventDefault();
+      open();
+    } else if ((event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === "k") {
       event.preventDefault();
       if (dialog.open) dialog.close();
       else open();

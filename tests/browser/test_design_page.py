@@ -34,14 +34,15 @@ def test_without_scripts_the_language_and_the_search_still_work(open_window):
     assert page.url.endswith("/-/explore?q=spam")
 
 
-def test_a_snippet_is_copied_and_the_search_has_a_key(open_window):
+def test_a_snippet_is_copied_and_the_palette_has_a_key(open_window):
     window = open_window(permissions=["clipboard-read", "clipboard-write"])
     page = window.goto("/-/design")
     page.click(".snippet .copy")
     page.wait_for_selector(".snippet .copy.is-done")
     assert page.evaluate("navigator.clipboard.readText()").startswith("export HF_ENDPOINT=")
     page.keyboard.press("/")
-    assert page.evaluate("document.activeElement.id") == "search"
+    page.wait_for_selector("#palette[open]")
+    assert page.evaluate("document.activeElement.id") == "palette-input"
 
 
 def test_a_line_in_the_address_is_marked(open_window):

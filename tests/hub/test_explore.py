@@ -377,3 +377,10 @@ class TestWordsOfTheCard:
         make(lab, "long", text=" ".join(f"word{number}x" for number in range(9000)))
         assert found("word7x") == ["long"]
         assert found("word8999x") == []
+
+
+@pytest.mark.parametrize("words", ["inbox", "收件箱"])
+def test_the_palette_knows_pages_by_their_names_in_every_language(client_for, words):
+    signed_in = client_for(make_user()).get("/-/palette", {"q": words}).content.decode()
+    assert 'href="/-/inbox"' in signed_in
+    assert 'href="/-/inbox"' not in client_for().get("/-/palette", {"q": words}).content.decode()
