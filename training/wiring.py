@@ -15,6 +15,7 @@ from hub.models.prepared import Prepared, counted
 from training.actions.blind import blind_requirements
 from training.actions.evaluating import evaluate_proposed, name_merged
 from training.actions.gates import weigh_proposed, weigh_queued
+from training.actions.models import is_loadable
 from training.actions.quick import measure_quickly, quick_labels
 from training.actions.runs import taught_with
 from training.actions.scores import merge_files
@@ -62,7 +63,7 @@ def connect() -> None:
 
 def try_tab(repository: Repository) -> Iterable[Tab]:
     """Where a model can be asked something."""
-    if settings.TRY_IT and repository.kind == Kind.MODEL:
+    if settings.TRY_IT and repository.kind == Kind.MODEL and is_loadable(repository):
         yield Tab("try", _("Try it"), f"{repository.get_absolute_url()}/try")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.utils import timezone
 
+from hub.jobs.refresh import refresh
 from hub.models import Access, Kind
 from tests.factories import actor, make_member, make_organization, make_repository, make_user
 from tests.reviews.factories import make_pull_request
@@ -147,3 +148,13 @@ def test_runs_of_a_pull_request_are_listed(client_for):
     record = stage.play()
     page = client_for().get(f"{stage.url}/runs").content.decode()
     assert f"{stage.model.get_absolute_url()}/runs/{record.run.number}" in page
+
+
+def test_only_what_can_be_loaded_is_offered_for_runs(client_for, model):
+    plain = make_repository(make_organization(), files={"README.md": b"# Notes\n"})
+    for repository, offered in ((plain, False), (model, True)):
+        refresh(repository.pk)
+        person = make_member(repository.namespace, access=Access.WRITE)
+        page = client_for(person).get(repository.get_absolute_url()).content.decode()
+        for word in ("/finetune", "/evaluate", "/try", "pipeline("):
+            assert (word in page) == offered, word

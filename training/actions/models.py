@@ -17,6 +17,11 @@ CONFIG_LIMIT_BYTES = 64 * 1024
 FLOAT32_LIMIT_BYTES = 2_000_000_000
 
 
+def is_loadable(repository: Repository) -> bool:
+    """Whether the default branch has what a runner can load, as far as is known of it."""
+    return bool(repository.parameters or repository.config)
+
+
 def model_input(role: str, repository: Repository, oid: str) -> tuple[dict[str, Any], str]:
     """The model at a commit or tree as an input of a run, and its digest."""
     files = model_files(repository.store(), oid)

@@ -17,6 +17,7 @@ from training.actions.history import (
     histories,
     names_of,
 )
+from training.actions.models import is_loadable
 from training.jobs.disclosure import readable_benchmarks, told_metrics
 from training.models import Benchmark, GateRecord, Run
 from training.policies import may_evaluate, may_finetune
@@ -94,6 +95,8 @@ def start(repository: Repository, request: HttpRequest) -> dict[str, Any]:
         .defer("spec", "result")
         .order_by("-number")[:RUNS_SHOWN]
     )
+    if not runs and not is_loadable(repository):
+        return {}
     for run in runs:
         run.repository = repository
     actor = actor_of(request)
