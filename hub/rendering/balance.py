@@ -32,6 +32,7 @@ _CLOSES = {
 _NOTHING: frozenset[str] = frozenset()
 _SPACE = r"[ \t\n\r\f]"
 _VALUE = r"(?>\"[^\"]*+\"|'[^']*+'|[^ \t\n\r\f\"'=<>`]++)"
+_ALT = re.compile(rf"{_SPACE}alt(?:[ \t\n\r\f=]|\Z)", re.IGNORECASE)
 _TAG = re.compile(
     rf"<(/?)([A-Za-z][A-Za-z0-9-]*+)"
     rf"((?>{_SPACE}++[^\s\"'<>/=]++(?>{_SPACE}*+={_SPACE}*+{_VALUE})?+)*+){_SPACE}*+(/?)>"
@@ -51,8 +52,13 @@ class Balanced:
     is_refused: bool = False
 
     def open(self, name: str, attributes: str) -> None:
+        """Begin an element. Fields of forms are left out, pictures without words are decoration."""
         while self.opened and self.opened[-1][0] in _CLOSES.get(name, _NOTHING):
             self.close_last()
+        if name == "input" and "".join(self.parts[-2:]) != "<label>":
+            return  # only a task's box has a name, its label
+        if name == "img" and not _ALT.search(attributes):
+            attributes += ' alt=""'
         tag = f"<{name}{attributes}>"
         self.parts.append(tag)
         if name not in VOID:

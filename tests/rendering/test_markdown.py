@@ -274,3 +274,9 @@ def test_a_document_tells_its_headings_and_whether_it_has_diagrams():
     ]
     assert found.has_diagrams and '<pre class="diagram"' in found.html
     assert all(f'id="{each.anchor}"' in found.html for each in found.headings)
+
+
+def test_fields_of_forms_are_left_out_and_pictures_have_words():
+    html = render_markdown('<input name=p> <img src="a.png"> <img src="b.png" alt=x>\n\n- [x] done')
+    assert html.count("<input") == 1 and "<label><input" in html
+    assert html.count('alt=""') == 1 and html.count('alt="x"') == 1
