@@ -377,3 +377,11 @@ class TestWordsOfTheCard:
         make(lab, "long", text=" ".join(f"word{number}x" for number in range(9000)))
         assert found("word7x") == ["long"]
         assert found("word8999x") == []
+
+
+def test_the_palette_names_a_repository_once(client_for):
+    person = make_user()
+    make(Namespace.objects.get(owner=person), "qwen-mine")
+    make(make_organization(), "qwen-theirs")
+    text = client_for(person).get("/-/palette?q=qwen").content.decode()
+    assert [text.count(f"/{name}</span>") for name in ("qwen-mine", "qwen-theirs")] == [1, 1]
