@@ -86,12 +86,13 @@ def _groups(actor: Actor, text: str) -> list[tuple[Any, list[Hit]]]:
         own += (Hit(_("Profile"), f"/{person.username}", icon="person"), *_OWN_PAGES)
     deeds = (*(_OWN_DEEDS if person else _STRANGER_DEEDS), *_DEEDS)
     pulls = registries.my_pull_requests(actor, text, MOST) if person else []
-    groups: list[tuple[Any, list[Hit]]] = [(_("Mine"), _mine(actor, text))]
+    mine = _mine(actor, text)
+    groups: list[tuple[Any, list[Hit]]] = [(_("Mine"), mine)]
     groups.append(
         (_("My pull requests"), [Hit(p.title, p.path, p.repo_id, icon="pull") for p in pulls])
     )
     if text:
-        groups += [*_found(actor, text), *_namespaces(text)]
+        groups += [*_found(actor, text, {hit.path for hit in mine}), *_namespaces(text)]
         groups.append((_("Collections"), _collections(actor, text)))
     groups.append((_("Pages"), [hit for hit in own if _is_called(hit, text)]))
     groups.append((_("Do"), [hit for hit in deeds if _is_called(hit, text)]))
@@ -127,11 +128,14 @@ def _mine(actor: Actor, text: str) -> list[Hit]:
     return [_repository(row) for row in rows.order_by("-last_modified_at")[:MINE]]
 
 
-def _found(actor: Actor, text: str) -> list[tuple[Any, list[Hit]]]:
+def _found(actor: Actor, text: str, shown: set[str]) -> list[tuple[Any, list[Hit]]]:
+    """What search finds but for what is `shown` already."""
     groups = []
     for kind, label in ((Kind.MODEL, _("Models")), (Kind.DATASET, _("Data sets"))):
         explorer = Explorer(actor, Wish(query=text, kind=kind))
-        groups.append((label, [_repository(r) for r in explorer.rows_of(explorer.first(MOST))]))
+        rows = explorer.rows_of(explorer.first(MOST + len(shown)))
+        hits = [hit for hit in map(_repository, rows) if hit.path not in shown]
+        groups.append((label, hits[:MOST]))
     return groups
 
 

@@ -84,8 +84,6 @@ def step_context(request: HttpRequest, table: Table, place: Place) -> dict[str, 
     """What `hub/table_step.html` needs: a search that goes on from where the last step ended."""
     asked = Asked.of(request.GET)
     sofar = Sofar.of(request.GET)
-    if "stop" in request.GET:
-        return {"table": _stopped(asked, sofar, place)}
     facts, length = facts_of(table), ROWS_A_PAGE - sofar.found
     page = read_page(table, facts, first=asked.first, length=length, query=asked.query)
     told = _page_context(table, facts, asked, page, place, sofar)
@@ -173,7 +171,6 @@ def _search(
     is_waiting = page.reached <= asked.first
     return {
         "url": url,
-        "stop_url": f"{url}&stop=1",
         "trigger": f"load delay:{WAIT_SECONDS}s" if is_waiting else "load",
         "reached": page.reached,
         "total": _total(facts, page),

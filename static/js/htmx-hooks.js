@@ -21,3 +21,18 @@ document.addEventListener("htmx:responseError", (event) => {
   if (notices) say(status === 429 ? notices.dataset.slowDown : notices.dataset.refused);
 });
 document.addEventListener("htmx:afterOnLoad", () => notices?.replaceChildren());
+
+// A search that goes on by itself is stopped: the step that is under way is its last one.
+let isStopped = false;
+document.addEventListener("click", (event) => {
+  const button = event.target.closest?.("[data-stop-search]");
+  if (!button) return;
+  isStopped = true;
+  button.closest("[data-goes-on]").dataset.stopped = "";
+});
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const asks = event.detail.elt;
+  if (!isStopped || !asks.matches("[data-goes-on]")) return;
+  event.preventDefault();
+  asks.dataset.stopped = "";
+});

@@ -54,6 +54,19 @@ function recentGroup() {
   return [group];
 }
 
+// What was opened from here lately stands in a group of its own and not a second time below.
+function withoutRecent(found) {
+  const known = new Set(recent().map((each) => each.path));
+  const kept = [...found];
+  for (const group of kept) {
+    const own = [...(group.querySelectorAll?.('[role="option"]') ?? [])];
+    const double = own.filter((each) => known.has(each.getAttribute("href")));
+    for (const each of double) each.remove();
+    if (own.length && double.length === own.length) group.remove();
+  }
+  return kept.filter((each) => each.parentNode);
+}
+
 const options = () => [...list.querySelectorAll('[role="option"]')];
 const current = () => list.querySelector('[aria-selected="true"]');
 
@@ -76,7 +89,8 @@ async function ask() {
     const body = answer.ok ? await answer.text() : "";
     if (mine !== asked) return;
     const found = new DOMParser().parseFromString(body, "text/html").body.childNodes;
-    list.replaceChildren(...(text ? [] : recentGroup()), ...found);
+    if (text) list.replaceChildren(...found);
+    else list.replaceChildren(...recentGroup(), ...withoutRecent(found));
     choose(options()[0]);
   } catch {
     if (mine === asked) list.replaceChildren();
@@ -153,6 +167,9 @@ if (dialog) {
     } else if (event.key === "Enter" && !event.isComposing && current()) {
       event.preventDefault();
       current().click();
+    } else if (event.key === "Escape" && !event.isComposing) {
+      event.preventDefault(); // a search field would take the first one to empty itself
+      dialog.close();
     } else if ((event.key === "Home" || event.key === "End") && event.ctrlKey && all.length) {
       event.preventDefault();
       choose(all.at(event.key === "Home" ? 0 : -1));

@@ -369,6 +369,14 @@ def test_a_sieve_lets_through_all_that_is_meant(kind, query):
         assert numbers == sorted(numbers) and numbers[-1] == 299  # how far it looked
 
 
+def test_a_number_is_found_as_it_is_told_and_not_as_it_is_written():
+    content = b"n,word\n" + b"".join(b"%d,x\n" % at for at in range(300)) + b"1e6,y\n"
+    reader = open_table(io.BytesIO(content), "csv", len(content), LONG)
+    assert reader.columns[0].type == "int"  # by its first rows
+    left = [each for each in reader.records(0, (), Query("1000000")) if each.content is not PASSED]
+    assert [reader.row(each).values["n"] for each in left] == [1e6]
+
+
 def test_looking_through_rows_unpacks_no_column_that_decides_nothing():
     names = [{"bytes": b"x" * 5000, "path": "a"}] * 40
     content = parquet(text=[f"row {at}" for at in range(40)], image=names)

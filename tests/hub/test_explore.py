@@ -384,3 +384,11 @@ def test_the_palette_knows_pages_by_their_names_in_every_language(client_for, wo
     signed_in = client_for(make_user()).get("/-/palette", {"q": words}).content.decode()
     assert 'href="/-/inbox"' in signed_in
     assert 'href="/-/inbox"' not in client_for().get("/-/palette", {"q": words}).content.decode()
+
+
+def test_the_palette_names_a_repository_once(client_for):
+    person = make_user()
+    make(Namespace.objects.get(owner=person), "qwen-mine")
+    make(make_organization(), "qwen-theirs")
+    text = client_for(person).get("/-/palette?q=qwen").content.decode()
+    assert [text.count(f"/{name}</span>") for name in ("qwen-mine", "qwen-theirs")] == [1, 1]

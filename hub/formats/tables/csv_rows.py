@@ -66,7 +66,9 @@ class Separated:
             for at, column in enumerate(self.columns)
             if column.name == each.column
         ]
-        retold = [at for at, kind in enumerate(kinds) if kind == FLOAT and could_say(wanted, FLOAT)]
+        # 1e3 is told as 1000.0, in a column of whole numbers too.
+        is_number = bool(wanted) and could_say(wanted, FLOAT)
+        retold = [at for at, kind in enumerate(kinds) if is_number and kind in (INT, FLOAT)]
 
         def passes(content: bytes) -> bool:
             if not lines.passes(content):
@@ -79,7 +81,7 @@ class Separated:
             if not all(each.accepts(_typed(cells[at], kinds[at])) for at, each in asked):
                 return False
             return any(wanted in cell.casefold() for cell in cells) or any(
-                wanted in str(_typed(cells[at], FLOAT)) for at in retold
+                wanted in str(_typed(cells[at], kinds[at])) for at in retold
             )
 
         return passes

@@ -22,7 +22,7 @@ _LETTERS = {
     kinds.INT: frozenset("-0123456789"),
     kinds.FLOAT: frozenset("-+.0123456789einfa"),
     kinds.BOOL: frozenset("truefals"),
-    kinds.TIME: frozenset("-+:., 0123456789daysutc"),
+    kinds.TIME: frozenset("-+:., 0123456789daysutcz"),
 }
 _SILENT = frozenset((kinds.IMAGE, kinds.AUDIO, kinds.BYTES, kinds.NULL))
 
