@@ -61,6 +61,9 @@ class Reason(models.TextChoices):
     WATCHING = "watching", _("you watch it")
 
 
+# What somebody hears of their own access.
+ANSWERS = ("access.accepted", "access.rejected")
+YOUR_ACCESS = _("your access to the files")
 STRENGTH = {reason: place for place, reason in enumerate(reversed(Reason.values))}
 # What a letter is sent for at once.
 URGENT = (Reason.MENTION, Reason.REVIEW)
@@ -157,6 +160,16 @@ class Notification(models.Model):
     def place(self) -> str:
         """The name of the repository or organisation."""
         return self.repository.repo_id if self.repository else str(self.namespace)
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether the title says less than the place."""
+        return self.title not in ("", self.place)
+
+    @property
+    def why(self) -> str:
+        """The reason in words: an answer about access is not a question for it."""
+        return str(YOUR_ACCESS) if self.kind in ANSWERS else self.get_reason_display()
 
     @property
     def number(self) -> str:

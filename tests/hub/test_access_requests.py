@@ -224,6 +224,23 @@ def test_who_decided_what_is_kept(repository, owners, writer, api_for):
     assert decided.subject == f"model {repository.repo_id}: asker"
 
 
+@pytest.mark.parametrize(("status", "word"), [("accepted", "let you in"), ("rejected", "did not")])
+def test_an_answer_is_told_as_one_and_names_the_repository_once(
+    repository, owners, writer, api_for, client_for, status, word
+):
+    asker = make_user("asker")
+    ask(api_for(asker), repository)
+    question = client_for(writer).get("/-/inbox").content.decode()
+    assert "somebody asks for access" in question
+    handle(owners, repository, user="asker", status=status)
+    answer = client_for(asker).get("/-/inbox").content.decode()
+    assert word in answer
+    assert "your access to the files" in answer
+    assert "somebody asks for access" not in answer
+    row = answer.partition('class="inbox-what"')[2].partition('class="inbox-acts"')[0]
+    assert row.count(repository.repo_id) == 1
+
+
 @pytest.mark.django_db(transaction=True)
 class TestRaces:
     def test_asking_six_times_at_once_is_asking_once(self, repository):

@@ -1,0 +1,165 @@
+"""Lines of the audit trail as sentences. Each is written as a code that never changes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from hub.models import AuditEntry
+from hub.models.namespaces import Access
+
+Say = Callable[[AuditEntry, dict[str, str]], str]
+
+# How subjects were written: by what stands in them.
+_REPOSITORY = re.compile(r"(?:\w+ )?(?P<name>\S+)")
+_TO_ANOTHER = re.compile(r"\w+ (?P<name>\S+) → (?P<target>\S+)")
+_PERSON = re.compile(r"(?:\w+ )?(?P<name>\S+): (?P<person>.+)")
+_PLACE = re.compile(r"(?:\w+ )?(?P<name>\S+) (?P<place>\S+)")
+_RULE = re.compile(r"(\d+) approvals, gate (on|off)")
+_REFS = (
+    ("refs/heads/", gettext_lazy("branch %s")),
+    ("refs/tags/", gettext_lazy("tag %s")),
+    ("refs/pr/", gettext_lazy("pull request %s")),
+)
+
+
+def sentence(row: AuditEntry) -> str:
+    """What `row` tells after the name of who did it; empty for what is told on no page."""
+    subject, say = _SAID.get(row.action, (None, None))
+    found = subject.fullmatch(row.subject) if subject else None
+    return say(row, found.groupdict()) if found and say else ""
+
+
+def _plain(words: Any) -> Say:
+    return lambda row, named: str(words) % named
+
+
+def _role(name: str) -> str:
+    """The label of a role that the trail names in English."""
+    return str(Access[name.upper()].label) if name.upper() in Access.names else name
+
+
+def _role_set(first: Any, other: Any) -> Say:
+    """`first` where nothing was held before."""
+
+    def say(row: AuditEntry, named: dict[str, str]) -> str:
+        roles = {"old": _role(row.old), "new": _role(row.new)}
+        return str(other if row.old else first) % (named | roles)
+
+    return say
+
+
+def _of_value(words: dict[str, Any], other: Any) -> Say:
+    """By the new value."""
+    return lambda row, named: str(words.get(row.new, other)) % named
+
+
+def _protected(row: AuditEntry, named: dict[str, str]) -> str:
+    rule = _RULE.fullmatch(row.new)
+    count, gate = (int(rule[1]), rule[2]) if rule else (0, "")
+    approvals = ngettext("%d approval", "%d approvals", count) % count
+    rest = _("the gate must pass") if gate == "on" else _("no gate")
+    return _("protected the branch %(place)s of %(name)s: %(approvals)s, %(gate)s") % (
+        named | {"approvals": approvals, "gate": rest}
+    )
+
+
+def _ref_moved(row: AuditEntry, named: dict[str, str]) -> str:
+    ref = named["place"]
+    for prefix, words in _REFS:
+        if ref.startswith(prefix):
+            ref = str(words) % ref.removeprefix(prefix)
+    values = {"ref": ref, "name": named["name"], "old": row.old[:7], "new": row.new[:7]}
+    if not row.old:
+        return _("made the %(ref)s of %(name)s at %(new)s") % values
+    if not row.new:
+        return _("deleted the %(ref)s of %(name)s, which was at %(old)s") % values
+    return _("moved the %(ref)s of %(name)s from %(old)s to %(new)s") % values
+
+
+def _large_file_removed(row: AuditEntry, named: dict[str, str]) -> str:
+    values = named | {"place": named["place"][:12]}
+    return _("removed the large file %(place)s… from %(name)s") % values
+
+
+_t = gettext_lazy
+_SAID: dict[str, tuple[re.Pattern[str], Say]] = {
+    "repository.create": (_REPOSITORY, _plain(_t("created %(name)s"))),
+    "repository.delete": (_REPOSITORY, _plain(_t("deleted %(name)s"))),
+    "repository.visibility": (
+        _REPOSITORY,
+        _of_value({"public": _t("made %(name)s public")}, _t("made %(name)s private")),
+    ),
+    "repository.gated": (
+        _REPOSITORY,
+        _of_value(
+            {
+                "": _t("opened the files of %(name)s to all who see it"),
+                "auto": _t("gated the files of %(name)s: who asks is let in"),
+            },
+            _t("gated the files of %(name)s: each request is decided"),
+        ),
+    ),
+    "repository.move": (_TO_ANOTHER, _plain(_t("moved %(name)s to %(target)s"))),
+    "repository.offer": (_TO_ANOTHER, _plain(_t("offered %(name)s to %(target)s"))),
+    "repository.offer_end": (_REPOSITORY, _plain(_t("ended the offer of %(name)s"))),
+    "collaborator.set": (
+        _PERSON,
+        _role_set(
+            _t("gave %(person)s the role %(new)s on %(name)s"),
+            _t("changed the role of %(person)s on %(name)s from %(old)s to %(new)s"),
+        ),
+    ),
+    "collaborator.remove": (_PERSON, _plain(_t("took %(person)s off %(name)s"))),
+    "member.set": (
+        _PERSON,
+        _role_set(
+            _t("made %(person)s a member of %(name)s with the role %(new)s"),
+            _t("changed the role of %(person)s in %(name)s from %(old)s to %(new)s"),
+        ),
+    ),
+    "member.remove": (_PERSON, _plain(_t("ended the membership of %(person)s in %(name)s"))),
+    "member.invite": (
+        _PERSON,
+        _role_set(_t("invited %(person)s to %(name)s with the role %(new)s"), ""),
+    ),
+    "member.invite_withdrawn": (
+        _PERSON,
+        _plain(_t("withdrew the invitation of %(person)s to %(name)s")),
+    ),
+    "member.joined": (_PERSON, _role_set(_t("joined %(name)s with the role %(new)s"), "")),
+    "member.declined": (_PERSON, _plain(_t("declined the invitation to %(name)s"))),
+    "access.ask": (
+        _PERSON,
+        _of_value(
+            {"accepted": _t("asked for the files of %(name)s and was let in")},
+            _t("asked for the files of %(name)s"),
+        ),
+    ),
+    "access.decide": (
+        _PERSON,
+        _of_value(
+            {
+                "accepted": _t("let %(person)s have the files of %(name)s"),
+                "rejected": _t("refused %(person)s the files of %(name)s"),
+            },
+            _t("took back the answer to %(person)s about the files of %(name)s"),
+        ),
+    ),
+    "access.grant": (_PERSON, _plain(_t("let %(person)s have the files of %(name)s unasked"))),
+    "branch.protect": (_PLACE, _protected),
+    "branch.unprotect": (
+        _PLACE,
+        _plain(_t("ended the protection of the branch %(place)s of %(name)s")),
+    ),
+    "large_file.remove": (_PLACE, _large_file_removed),
+    "ref.move": (_PLACE, _ref_moved),
+    "organization.create": (_REPOSITORY, _plain(_t("created the organisation %(name)s"))),
+    "organization.update": (_REPOSITORY, _plain(_t("changed the profile or defaults of %(name)s"))),
+    "organization.delete": (_REPOSITORY, _plain(_t("deleted the organisation %(name)s"))),
+    "person.close": (_REPOSITORY, _plain(_t("closed the account %(name)s"))),
+}
