@@ -99,7 +99,7 @@ class _Look:
         self.there: dict[str, Entry | None] = {}
 
     def answer(self, file: Announced) -> dict[str, Any]:
-        answer = {
+        answer: dict[str, Any] = {
             "path": file.path,
             "uploadMode": "lfs" if file.is_large(self.rules) else "regular",
             "shouldIgnore": self.ignored.ignores(file.path),

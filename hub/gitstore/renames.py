@@ -59,5 +59,6 @@ def _path(side: pygit2.DiffFile) -> str:
 
 def _is_pointer(repository: pygit2.Repository, side: pygit2.DiffFile) -> bool:
     blob = repository.get(side.id)
-    is_short = isinstance(blob, pygit2.Blob) and blob.size < LIMIT_BYTES
-    return is_short and parse_pointer(blob.data) is not None
+    if not isinstance(blob, pygit2.Blob) or blob.size >= LIMIT_BYTES:
+        return False
+    return parse_pointer(blob.data) is not None

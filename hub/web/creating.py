@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -20,7 +19,7 @@ from hub.formats import card_choices
 from hub.formats.card_choices import LICENCES_OFFERED
 from hub.http.authentication import actor_of
 from hub.http.pages import frame, repository_page
-from hub.models import Access, Kind, Namespace, RepoId, Repository, Visibility
+from hub.models import Access, Kind, RepoId, Repository, Visibility
 from hub.policies import Actor, require_files, require_person
 from hub.web.card_template import LICENCE_WORDS, new_card
 
@@ -31,15 +30,14 @@ KINDS = [(kind.value, kind.label) for kind in (Kind.MODEL, Kind.DATASET)]
 SETTLED = "default"
 
 
-def _settled(owners: Sequence[Namespace]) -> str:
-    """What the owners that are offered have settled."""
-    private = ", ".join(each.slug for each in owners if each.private_by_default)
-    if not private:
-        return gettext("Here that is everyone, for every owner.")
-    if all(each.private_by_default for each in owners):
-        return gettext("Here that is members only, for every owner.")
-    said = gettext("Here that is members only for %(owners)s, and everyone for the others.")
-    return said % {"owners": private}
+def _settled(private_owners: str, is_one: bool) -> str:
+    """What those have settled for new repositories who are offered as owners."""
+    if not private_owners:
+        return gettext("New repositories here are for everyone, whoever owns them.")
+    if is_one:
+        return gettext("New repositories here are for members only, whoever owns them.")
+    said = gettext("New repositories of %(owners)s are for members only, others for everyone.")
+    return said % {"owners": private_owners}
 
 
 class RepositoryForm(forms.Form):
@@ -53,7 +51,7 @@ class RepositoryForm(forms.Form):
     visibility = forms.ChoiceField(
         label=_("Who may read it"),
         choices=[
-            (SETTLED, _("As its owner has settled for new repositories")),
+            (SETTLED, _("As its owner has settled")),
             (Visibility.PUBLIC, _("Everyone")),
             (Visibility.PRIVATE, _("Members only")),
         ],
@@ -63,7 +61,9 @@ class RepositoryForm(forms.Form):
         super().__init__(*args, **kwargs)
         found = repositories.namespaces_to_create_in(actor)
         self.fields["owner"].choices = [(each.slug, each.slug) for each in found]  # type: ignore[attr-defined]
-        self.fields["visibility"].help_text = _settled(found)
+        self.private_owners = ", ".join(each.slug for each in found if each.private_by_default)
+        is_one = len({each.private_by_default for each in found}) == 1
+        self.fields["visibility"].help_text = _settled(self.private_owners, is_one)
 
     def chosen_visibility(self) -> str | None:
         chosen = str(self.cleaned_data["visibility"])
@@ -78,10 +78,15 @@ class CopyForm(RepositoryForm):
     def __init__(self, source: Repository, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         visibility = self.fields["visibility"]
-        as_found = _("As this one, or as its owner has settled if that is fewer people")
-        visibility.choices = [(SETTLED, as_found), *visibility.choices[1:]]  # type: ignore[attr-defined]
+        first = (SETTLED, _("As here, or fewer people"))
+        visibility.choices = [first, *visibility.choices[1:]]  # type: ignore[attr-defined]
         if source.is_private:
-            visibility.help_text = _("This one is for members only.")
+            visibility.help_text = gettext("This one is for members only.")
+        elif self.private_owners:
+            said = gettext("Fewer: members only, as %(owners)s has settled for new repositories.")
+            visibility.help_text = said % {"owners": self.private_owners}
+        else:
+            visibility.help_text = ""
 
 
 @repository_page()

@@ -65,11 +65,14 @@ function leave(item) {
 }
 
 function stateOf(item, state) {
-  if (state === "refused") return item.refused;
-  if (state === "hashing") return `${say("Hashing")} · ${percent.format((item.read ?? 0) / (item.size || 1))}`;
   const word = say(state[0].toUpperCase() + state.slice(1));
-  if (item.replaces === undefined || !["waiting", "small"].includes(state)) return word;
-  return `${word} · ${say("Replaces", { size: bytes(item.replaces) })}`;
+  return state === "hashing" ? `${word} · ${percent.format((item.read ?? 0) / (item.size || 1))}` : word;
+}
+
+// What its reader should know of a file before it is sent.
+function noteOf(item) {
+  if (item.refused) return item.refused;
+  return item.replaces === undefined ? "" : say("Replaces", { size: bytes(item.replaces) });
 }
 
 function showItem(item) {
@@ -79,6 +82,9 @@ function showItem(item) {
   if (state === "refused" && row.dataset.state !== state) rows.prepend(row);
   row.dataset.state = state;
   row.querySelector(".upload-state").textContent = stateOf(item, state);
+  const note = row.querySelector(".upload-note");
+  note.textContent = noteOf(item);
+  note.hidden = !note.textContent;
   row.querySelector("progress").value = ["sent", "there"].includes(state) ? 1 : (item.loaded ?? 0) / (item.size || 1);
   row.querySelector("button").hidden = Boolean(run);
 }
@@ -95,7 +101,7 @@ function show() {
   const refused = all.filter((item) => item.refused).length;
   const complaint = element("upload-refused");
   complaint.hidden = !refused;
-  complaint.querySelector("[data-text]").textContent = say("Refused", { count: refused });
+  complaint.querySelector("[data-text]").textContent = say("RefusedAll", { count: refused });
 }
 
 // How quick reading and sending are, of the time in which they went on.
@@ -189,6 +195,7 @@ async function reopen() {
 // A folder that is a clone holds git's own folder, which no commit can hold.
 const isOfGit = (path) => /(^|\/)\.git(\/|$)/i.test(path);
 
+let leftOut = 0;
 async function take(found) {
   let left = 0;
   try {
@@ -201,8 +208,9 @@ async function take(found) {
   }
   element("upload-again").hidden = true;
   const note = element("upload-left");
-  note.hidden = !left;
-  note.textContent = say("LeftOut", { count: left });
+  leftOut += left;
+  note.hidden = !leftOut;
+  note.textContent = say("LeftOut", { count: leftOut });
   save();
   show();
   await lookAhead();
@@ -222,6 +230,7 @@ async function lookAhead() {
 function clear() {
   items.clear();
   begun = false;
+  leftOut = 0;
   handles = [];
   reading = new Pace();
   sending = new Pace();
@@ -334,7 +343,7 @@ function problem() {
   if (!all.length) return say("None");
   if (all.length > Number(page.files)) return say("TooMany", { count: page.files });
   const refused = all.filter((item) => item.refused).length;
-  if (refused) return say("Refused", { count: refused });
+  if (refused) return say("RefusedAll", { count: refused });
   const huge = all.find((item) => item.size > Number(page.file));
   if (huge) return say("TooLarge", { path: huge.path });
   const lost = all.find((item) => !item.file && item.state !== "sent");
@@ -352,7 +361,12 @@ async function work() {
   ahead.abort();
   const found = problem();
   list.hidden = false;
-  if (found) return stopped(found);
+  if (found) {
+    // The list tells of what is refused, with the way on beside it.
+    if (element("upload-refused").hidden) stopped(found);
+    else element("upload-refused").scrollIntoView({ block: "center" });
+    return setButtons();
+  }
   begun = true;
   save();
   const controller = new AbortController();
@@ -388,7 +402,8 @@ async function work() {
 
 function setButtons() {
   action("pause").hidden = !run;
-  action("resume").hidden = Boolean(run);
+  action("resume").hidden = Boolean(run) || !begun;
+  action("cancel").hidden = !begun;
   form.querySelector('[value="save"]').disabled = Boolean(run);
 }
 

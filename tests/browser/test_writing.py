@@ -99,7 +99,8 @@ def look_ahead(window: Window, folder: Path) -> None:
     page.get_by_text("replaces the file of 13 B").wait_for()
     expect(page.get_by_text("has a colon.")).to_have_count(2)
     page.get_by_role("button", name="Upload and commit").click()
-    expect(page.locator("#upload-words")).to_contain_text("Files that no commit takes: 2")
+    expect(page.locator("#upload-refused")).to_contain_text("Files that no commit takes: 2")
+    expect(page.locator("#upload-total")).to_be_hidden()
     page.get_by_role("button", name="Leave them out").click()
     expect(page.locator("#upload-rows li")).to_have_count(1)
     page.route("**/commit/main", lambda route: None)  # the hub takes its time
