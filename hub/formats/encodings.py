@@ -59,6 +59,13 @@ def decoded(content: bytes, *, is_whole: bool = True) -> Decoded | None:
     return Decoded(text, LATIN_1 if is_latin_1 else NAMES[codec])
 
 
+def codec_of(sample: bytes) -> str:
+    """Python's name of the encoding of lines that begin so; UTF-8 where no other is known."""
+    if _read(sample, "utf-8", is_whole=False) is not None:
+        return "utf-8"
+    return _guess(sample) or "utf-8"
+
+
 def _read(content: bytes, codec: str, is_whole: bool) -> str | None:
     try:
         return codecs.getincrementaldecoder(codec)().decode(content, is_whole)

@@ -58,6 +58,22 @@ def test_csv_reads_as_the_standard_library_reads_it(line_end):
     assert [[each or "" for each in row.values()] for row in found] == rows
 
 
+@pytest.mark.parametrize("codec", ["gb18030", "big5", "cp1252"])
+def test_csv_in_another_encoding_is_read_in_it(codec):
+    """Chinese letters of GB 18030 and Big5 have a second byte that is `|`, `\\` or a letter."""
+    chinese = [f"{name}：今天收到了您的短信，但還沒有回覆。" for name in ("張三", "李四", "王五")]
+    names = ["Ünlü", "Größe", "café"] if codec == "cp1252" else chinese
+    if codec == "gb18030":
+        names = ["张三：今天收到了短信", "李四：您的验证码是", "王五：明天开会"]
+    text = "id|name\n" + "".join(f"{at}|{name}\n" for at, name in enumerate(names))
+    reader, rows = read(text.encode(codec), "csv")
+    assert [row.values["name"] for row in rows] == names
+    found = list(reader.records(query=Query(text=names[1][:2])))
+    assert [reader.row(each).values["name"] for each in found if each.content != PASSED][:1] == [
+        names[1]
+    ]
+
+
 def test_types_of_csv_are_those_of_the_values():
     content = b"n,x,flag,text,none\n1,1.5,true,007,\n-2,2,False,x,NA\n"
     reader, rows = read(content, "csv")

@@ -41,7 +41,9 @@ class Separated:
     def __init__(self, file: LineFile, *, delimiter: str | None = None) -> None:
         self._file = file
         self.is_cut = file.is_cut
-        heading = file.heading().decode("utf-8", "replace")
+        # Of all that is looked for no second byte is a delimiter, a quote or the end of a line.
+        self._codec = file.codec()
+        heading = self._text(file.heading())
         self._delimiter = delimiter or _delimiter_of(heading)
         names = _split(heading, self._delimiter)
         if not names:
@@ -58,7 +60,8 @@ class Separated:
 
     def _sieve(self, query: Query) -> Callable[[bytes], bool]:
         """Whether a record may be meant: by its bytes, then by those of its cells that decide."""
-        lines, wanted = LineSieve(query, self.columns), query.text.casefold()
+        lines = LineSieve(query, self.columns, self._codec)
+        wanted = query.text.casefold()
         kinds = [column.type for column in self.columns]
         asked = [
             (at, each)
@@ -75,7 +78,7 @@ class Separated:
                 return False
             if not asked and not retold:
                 return True
-            cells = _split(content.decode("utf-8", "replace"), self._delimiter)
+            cells = _split(self._text(content), self._delimiter)
             if cells is None or len(cells) < len(kinds):
                 return True
             if not all(each.accepts(_typed(cells[at], kinds[at])) for at, each in asked):
@@ -85,6 +88,9 @@ class Separated:
             )
 
         return passes
+
+    def _text(self, content: bytes) -> str:
+        return content.decode(self._codec, "replace")
 
     def row(self, record: Record) -> Row:
         cells = self._cells(record)
@@ -100,7 +106,7 @@ class Separated:
         """The values of a record, or what is wrong with it."""
         if record.content is None:
             return "too_long"
-        cells = _split(record.content.decode("utf-8", "replace"), self._delimiter)
+        cells = _split(self._text(record.content), self._delimiter)
         return "unreadable" if cells is None else cells
 
     def _columns(self) -> tuple[Column, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import IO
 
+from hub.formats.encodings import codec_of
 from hub.formats.tables.errors import TableError
 from hub.formats.tables.rows import (
     PASSED,
@@ -47,6 +48,11 @@ class LineFile:
         if begin[:2] in _OTHER_ENCODINGS:
             raise TableError("encoding", "This file is not UTF-8: save it as UTF-8.")
         self._start = len(_BOM) if begin == _BOM else 0
+
+    def codec(self) -> str:
+        """The encoding of the text, by its beginning."""
+        self._file.seek(self._start)
+        return codec_of(self._file.read(SAMPLE_BYTES))
 
     def sample(self, rows: int = SAMPLE_ROWS, size_bytes: int = SAMPLE_BYTES) -> list[Record]:
         """The first records, as many as say what the columns are."""

@@ -36,7 +36,8 @@ def could_say(wanted: str, kind: str) -> bool:
 class LineSieve:
     """For records of text that are still bytes. `columns`: those of all that is read."""
 
-    def __init__(self, query: Query, columns: Iterable[Column]) -> None:
+    def __init__(self, query: Query, columns: Iterable[Column], codec: str = "utf-8") -> None:
+        self._codec = codec
         wanted = query.text.casefold()
         # A number is told otherwise than it is written: 1e3 as 1000.0.
         numbers = any(could_say(wanted, kinds.FLOAT) and c.type != kinds.TEXT for c in columns)
@@ -54,7 +55,7 @@ class LineSieve:
         show."""
         if b"\\" in content or b'""' in content:
             return True
-        text = content.decode("utf-8", "replace").casefold()
+        text = content.decode(self._codec, "replace").casefold()
         return all(each in text for each in self._texts)
 
 
