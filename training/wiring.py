@@ -61,8 +61,8 @@ def connect() -> None:
 
 
 def try_tab(repository: Repository) -> Iterable[Tab]:
-    """Where a model can be asked something."""
-    if settings.TRY_IT and repository.kind == Kind.MODEL:
+    """Where a model can be asked something, by those who may read its files."""
+    if settings.TRY_IT and repository.kind == Kind.MODEL and repository.may_read_files:
         yield Tab("try", _("Try it"), f"{repository.get_absolute_url()}/try")
 
 
