@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hub.errors import ForbiddenError, NotFoundError
 from hub.models import Access, Repository, TokenScope
-from hub.policies import Actor, access_of, require_person
+from hub.policies import Actor, access_of, proposing_needs, require_person
 from reviews.models import Comment, Discussion, TimelineEvent
 
 if TYPE_CHECKING:
@@ -92,11 +92,13 @@ def require_push(repository: Repository, number: int, user: Person) -> None:
 
 
 def may_push(repository: Repository, number: int, user: Person) -> bool:
-    """Whether `user` may move `refs/pr/number`: its author while open, and maintainers."""
+    """Whether `user` may move `refs/pr/number` while it is open: maintainers, and its author as
+    long as they may propose."""
     row = Discussion.objects.pull_requests().filter(repository=repository, number=number).first()
     if row is None or row.is_decided:
         return False
-    return row.author_id == user.pk or access_of(user, repository) >= Access.WRITE
+    need = proposing_needs(repository) if row.author_id == user.pk else Access.WRITE
+    return access_of(user, repository) >= need
 
 
 def may_approve(user: Person, discussion: Discussion) -> bool:

@@ -27,6 +27,7 @@ class Need(Enum):
     PERSON_TO_WRITE = "an account; a token that writes"
     READ = "reading the repository"
     PROPOSE = "reading the repository, an account, a token that writes"
+    CONTRIBUTE = "the same, and contributing to the repository where it is private"
     WRITE = "writing to the repository"
     ADMIN = "administering the repository; a token that writes"
     MEMBER = "belonging to the organisation; any token"
@@ -254,9 +255,9 @@ TRANSFERS: dict[tuple[str, str], Route] = {
     ("hub:authorize-upload", "GET"): _page(Need.OPEN),
     ("hub:git-info-refs", "GET"): Route(Need.READ),
     ("hub:git-upload-pack", "POST"): Route(Need.READ),
-    ("hub:git-receive-pack", "POST"): Route(Need.PROPOSE),
-    ("hub:lfs-batch", "POST"): Route(Need.PROPOSE, body=lambda world: _UPLOAD),
-    ("hub:lfs-locks-verify", "POST"): Route(Need.PROPOSE),
+    ("hub:git-receive-pack", "POST"): Route(Need.CONTRIBUTE),
+    ("hub:lfs-batch", "POST"): Route(Need.CONTRIBUTE, body=lambda world: _UPLOAD),
+    ("hub:lfs-locks-verify", "POST"): Route(Need.CONTRIBUTE),
     ("hub:lfs-object", "GET"): _sealed(_OBJECT),
     ("hub:lfs-object", "PUT"): _sealed(_OBJECT),
     ("hub:lfs-verify", "POST"): _sealed(_OBJECT),

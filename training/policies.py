@@ -17,9 +17,13 @@ from hub.models import Access, Kind, RepoId, Repository, TokenScope
 from hub.policies import (
     Actor,
     access_of,
+    file_access,
     may_propose,
+    may_take_part,
+    proposing_needs,
     require_files,
     require_person,
+    require_proposer,
     seen_repositories,
     visible_repositories,
 )
@@ -42,8 +46,9 @@ def get_run(repository: Repository, number: int) -> Run:
 
 
 def may_finetune(actor: Actor, repository: Repository) -> bool:
-    """Whoever may propose a change may have the hub work one out, within their quota."""
-    return repository.kind == Kind.MODEL and may_propose(actor, repository)
+    """Whoever reads its files and may propose a change may have the hub work one out."""
+    is_theirs = repository.kind == Kind.MODEL and may_propose(actor, repository)
+    return is_theirs and file_access(actor, repository).allows
 
 
 def require_finetune(actor: Actor, repository: Repository) -> User:
@@ -51,11 +56,9 @@ def require_finetune(actor: Actor, repository: Repository) -> User:
 
     Raises: UnauthenticatedError, ForbiddenError, GatedRepositoryError.
     """
-    user: User = require_person(actor, scope=TokenScope.WRITE)
+    user: User = require_proposer(actor, repository)
     if repository.kind != Kind.MODEL:
         raise ForbiddenError("Only models can be fine-tuned: open a model and start there.")
-    if not may_finetune(actor, repository):
-        raise ForbiddenError(f"You may not propose changes to {repository.repo_id}.")
     require_files(actor, repository)
     return user
 
@@ -115,7 +118,9 @@ def still_allowed(run: Run) -> bool:
     """
     if not run.created_by.is_active:
         return False
-    need = Access.WRITE if _runs_a_proposal(run) else Access.READ
+    need = proposing_needs(run.repository) if run.kind == RunKind.FINETUNE else Access.READ
+    if _runs_a_proposal(run):
+        need = Access.WRITE
     return access_of(run.created_by, run.repository) >= need and _may_read_inputs(run)
 
 
@@ -164,7 +169,8 @@ def access_to_data(user: User, wanted: Iterable[int]) -> set[str]:
 
 def may_evaluate(actor: Actor, repository: Repository) -> bool:
     """Whoever may read a model's files may have it measured, within their quota."""
-    return repository.kind == Kind.MODEL and may_propose(actor, repository)
+    is_theirs = repository.kind == Kind.MODEL and may_take_part(actor, repository)
+    return is_theirs and file_access(actor, repository).allows
 
 
 def require_evaluation(actor: Actor, repository: Repository, *, is_proposal: bool) -> User:
@@ -177,7 +183,7 @@ def require_evaluation(actor: Actor, repository: Repository, *, is_proposal: boo
     user: User = require_person(actor, scope=TokenScope.WRITE)
     if repository.kind != Kind.MODEL:
         raise ForbiddenError("Only models can be measured: open a model and start there.")
-    if not may_evaluate(actor, repository):
+    if not may_take_part(actor, repository):
         raise ForbiddenError(f"You may not have {repository.repo_id} measured.")
     require_files(actor, repository)
     if is_proposal and not repository.may(Access.WRITE):
@@ -196,7 +202,7 @@ def require_try(actor: Actor, repository: Repository, *, is_proposal: bool) -> U
     user: User = require_person(actor, scope=TokenScope.WRITE)
     if repository.kind != Kind.MODEL:
         raise ForbiddenError("Only models can be tried: open a model and ask it there.")
-    if not may_propose(actor, repository):
+    if not may_take_part(actor, repository):
         raise ForbiddenError(f"You may not try {repository.repo_id}.")
     require_files(actor, repository)
     if is_proposal and not repository.may(Access.WRITE):

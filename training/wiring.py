@@ -62,8 +62,10 @@ def connect() -> None:
 
 
 def try_tab(repository: Repository) -> Iterable[Tab]:
-    """Where a model can be asked something."""
-    if settings.TRY_IT and repository.kind == Kind.MODEL and is_loadable(repository):
+    """Where a model can be asked something, by those who may read its files."""
+    if not settings.TRY_IT or repository.kind != Kind.MODEL:
+        return
+    if repository.may_read_files and is_loadable(repository):
         yield Tab("try", _("Try it"), f"{repository.get_absolute_url()}/try")
 
 

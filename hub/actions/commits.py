@@ -19,9 +19,7 @@ from hub.errors import (
     BadInputError,
     BranchMovedError,
     EntryNotFoundError,
-    ForbiddenError,
     TooLargeError,
-    UnauthenticatedError,
 )
 from hub.extensions import Proposal
 from hub.formats.card import validate_card
@@ -34,7 +32,7 @@ from hub.gitstore import (
     pointers_named,
 )
 from hub.models import Repository
-from hub.policies import Actor, may_propose
+from hub.policies import Actor, require_proposer
 
 # Writers who name no parent take turns; this many lost races in a row are a busy branch.
 ATTEMPTS = 8
@@ -114,7 +112,7 @@ def commit_files(
     store = repository.store()
     ref = refs.target_ref(store, revision)
     if create_pr:
-        require_proposer(repository, actor, ref)
+        require_proposal(repository, actor, ref)
     else:
         refs.require_writable(repository, actor, ref)
     require_room()
@@ -127,11 +125,9 @@ def commit_files(
     return Committed(_put(repository, actor, ref, draft, parent))
 
 
-def require_proposer(repository: Repository, actor: Actor, ref: str) -> None:
-    if not actor.is_signed_in:
-        raise UnauthenticatedError(f"Sign in to propose a change to {repository.repo_id}.")
-    if not may_propose(actor, repository):
-        raise ForbiddenError("Opening a pull request needs a token with write scope.")
+def require_proposal(repository: Repository, actor: Actor, ref: str) -> None:
+    """Raises: UnauthenticatedError, ForbiddenError; BadInputError when `ref` is no branch."""
+    require_proposer(actor, repository)
     if not ref.startswith(refs.BRANCH):
         raise BadInputError("A pull request starts from a branch: name one, such as main.")
 

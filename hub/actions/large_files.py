@@ -14,14 +14,13 @@ from hub.blobstore.xet import XetStore
 from hub.errors import (
     BadInputError,
     EntryNotFoundError,
-    ForbiddenError,
     GatedRepositoryError,
     StorageUnavailableError,
     UnauthenticatedError,
 )
 from hub.gitstore import Pointer
 from hub.models import ObjectLink, RemovedObject, Repository, StoredObject
-from hub.policies import Actor, may_propose, require_files
+from hub.policies import Actor, require_files, require_proposer
 
 
 def require_uploader(repository: Repository, actor: Actor) -> None:
@@ -29,10 +28,7 @@ def require_uploader(repository: Repository, actor: Actor) -> None:
 
     Raises: UnauthenticatedError, ForbiddenError.
     """
-    if not actor.is_signed_in:
-        raise UnauthenticatedError(f"Sign in to upload to {repository.repo_id}.")
-    if not may_propose(actor, repository):
-        raise ForbiddenError("Uploading needs a token with write scope.")
+    require_proposer(actor, repository)
 
 
 @transaction.atomic

@@ -41,7 +41,7 @@ class CommitView(RepositoryView):
         # Refused before a body of a hundred megabytes is read.
         ref = refs.target_ref(repository.store(), revision)
         if create_pr:
-            commits.require_proposer(repository, self.actor, ref)
+            commits.require_proposal(repository, self.actor, ref)
         else:
             refs.require_writable(repository, self.actor, ref)
         release_connection()  # while the body arrives

@@ -22,7 +22,6 @@ from hub.errors import (
     ForbiddenError,
     HubError,
     RepositoryMovedError,
-    UnauthenticatedError,
 )
 from hub.gitstore import GitStore, Pointer
 from hub.gitstore.http import advertise, request_body, serve
@@ -38,8 +37,8 @@ from hub.policies import (
     Actor,
     asked_again,
     get_repository,
-    may_propose,
     require_files,
+    require_proposer,
 )
 
 GitView = Callable[[HttpRequest, Actor, Repository], HttpResponseBase]
@@ -92,10 +91,7 @@ def _require_right(service: str, actor: Actor, repository: Repository) -> None:
     if service == UPLOAD_PACK:
         require_files(actor, repository)
     elif service == RECEIVE_PACK:
-        if not actor.is_signed_in:
-            raise UnauthenticatedError(f"Sign in to push to {repository.repo_id}.")
-        if not may_propose(actor, repository):
-            raise ForbiddenError("Pushing needs a token with write scope.")
+        require_proposer(actor, repository)
     else:
         raise BadInputError("Only git's smart protocol is spoken here: use git 1.6.6 or newer.")
 

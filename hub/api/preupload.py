@@ -69,7 +69,7 @@ class PreuploadView(RepositoryView):
         store = self.repository.store()
         ref = refs.target_ref(store, revision)
         if flag(request, "create_pr"):
-            commits.require_proposer(self.repository, self.actor, ref)
+            commits.require_proposal(self.repository, self.actor, ref)
         else:
             refs.require_writable(self.repository, self.actor, ref)
         oid = store.resolve(ref)

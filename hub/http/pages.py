@@ -17,7 +17,7 @@ from hub.http.authentication import actor_of
 from hub.http.error_pages import refused, wants_json
 from hub.http.listening import listening
 from hub.models import Access, Kind, RepoId, Repository, RequestStatus
-from hub.policies import get_repository, has_liked
+from hub.policies import file_access, get_repository, has_liked
 
 _CARDS = {
     Kind.MODEL: gettext_lazy("Model"),
@@ -40,6 +40,9 @@ def repository_page(
             actor = actor_of(request)
             repository = get_repository(actor, RepoId(kind, namespace, name), need=need)
             repository.is_liked = has_liked(actor, repository)
+            repository.may_read_files = SimpleLazyObject(
+                lambda: file_access(actor, repository).allows
+            )
             repository.listening = SimpleLazyObject(lambda: listening(actor, repository))
             try:
                 return view(request, repository, **rest)

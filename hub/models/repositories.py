@@ -243,6 +243,7 @@ class Repository(models.Model):
     large_bytes: int  # annotated by `with_storage`
     is_liked = False  # whether the one who looks likes it; pages set it
     listening: Any = None  # what they hear of it, likewise; asked where it is shown
+    may_read_files: Any = False  # whether they may read its files; asked where it is needed
     found_score = ""  # the measured score that it was found by; explore sets it
 
     class Meta:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hub.errors import (
     ForbiddenError,
@@ -13,9 +13,9 @@ from hub.errors import (
     UnauthenticatedError,
 )
 from hub.extensions import registries
-from hub.models import Access, AccessToken, Kind, RepoId, Repository, User
+from hub.models import Access, AccessToken, Kind, RepoId, Repository, TokenScope, User
 from hub.models.prepared import Prepared, each_of
-from hub.policies.actors import Actor, asker, keys_of
+from hub.policies.actors import Actor, asker, keys_of, require_person
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -144,9 +144,30 @@ def access_of(user: Person, repository: Repository) -> Access:
     return Access(row.access) if row else Access.NONE
 
 
-def may_propose(actor: Actor, repository: Repository) -> bool:
-    """Anyone who is signed in and reads it may open a pull request, with a write token."""
+def may_take_part(actor: Actor, repository: Repository) -> bool:
+    """Whoever reads it and is signed in: says something, has it measured, asks it something."""
     return actor.is_signed_in and actor.ceiling >= Access.WRITE and repository.may(Access.READ)
+
+
+def proposing_needs(repository: Repository) -> Access:
+    """What one must hold to propose a change: reading a public repository is enough."""
+    return Access.CONTRIBUTE if repository.is_private else Access.READ
+
+
+def may_propose(actor: Actor, repository: Repository) -> bool:
+    """Whether `actor` may open a pull request and send its files."""
+    return may_take_part(actor, repository) and repository.may(proposing_needs(repository))
+
+
+def require_proposer(actor: Actor, repository: Repository) -> Any:
+    """The person who may propose a change. Raises: UnauthenticatedError, ForbiddenError."""
+    user = require_person(actor, scope=TokenScope.WRITE)
+    if not may_propose(actor, repository):
+        raise ForbiddenError(
+            f"Proposing a change to {repository.repo_id} needs contribute access: ask those who "
+            "administer it."
+        )
+    return user
 
 
 def may_write_ref(actor: Actor, repository: Repository, ref: str) -> bool:

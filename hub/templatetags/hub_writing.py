@@ -9,7 +9,7 @@ from django.template import Context
 
 from hub.actions.refs import BRANCH, PROPOSAL
 from hub.http.authentication import actor_of
-from hub.policies import may_propose, may_write_ref
+from hub.policies import file_access, may_propose, may_write_ref
 from hub.web.places import file_url
 
 register = template.Library()
@@ -20,12 +20,15 @@ VIEWS = ("edit", "move", "delete", "new", "upload")
 def writing_buttons(context: Context, place: str) -> dict[str, Any]:
     """What may be done at a `place` (file, folder or card) of the page in `context`.
 
-    Nothing for a commit or tag, which never change, and for readers who may not even propose.
+    Nothing for a commit or tag, which never change, and for those who may not read the files or
+    not even propose.
     """
     repository, path = context["repository"], context.get("path") or ""
     revision = context.get("revision") or repository.default_branch
     actor = actor_of(context["request"])
-    if revision.startswith(PROPOSAL):
+    if not file_access(actor, repository).allows:
+        may = False
+    elif revision.startswith(PROPOSAL):
         may = may_write_ref(actor, repository, revision)
     else:
         store = context.get("store") or repository.store()

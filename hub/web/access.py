@@ -127,7 +127,7 @@ def access_requests_page(request: HttpRequest, repository: Repository) -> HttpRe
     rows = repository.access_requests.select_related("user", "decided_by").order_by("-pk")
     counts = {each: rows.filter(status=each).count() for each in RequestStatus.values}
     page = Paginator(rows.filter(status=status), PAGE_SIZE).get_page(request.GET.get("page"))
-    context = frame(repository, "access") | {
+    context = frame(repository, "access" if repository.gated else "settings") | {
         "page": page,
         "status": status,
         "keep": f"status={status}",

@@ -32,8 +32,11 @@ from hub.policies import get_namespace, get_shared_namespace, require_person
 
 PAGE_SIZE = 50
 ROLES = [
-    (Access.READ, gettext_lazy("Read: sees private repositories and gated files")),
-    (Access.CONTRIBUTE, gettext_lazy("Contribute: as Read, for people who propose changes")),
+    (
+        Access.READ,
+        gettext_lazy("Read: sees private repositories and gated files, takes part in discussions"),
+    ),
+    (Access.CONTRIBUTE, gettext_lazy("Contribute: also proposes changes to private repositories")),
     (Access.WRITE, gettext_lazy("Write: also changes, approves, merges and creates")),
     (Access.ADMIN, gettext_lazy("Admin: also settings, people and deletion")),
 ]

@@ -37,6 +37,7 @@ def repository_detail(request: HttpRequest, repository: Repository) -> HttpRespo
     files = listing(repository, oid, "", revision)
     names = [row.name for row in files if not row.is_folder]
     is_earlier = revision != repository.default_branch
+    access = access_panel(request, repository) if repository.gated else None
     context = frame(repository, "card") | {
         "oid": oid,
         "revision": revision,
@@ -51,7 +52,8 @@ def repository_detail(request: HttpRequest, repository: Repository) -> HttpRespo
         "collections": collections_of(actor_of(request), repository),
         # What is known of its relatives is read from the card of now.
         "lineage": None if is_earlier else aside(request, repository),
-        "access": access_panel(request, repository) if repository.gated else None,
+        "access": access,
+        "may_copy": access is None or access["standing"] == "accepted",
     }
     return render(request, "hub/repository_detail.html", context)
 

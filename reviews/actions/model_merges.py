@@ -8,10 +8,10 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from hub.errors import BadInputError, ConflictError, ForbiddenError
+from hub.errors import BadInputError, ConflictError
 from hub.jobs.doorbell import ring
-from hub.models import Kind, RepoId, Repository, TokenScope
-from hub.policies import Actor, get_repository, may_propose, require_files, require_person
+from hub.models import Kind, RepoId, Repository
+from hub.policies import Actor, get_repository, require_files, require_proposer
 from reviews.actions.model_family import common_bases
 from reviews.actions.timeline import check_title
 from reviews.actions.weights import side_at
@@ -81,9 +81,7 @@ def require_merger(actor: Actor, repository: Repository) -> Any:
     Raises: UnauthenticatedError, ForbiddenError, GatedRepositoryError; BadInputError for what is
         no model.
     """
-    user = require_person(actor, scope=TokenScope.WRITE)
-    if not may_propose(actor, repository):
-        raise ForbiddenError(f"You may not propose changes to {repository.repo_id}.")
+    user = require_proposer(actor, repository)
     if repository.kind != Kind.MODEL:
         raise BadInputError("Only models are merged.")
     require_files(actor, repository)

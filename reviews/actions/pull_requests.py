@@ -7,10 +7,10 @@ from typing import Any
 import structlog
 from django.db import transaction
 
-from hub.errors import BadInputError, NotFoundError, RevisionNotFoundError
+from hub.errors import BadInputError, RevisionNotFoundError
 from hub.extensions import Proposal
 from hub.models import Event, Repository
-from hub.policies import Actor, may_propose
+from hub.policies import Actor, require_proposer
 from reviews.actions.timeline import check_title, write_comment
 from reviews.jobs.pushes import announce, record_commit
 from reviews.jobs.telling import tell
@@ -80,8 +80,7 @@ def open_pull_request(
 
 def open_draft(repository: Repository, actor: Actor, *, title: str, description: str) -> Discussion:
     """Open an empty draft: `refs/pr/N` starts at the head of the default branch."""
-    if not may_propose(actor, repository):
-        raise NotFoundError("Sign in with a write token to open a pull request.")
+    require_proposer(actor, repository)
     head_oid = repository.store().branch_head(repository.default_branch)
     if head_oid is None:
         raise BadInputError("The repository is empty: commit something to its branch first.")

@@ -15,7 +15,7 @@ from hub.http.authentication import actor_of
 from hub.http.pages import frame, repository_page
 from hub.models import Kind, Repository
 from hub.models.work import WorkState
-from hub.policies import Actor, may_propose
+from hub.policies import Actor, file_access, may_propose
 from reviews.actions.model_family import candidates, common_bases
 from reviews.actions.model_merges import prepare, require_merger, start_model_merge
 from reviews.actions.model_merges_said import (
@@ -35,8 +35,10 @@ MERGES_SHOWN = 5
 
 
 def lineage_actions(repository: Repository, request: HttpRequest) -> Iterable[tuple[Any, str]]:
-    """“Merge models”, for who may propose one."""
-    if repository.kind == Kind.MODEL and may_propose(actor_of(request), repository):
+    """“Merge models”, for who reads the files and may propose."""
+    actor = actor_of(request)
+    is_theirs = repository.kind == Kind.MODEL and may_propose(actor, repository)
+    if is_theirs and file_access(actor, repository).allows:
         yield _("Merge models"), f"{repository.get_absolute_url()}/merge-models"
 
 

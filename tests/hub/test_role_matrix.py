@@ -19,7 +19,12 @@ from tests.role_matrix import TABLE, Need, Route, World
 
 pytestmark = pytest.mark.django_db
 
-HELD = {"reader": Access.READ, "writer": Access.WRITE, "admin": Access.ADMIN}
+HELD = {
+    "reader": Access.READ,
+    "contributor": Access.CONTRIBUTE,
+    "writer": Access.WRITE,
+    "admin": Access.ADMIN,
+}
 PEOPLE = ("anonymous", "stranger", *HELD)
 # All of them tokens of the repository's admin.
 TOKENS = (
@@ -153,6 +158,8 @@ def expected(need: Need, role: str, *, public: bool) -> str:
         return "refused"
     if need is Need.PROPOSE:
         return "allowed"
+    if need is Need.CONTRIBUTE:
+        return "refused" if role == "reader" and not public else "allowed"
     enough = {"admin", "write token"} | ({"writer"} if need is Need.WRITE else set())
     return "allowed" if role in enough else "refused"
 

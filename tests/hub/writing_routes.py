@@ -18,12 +18,12 @@ def _rows(name: str, need: Need, **kwargs: str) -> dict[tuple[str, str], Route]:
 
 
 WRITING: dict[tuple[str, str], Route] = {
-    **_rows("hub:file-edit", Need.PROPOSE, revision="main", path="README.md"),
-    **_rows("hub:file-new", Need.PROPOSE, revision="main"),
-    **_rows("hub:file-move", Need.PROPOSE, revision="main", path="README.md"),
-    **_rows("hub:file-delete", Need.PROPOSE, revision="main", path="README.md"),
-    **_rows("hub:file-upload", Need.PROPOSE, revision="main"),
-    **_rows("hub:card-metadata", Need.PROPOSE, revision="main"),
+    **_rows("hub:file-edit", Need.CONTRIBUTE, revision="main", path="README.md"),
+    **_rows("hub:file-new", Need.CONTRIBUTE, revision="main"),
+    **_rows("hub:file-move", Need.CONTRIBUTE, revision="main", path="README.md"),
+    **_rows("hub:file-delete", Need.CONTRIBUTE, revision="main", path="README.md"),
+    **_rows("hub:file-upload", Need.CONTRIBUTE, revision="main"),
+    **_rows("hub:card-metadata", Need.CONTRIBUTE, revision="main"),
     ("hub:repository-start", "GET"): Route(Need.WRITE, takes_tokens=False),
     ("hub:repository-start", "POST"): Route(Need.WRITE, takes_tokens=False),
 }

@@ -212,12 +212,12 @@ REVIEWS: dict[tuple[str, str], Route] = {
     ),
     ("reviews:full-weights-write", "POST"): _form(Need.WRITE, prepare=_patched),
     ("reviews:weights-again", "POST"): _form(Need.PROPOSE, prepare=_weights),
-    ("reviews:api-model-merge-list", "POST"): Route(Need.PROPOSE, body=lambda world: _MERGE),
+    ("reviews:api-model-merge-list", "POST"): Route(Need.CONTRIBUTE, body=lambda world: _MERGE),
     ("reviews:api-model-merge", "GET"): Route(
         Need.READ, prepare=_merged, more_kwargs=_merge_number
     ),
-    ("reviews:merge-models", "GET"): _page(Need.PROPOSE, kwargs={}),
-    ("reviews:merge-models", "POST"): _form(Need.PROPOSE, {"method": "linear"}, kwargs={}),
+    ("reviews:merge-models", "GET"): _page(Need.CONTRIBUTE, kwargs={}),
+    ("reviews:merge-models", "POST"): _form(Need.CONTRIBUTE, {"method": "linear"}, kwargs={}),
     ("reviews:model-merge", "GET"): _page(
         Need.READ, kwargs={}, prepare=_merged, more_kwargs=_merge_number
     ),

@@ -101,6 +101,7 @@ def start(repository: Repository, request: HttpRequest) -> dict[str, Any]:
         run.repository = repository
     actor = actor_of(request)
     return {
+        "is_signed_in": actor.is_signed_in,
         "may_finetune": may_finetune(actor, repository),
         "may_evaluate": may_evaluate(actor, repository),
         "try_url": f"{repository.get_absolute_url()}/try" if settings.TRY_IT else "",
