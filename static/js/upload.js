@@ -391,6 +391,7 @@ async function work() {
     run = null;
     for (const item of items.values()) {
       if (["hashing", "sending", "checking", "failed"].includes(item.state)) item.state = "waiting";
+      if (!item.sha256) item.read = item.loaded = 0; // it is read again from its beginning
     }
     save();
     show();

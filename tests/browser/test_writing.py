@@ -59,7 +59,7 @@ def upload(window: Window, folder: Path, digest: str) -> None:
     sent = f"**/-/lfs/{digest}/parts/3?*"
     page.route(sent, lambda route: None)  # the last part never arrives
     page.locator("#upload-folder").set_input_files(folder)
-    page.get_by_text("Left out, because git keeps them for itself: 1").wait_for()
+    page.get_by_text("which git keeps for itself (files: 1)").wait_for()
     page.reload()  # nothing is under way as long as nothing was sent
     page.locator("#upload-folder").set_input_files(folder)
     expect(page.locator("#upload-again")).to_be_hidden()
