@@ -7,6 +7,8 @@ import time
 import traceback
 from collections.abc import Callable
 
+import psutil
+
 from hub.supervisor.children import end_recorded, log_tail, spawn
 from hub.supervisor.errors import AlreadyRunningError, ChildEndedError, SupervisorError
 from hub.supervisor.forks import share
@@ -56,7 +58,11 @@ def supervise(
 
 
 def _hold(services: Services, stack: contextlib.ExitStack) -> None:
-    """Take the data folder; a management command that has it gets a moment to end."""
+    """Take the data folder; a management command that has it gets a moment to end.
+
+    So do children of a supervisor that was killed as it forked them: they have its lock until
+    they have closed it or heard of its end.
+    """
     deadline = time.monotonic() + COMMAND_PATIENCE_SECONDS
     while True:
         try:
@@ -64,7 +70,7 @@ def _hold(services: Services, stack: contextlib.ExitStack) -> None:
             return
         except AlreadyRunningError:
             holder = services.data.holder()
-            waits = holder is None or holder[1] == COMMAND
+            waits = holder is None or holder[1] == COMMAND or not psutil.pid_exists(holder[0])
             if not waits or time.monotonic() > deadline:
                 raise
             time.sleep(0.1)

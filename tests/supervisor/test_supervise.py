@@ -17,6 +17,17 @@ from tests.supervisor.conftest import ROOT, Hub, until
 
 pytestmark = [pytest.mark.drill, pytest.mark.xdist_group("supervisor")]
 
+# A supervisor that ends while a child that it has forked has not run yet.
+HOLD_AND_FORK = """
+import os, sys, time
+from pathlib import Path
+from hub.supervisor.folder import DataFolder
+with DataFolder(Path(sys.argv[1])).hold("the hub at nowhere"):
+    if os.fork() == 0:
+        time.sleep(3)
+    os._exit(0)
+"""
+
 
 def until_replaced(hub: Hub, name: str, before: int) -> None:
     """Wait for another process under that name, or for the hub to have given up."""
@@ -97,6 +108,14 @@ def test_a_killed_supervisor_leaves_nothing_and_blocks_nothing(make_hub):
     os.kill(hub.process.pid, signal.SIGKILL)
     hub.process.wait()
     until(lambda: hub.living() == [])
+
+
+def test_a_lock_that_a_child_of_the_dead_still_has_is_waited_for(make_hub):
+    hub = make_hub()
+    command = [sys.executable, "-c", HOLD_AND_FORK, str(hub.data_dir)]
+    subprocess.run(command, cwd=ROOT, check=True)
+    hub.start()
+    assert hub.stop() == 0
 
 
 def test_everything_killed_at_once_blocks_nothing(make_hub):
