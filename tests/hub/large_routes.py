@@ -24,5 +24,5 @@ LARGE: dict[tuple[str, str], Route] = {
     ("hub:safetensors-metadata", "GET"): Route(Need.READ, {"path": "model.safetensors"}),
     ("hub:lfs-files", "GET"): Route(Need.WRITE),
     ("hub:lfs-files-batch", "POST"): Route(Need.ADMIN, body=lambda world: _NOTHING),
-    ("hub:lfs-files-duplicate", "POST"): Route(Need.PROPOSE, body=_target),
+    ("hub:lfs-files-duplicate", "POST"): Route(Need.CONTRIBUTE, body=_target),
 }

@@ -100,7 +100,7 @@ def test_what_comes_back_from_a_refusal_is_told_from_what_lies_there(client, rep
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("你好，世界".encode("gbk"), "It is not UTF-8"),
+        ("你好，世界".encode("gbk"), "It is written in GB18030"),
         (b"weights\0\1\2", "It is a binary file"),
         (b"only letters", "kept outside git, as large files are"),
     ],

@@ -265,7 +265,7 @@ class TestMissing:
         assert response.status_code == 404
         assert response["X-Error-Code"] in {"EntryNotFound", "RevisionNotFound"}
         html = response.content.decode()
-        assert f'href="{address}/tree/main"' in html and "Pull requests" in html
+        assert f'href="{address}/tree/main"' in html and "Community" in html
 
     def test_a_program_is_told_in_its_own_way(self, client, repository):
         response = client.get(f"{repository.get_absolute_url()}/blob/main/nope.txt")

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
+from hub.jobs.refresh import refresh
 from hub.models import Access, AccessRequest, Repository, RequestStatus
 from tests.factories import make_member, make_repository, make_user
 
 pytestmark = pytest.mark.django_db
+CONFIG = b'{"model_type": "llama"}'
 OFFERED = ("/edit/main/README.md", "/metadata/main", "/finetune", "/evaluate", "/try", "/duplicate")
 
 
 @pytest.fixture
 def gated() -> Repository:
-    return make_repository(gated="manual", files={"README.md": b"# Card\n"})
+    return model(gated="manual")
+
+
+def model(**more: Any) -> Repository:
+    """One that a runner could load."""
+    repository = make_repository(files={"README.md": b"# Card\n", "config.json": CONFIG}, **more)
+    refresh(repository.pk)
+    repository.refresh_from_db()
+    return repository
 
 
 def offers(page: str, repository: Repository) -> set[str]:
@@ -50,7 +61,7 @@ def test_who_was_let_in_and_members_are_offered_everything_and_may(client_for, g
 
 
 def test_everyone_is_offered_what_a_public_repository_takes(client_for):
-    repository = make_repository()
+    repository = model()
     page = client_for(make_user()).get(repository.get_absolute_url()).content.decode()
     assert offers(page, repository) >= {"/finetune", "/evaluate", "/duplicate"}
 
