@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from hub.supervisor.children import Process
-from hub.supervisor.forks import free_early
+from hub.supervisor.forks import end_with_parent, free_early
 from hub.supervisor.nginx import Nginx
 from hub.supervisor.services import Services
 
@@ -97,6 +97,8 @@ def _celery(application: Application, *words: str) -> Callable[[], object]:
 
     def run() -> None:
         sys.argv = [*start, *words]
+        pool_process = pkgutil.resolve_name("celery.signals:worker_process_init")
+        pool_process.connect(end_with_parent, weak=False)
         pkgutil.resolve_name("celery.__main__:main")()
 
     return run
@@ -115,8 +117,9 @@ def _worker(
             # for ever to send its last.
             *("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "INFO"),
         ),
-        # TERM lets a task end; QUIT gives it up, and its row in the database says how far it was.
-        orphan_signal=signal.SIGQUIT,
+        # TERM lets a task end. A worker that is just starting may never hear QUIT while its broker
+        # goes away too: what is given up is killed, and its row says how far it was.
+        orphan_signal=signal.SIGKILL,
         stop_seconds=5.0,
     )
 
