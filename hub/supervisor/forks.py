@@ -95,11 +95,6 @@ def follow(parent: int, orphan_signal: int) -> None:
         os._exit(1)
 
 
-def end_with_parent(**_signal: object) -> None:
-    """In a process of a worker's pool: the kernel kills it when the worker ends, however."""
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
 def free_early() -> None:
     """Give memory back to the system as soon as it is freed.
 

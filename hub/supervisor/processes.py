@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import os
 import pkgutil
 import signal
 import socket
@@ -12,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from hub.supervisor.children import Process
-from hub.supervisor.forks import end_with_parent, free_early
+from hub.supervisor.forks import follow, free_early
 from hub.supervisor.nginx import Nginx
 from hub.supervisor.services import Services
 
@@ -97,8 +98,15 @@ def _celery(application: Application, *words: str) -> Callable[[], object]:
 
     def run() -> None:
         sys.argv = [*start, *words]
-        pool_process = pkgutil.resolve_name("celery.signals:worker_process_init")
-        pool_process.connect(end_with_parent, weak=False)
+        worker = os.getpid()
+
+        def end_with_worker(**_signal: object) -> None:
+            follow(worker, signal.SIGKILL)
+
+        # A pool outlives a worker that is killed as it makes it: its processes wait for each other.
+        pkgutil.resolve_name("celery.signals:worker_process_init").connect(
+            end_with_worker, weak=False
+        )
         pkgutil.resolve_name("celery.__main__:main")()
 
     return run
