@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Literal
 
 from hub.gitstore.pointers import Pointer
@@ -97,3 +98,16 @@ class FileDiff:
     hunks: list[Hunk] = field(default_factory=list)
     truncated: bool = False
     binary: bool = False
+
+    @cached_property
+    def added(self) -> int:
+        """Lines of the hunks that are new."""
+        return self._count("+")
+
+    @cached_property
+    def removed(self) -> int:
+        """Lines of the hunks that are gone."""
+        return self._count("-")
+
+    def _count(self, sign: str) -> int:
+        return sum(line.sign == sign for hunk in self.hunks for line in hunk.lines)

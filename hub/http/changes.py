@@ -16,12 +16,10 @@ LINES_SHOWN = 1_000
 
 @dataclass(frozen=True)
 class ChangedFile:
-    """One changed file: counts of its lines, why there are none, or where they are to be had."""
+    """One changed file: why it has no lines here, or where they are to be had."""
 
     diff: FileDiff
     anchor: str
-    added: int
-    removed: int
     note: str = ""
     lines_url: str = ""
 
@@ -35,11 +33,11 @@ class ChangedFiles:
 
     @property
     def added(self) -> int:
-        return sum(file.added for file in self.files)
+        return sum(file.diff.added for file in self.files)
 
     @property
     def removed(self) -> int:
-        return sum(file.removed for file in self.files)
+        return sum(file.diff.removed for file in self.files)
 
 
 def changed_files(diffs: Sequence[FileDiff], only: str = "", **query: str) -> ChangedFiles:
@@ -60,9 +58,7 @@ def changed_files(diffs: Sequence[FileDiff], only: str = "", **query: str) -> Ch
 
 
 def _file(diff: FileDiff, number: int, lines_url: str = "") -> ChangedFile:
-    signs = [line.sign for hunk in diff.hunks for line in hunk.lines]
-    added, removed = signs.count("+"), signs.count("-")
-    return ChangedFile(diff, f"file-{number}", added, removed, _note(diff), lines_url)
+    return ChangedFile(diff, f"file-{number}", _note(diff), lines_url)
 
 
 def _note(diff: FileDiff) -> str:

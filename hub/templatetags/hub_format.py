@@ -284,13 +284,6 @@ def thinned(points: Sequence[Any], most: int = 20) -> list[Any]:
 
 
 @register.filter
-def diff_counts(diff: Any) -> tuple[int, int]:
-    """Lines added and removed in a file's hunks."""
-    signs = [line.sign for hunk in diff.hunks for line in hunk.lines]
-    return signs.count("+"), signs.count("-")
-
-
-@register.filter
 def diff_has_marks(diff: Any) -> bool:
     """Whether a shown line holds marks that change the order in which it is read."""
     return any(has_marks(line.text) for hunk in diff.hunks for line in hunk.lines)
