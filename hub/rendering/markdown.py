@@ -23,7 +23,7 @@ from markdown_it.token import Token
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 from mdit_py_plugins.footnote import footnote_plugin
 
-from hub.rendering import formulas
+from hub.rendering import formulas, players
 from hub.rendering.alerts import ALERTS, mark_alerts
 from hub.rendering.autolinks import link_addresses
 from hub.rendering.balance import UNSEEN, balanced
@@ -43,7 +43,7 @@ TAG_NAMES = (
     "samp section small source span strong sub summary sup table tbody td tfoot th thead tr tt u "
     "ul var"
 )
-TAGS = frozenset({*TAG_NAMES.split(), *formulas.TAGS})
+TAGS = frozenset({*TAG_NAMES.split(), *formulas.TAGS, *players.TAGS})
 ATTRIBUTES = {
     "*": {"id", "title", "lang", "dir", "align"},
     "a": {"href"},
@@ -53,7 +53,8 @@ ATTRIBUTES = {
     "ol": {"start"},
     "details": {"open"},
     "input": {"checked"},
-    "source": {"srcset", "media"},
+    "source": {"src", "srcset", "media"},
+    **players.ATTRIBUTES,
     **{tag: set(formulas.ATTRIBUTES) for tag in formulas.TAGS},
 }
 _PICTURES_FOR = re.compile(r"\(prefers-color-scheme:\s*(?:dark|light)\)")
@@ -157,7 +158,7 @@ def sanitised_html(html: str) -> SanitisedHtml:
 
 def _sanitised(html: str, targets: Targets, source: str) -> SanitisedHtml:
     """What is too deep or too heavy to be put together comes as its source."""
-    whole = balanced(html, TAGS)
+    whole = balanced(html, TAGS, partial(players.player, targets))
     clean = nh3.clean(
         f"<pre>{escape(source)}</pre>" if whole is None else whole,
         tags=set(TAGS),
@@ -175,6 +176,7 @@ def _sanitised(html: str, targets: Targets, source: str) -> SanitisedHtml:
         set_tag_attribute_values={
             "input": {"type": "checkbox", "disabled": ""},
             "img": {"loading": "lazy"},
+            **players.SHOWN,
             # What scrolls sideways on a phone scrolls by keyboard too.
             "pre": {"tabindex": "0"},
             "table": {"tabindex": "0"},
@@ -206,6 +208,7 @@ def _parser() -> MarkdownIt:
     for name in ("math_inline", "math_inline_double", "math_block", "math_block_label"):
         parser.add_render_rule(name, _formula)
     parser.add_render_rule("fence", _fence)
+    parser.add_render_rule("image", players.image)
     return parser
 
 
@@ -275,6 +278,9 @@ def _attribute(targets: Targets, tag: str, name: str, value: str) -> str | None:
     if name == "href":
         return targets.leads(value, is_image=False)
     if name == "src":
+        is_picture = tag == "img"
+        return targets.picture(value) if is_picture else players.source_of(targets, value)
+    if name == "poster":
         return targets.picture(value)
     if name == "srcset":  # one picture: a list of them could hide an address of another server
         first = value.replace(",", " ").split()

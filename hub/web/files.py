@@ -18,7 +18,7 @@ from hub.gitstore import Entry, GitStore
 from hub.http.authentication import actor_of
 from hub.http.changes import changed_files
 from hub.http.mentions import render_card, render_message
-from hub.http.pages import frame, repository_page
+from hub.http.pages import frame, repository_page, with_players
 from hub.models import Repository
 from hub.policies import file_access, require_files
 from hub.rendering.direction import in_order
@@ -90,6 +90,7 @@ def listing(
 
 
 @repository_page()
+@with_players
 def folder(
     request: HttpRequest, repository: Repository, revision: str, path: str = ""
 ) -> HttpResponse:
@@ -149,6 +150,7 @@ def _readme(
 
 
 @repository_page()
+@with_players
 def file(request: HttpRequest, repository: Repository, revision: str, path: str) -> HttpResponse:
     """One file: rendered or highlighted text, tensors of a checkpoint, or its facts."""
     require_files(actor_of(request), repository)

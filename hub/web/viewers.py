@@ -13,11 +13,11 @@ from hub.errors import EntryNotFoundError, HubError
 from hub.formats.bounded_json import load_json
 from hub.formats.images import HEAD_BYTES, picture_size
 from hub.gitstore import Entry
-from hub.http.media import AUDIO, DRAWING_SUFFIX, IMAGES, VIDEO
 from hub.models import Repository
 from hub.rendering import SanitisedHtml, code_lines
 from hub.rendering.direction import has_marks
 from hub.rendering.hexdump import hex_lines
+from hub.rendering.media import AUDIO, DRAWING_SUFFIX, IMAGES, VIDEO
 from hub.rendering.notebook import render_notebook
 from hub.web.contents import Head, head_of
 

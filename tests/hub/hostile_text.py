@@ -45,6 +45,11 @@ MORE = [
     "  click A call alert()\n  click B \"//evil.example\" _top\n```",
     "<pre class='diagram' data-diagrams='//evil.example' data-library='//evil.example/x.js'>"
     "<code>graph LR; A-->B</code></pre><iframe class=diagram-frame src=//evil.example></iframe>",
+    "<video src=//evil.example/x.mp4 poster=javascript:alert(1) autoplay onplay=alert(1)></video>",
+    "<video autoplay onerror=alert(1) src=x.mp4 poster='//evil.example/p.png'><source "
+    "src='javascript:alert(1)//.mp4'><track src=//evil.example/t.vtt><script>alert(1)</script>",
+    "<audio src='x.mp3' autoplay onloadstart=alert(1) src='//evil.example/x.mp3'/>",
+    "![\" onerror=alert(1) x=](x.mp4 '\" autoplay onplay=alert(1)') ![x](//evil.example/x.mp3)",
     "> [!NOTE]\n> <svg><animate onbegin=alert(1) attributeName=x></svg>",
     "<picture><source srcset='//evil.example/a 1x, x 2x' onerror=alert(1)><img src=x></picture>",
     "<math><mtext><table><mglyph><style><!--</style><img title=\"--&gt;&lt;img src=1 "
@@ -175,6 +180,8 @@ def _of_element(name: str, element: Any) -> Iterator[str]:
 def _of_attribute(name: str, attribute: str, value: str) -> Iterator[str]:
     if attribute.startswith(("on", "hx-on", "data-hx-on")) or attribute == "style":
         yield f"has {attribute}={value[:80]!r}"
+    if attribute == "autoplay":
+        yield "plays by itself"
     if attribute.startswith(LOADING) and FOREIGN in value:
         yield f"has {attribute}={value[:80]!r}"
     if attribute in ("srcset", "srcdoc") and not re.fullmatch(r"/[^/\\,\s][^,\s]*", value):
