@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
+from hub.actions.contents import head_of
 from hub.errors import TooLargeError
 from hub.formats.encodings import UTF_16
 from hub.gitstore import Entry
@@ -19,7 +20,6 @@ from hub.models import Repository
 from hub.policies import require_files
 from hub.rendering import SanitisedHtml, code_lines
 from hub.rendering.direction import has_marks
-from hub.web.contents import head_of
 from hub.web.places import file_url, place
 
 LIMIT_BYTES = 512 * 1024
