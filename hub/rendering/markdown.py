@@ -1,7 +1,7 @@
 """Markdown cards and comments as HTML: CommonMark with GitHub's tables and links, sanitised last.
 
-Beside them: footnotes, task lists, GitHub's alerts, formulas between dollar signs as MathML, and
-diagrams, whose source stands there as code until a script of ours draws it.
+Beside them: footnotes, task lists, GitHub's alerts, emoji by name, formulas between dollar signs as
+MathML, and diagrams, whose source stands there as code until a script of ours draws it.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from hub.rendering.balance import UNSEEN, balanced
 from hub.rendering.bounds import References, bounded_table, parse_inline, quote, shallow
 from hub.rendering.code import CLASSES, fence_html
 from hub.rendering.direction import MARK_CLASS
+from hub.rendering.emojis import name_emojis
 from hub.rendering.formulas import Formulas, formula_attribute
 from hub.rendering.mentions import NUMBERS, PEOPLE, link_mentions, names_in, plain_texts
 from hub.rendering.safe import SanitisedHtml
@@ -201,6 +202,7 @@ def _parser() -> MarkdownIt:
     parser.block.ruler.at("table", bounded_table, {"alt": interrupting})
     parser.core.ruler.push("mark_tasks", mark_tasks)
     parser.core.ruler.push("align_cells", _align_cells)
+    parser.core.ruler.push("name_emojis", name_emojis)
     parser.core.ruler.push("name_headings", _name_headings)
     parser.core.ruler.push("mark_alerts", mark_alerts)
     parser.core.ruler.push("link_addresses", link_addresses)
