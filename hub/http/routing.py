@@ -24,8 +24,8 @@ register_converter(PluralKindConverter, "kinds")
 
 View = Callable[..., Any]
 Route = URLPattern | URLResolver
-# How the routes of a repository begin, the API's among them, after their prefix; `.git` first, which
-# is no part of a name.
+# How the routes of a repository begin, the API's among them, after their prefix. `.git` is first:
+# it is no part of a name.
 HEADS = tuple(
     f"{kind}<segment:namespace>/<segment:name>{end}"
     for kind in ("", "<kinds:kind>/")
