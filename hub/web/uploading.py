@@ -25,6 +25,7 @@ from hub.errors import (
 from hub.gitstore import AddFile, AddPointer, Operation, check_path
 from hub.http.authentication import actor_of
 from hub.http.pages import frame, repository_page
+from hub.http.path_words import sentence_of
 from hub.models import Repository
 from hub.web.changing import CommitForm, Ground, done, ground_of
 
@@ -62,9 +63,9 @@ def upload(
             raise
         except WouldReplaceError as error:
             replaced = error.paths
-            form.add_error(None, str(error))
+            form.add_error(None, sentence_of(error))
         except HubError as error:
-            form.add_error(None, str(error))
+            form.add_error(None, sentence_of(error))
     context = frame(repository, "files") | ground.context(folder) | _addresses(ground, folder)
     context |= {"form": form, "files_limit": FILES_LIMIT, "replaced": replaced}
     status = 422 if request.method == "POST" else 200
