@@ -68,10 +68,10 @@ def send(browser: Client, repository: Repository, **form: Any) -> Any:
 def test_who_may_read_it_when_private_is_said_of_its_owner(client_for, repository, admin):
     page = client_for(admin).get(f"/{repository.path}/settings")
     assert "Members of acme and collaborators" in text(page)
-    own = make_repository()
-    page = client_for(own.namespace.owner).get(f"/{own.path}/settings")
-    assert f"{own.namespace.slug} and collaborators" in text(page)
-    assert "You and collaborators" in text(client_for(own.namespace.owner).get("/-/new"))
+    ada = make_user("ada")
+    own, browser = make_repository(ada.namespace), client_for(ada)
+    assert "ada and collaborators" in text(browser.get(f"/{own.path}/settings"))
+    assert "You and collaborators" in text(browser.get("/-/new"))
 
 
 class TestCollaborators:
