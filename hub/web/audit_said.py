@@ -87,6 +87,12 @@ def _large_file_removed(row: AuditEntry, named: dict[str, str]) -> str:
 
 
 _t = gettext_lazy
+_PICTURE = (
+    _REPOSITORY,
+    _of_value(
+        {"removed": _t("removed the picture of %(name)s")}, _t("chose a picture for %(name)s")
+    ),
+)
 _SAID: dict[str, tuple[re.Pattern[str], Say]] = {
     "repository.create": (_REPOSITORY, _plain(_t("created %(name)s"))),
     "repository.delete": (_REPOSITORY, _plain(_t("deleted %(name)s"))),
@@ -160,6 +166,8 @@ _SAID: dict[str, tuple[re.Pattern[str], Say]] = {
     "ref.move": (_PLACE, _ref_moved),
     "organization.create": (_REPOSITORY, _plain(_t("created the organisation %(name)s"))),
     "organization.update": (_REPOSITORY, _plain(_t("changed the profile or defaults of %(name)s"))),
+    "organization.picture": _PICTURE,
+    "person.picture": _PICTURE,
     "organization.delete": (_REPOSITORY, _plain(_t("deleted the organisation %(name)s"))),
     "person.close": (_REPOSITORY, _plain(_t("closed the account %(name)s"))),
 }

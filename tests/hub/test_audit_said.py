@@ -114,6 +114,8 @@ OLD, NEW = "1" * 40, "2" * 40
         ("organization.create", "a", "", "", "created the organisation a"),
         ("organization.update", "a", "", "", "changed the profile or defaults of a"),
         ("organization.delete", "a", "", "", "deleted the organisation a"),
+        ("organization.picture", "a", "", "chosen", "chose a picture for a"),
+        ("person.picture", "bob", "", "removed", "removed the picture of bob"),
         ("person.close", "bob", "", "", "closed the account bob"),
         ("something.else", "a/b", "", "", ""),
         ("repository.move", "no arrow", "", "", ""),
