@@ -168,6 +168,16 @@ _SAID: dict[str, tuple[re.Pattern[str], Say]] = {
     "organization.update": (_REPOSITORY, _plain(_t("changed the profile or defaults of %(name)s"))),
     "organization.picture": _PICTURE,
     "person.picture": _PICTURE,
+    "person.create": (_REPOSITORY, _plain(_t("made the account %(name)s"))),
+    "person.email": (_REPOSITORY, _plain(_t("changed the mail address of %(name)s"))),
+    "person.password": (_REPOSITORY, _plain(_t("set a new password for %(name)s"))),
+    "person.sign_out": (_REPOSITORY, _plain(_t("signed %(name)s out everywhere"))),
+    "person.deactivate": (_REPOSITORY, _plain(_t("deactivated the account %(name)s"))),
+    "person.reactivate": (_REPOSITORY, _plain(_t("reactivated the account %(name)s"))),
+    "person.password_link": (
+        _REPOSITORY,
+        _plain(_t("made a link to a new password for %(name)s")),
+    ),
     "organization.delete": (_REPOSITORY, _plain(_t("deleted the organisation %(name)s"))),
     "person.close": (_REPOSITORY, _plain(_t("closed the account %(name)s"))),
 }

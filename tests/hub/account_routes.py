@@ -22,6 +22,12 @@ def _of_organization(need: Need = Need.GOVERN) -> Route:
     return _page(need, more_kwargs=lambda world: {"slug": world.organization.slug})
 
 
+def _operated() -> Route:
+    return _page(
+        Need.OPERATOR, more_kwargs=lambda world: {"username": world.people["reader"].username}
+    )
+
+
 def _of_repository() -> Route:
     return Route(Need.ADMIN, takes_tokens=False)
 
@@ -62,6 +68,10 @@ ACCOUNTS: dict[tuple[str, str], Route] = {
     **_both("hub:password-choose", _page(Need.OPEN, kwargs={"uid": "MQ", "token": "a-b"})),
     **_both("hub:settings", _page()),
     **_both("hub:profile", _page()),
+    ("hub:operating", "GET"): _page(Need.OPERATOR),
+    ("hub:operating-people", "GET"): _page(Need.OPERATOR),
+    ("hub:operating-audit", "GET"): _page(Need.OPERATOR),
+    **_both("hub:operating-person", _operated()),
     ("hub:own-picture", "POST"): _page(),
     ("hub:picture", "GET"): _page(Need.OPEN, prepare=_shown, more_kwargs=_key_of_picture),
     ("hub:organization-picture", "POST"): _of_organization(),
