@@ -162,6 +162,8 @@ def expected(need: Need, role: str, *, public: bool) -> str:
         return "allowed"
     if need is Need.CONTRIBUTE:
         return "refused" if role == "reader" and not public else "allowed"
+    if need is Need.GOVERN_REPOSITORY:
+        return "allowed" if role == "admin" else "refused"
     enough = {"admin", "write token"} | ({"writer"} if need is Need.WRITE else set())
     return "allowed" if role in enough else "refused"
 
