@@ -89,7 +89,8 @@ def largest_namespaces() -> list[dict[str, Any]]:
     rows = Repository.objects.values("namespace__slug").annotate(
         count=Count("pk"), total_bytes=Sum("size_bytes")
     )
-    return list(rows.filter(total_bytes__gt=0).order_by("-total_bytes")[:NAMESPACES_SHOWN])
+    largest = rows.filter(total_bytes__gt=0).order_by("-total_bytes")[:NAMESPACES_SHOWN]
+    return [dict(row) for row in largest]
 
 
 def work_lines() -> list[WorkLine]:

@@ -49,7 +49,7 @@ def _show(namespace: Namespace, content: bytes | None, by: Actor) -> None:
     if new == old:
         return
     Namespace.objects.filter(pk=row.pk).update(picture=new)
-    User.objects.filter(pk=row.owner_id).update(picture=new)
+    User.objects.filter(namespace=row).update(picture=new)
     action = _ACTIONS[NamespaceKind(row.kind)]
     audit.record(by, action, row.slug, new="chosen" if new else "removed", about=row)
     drop_unused(old)

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
-from rest_framework.fields import ChoiceField
+from rest_framework.fields import CharField, ChoiceField
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -27,7 +27,7 @@ _CHOICES = [(role, role) for role in _LEVELS]
 
 
 class CollaboratorShape(PersonShape):
-    role = ChoiceField(choices=_CHOICES)
+    role = CharField(help_text=f"One of {', '.join(_LEVELS)}.")
     createdAt = Moment()
 
 

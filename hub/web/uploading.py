@@ -22,7 +22,7 @@ from hub.errors import (
     TooLargeError,
     UnauthenticatedError,
 )
-from hub.gitstore import AddFile, AddPointer, Operation, check_path
+from hub.gitstore import AddFile, AddPointer, check_path
 from hub.http.authentication import actor_of
 from hub.http.pages import frame, repository_page
 from hub.http.path_words import sentence_of
@@ -31,6 +31,7 @@ from hub.web.changing import CommitForm, Ground, done, ground_of
 
 # What the form without a script takes at once.
 FILES_LIMIT = 50
+Added = AddFile | AddPointer
 
 
 class WouldReplaceError(ConflictError):
@@ -93,7 +94,7 @@ def _commit(request: HttpRequest, ground: Ground, folder: str, form: CommitForm)
 
 def _operations(
     request: HttpRequest, ground: Ground, folder: str, files: Sequence[UploadedFile]
-) -> list[Operation]:
+) -> list[Added]:
     """What git is to do; large files are stored on the way."""
     if not files:
         raise BadInputError(_("Choose at least one file."))
@@ -104,7 +105,7 @@ def _operations(
     return [_operation(ground.repository, folder, file, rules) for file in files]
 
 
-def _operation(repository: Repository, folder: str, file: UploadedFile, rules: Any) -> Operation:
+def _operation(repository: Repository, folder: str, file: UploadedFile, rules: Any) -> Added:
     path = check_path(f"{folder}/{file.name}" if folder else str(file.name))
     sample = file.read(ways.SAMPLE_BYTES)
     file.seek(0)
