@@ -154,6 +154,15 @@ class UnprocessableError(HubError):
     http_status = 422
 
 
+class PathRefusedError(UnprocessableError):
+    """A path that no commit takes: `reason` and `parameters`, which doors tell in the reader's
+    language. The message is English."""
+
+    def __init__(self, message: str, reason: str, **parameters: object) -> None:
+        super().__init__(message)
+        self.reason, self.parameters = reason, parameters
+
+
 class ThrottledError(HubError):
     code = "Throttled"
     http_status = 429

@@ -33,6 +33,8 @@ class Need(Enum):
     MEMBER = "belonging to the organisation; any token"
     GOVERN = "administering the organisation or account; a token with admin scope"
     COLLECTION = "writing in the namespace of a public collection"
+    GOVERN_REPOSITORY = "administering the repository; a token with admin scope"
+    OPERATOR = "running the hub, in the browser; for everybody else there is nothing"
     SEALED = "an address or token that the hub sealed; a person's own token counts for nothing"
 
 

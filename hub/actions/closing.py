@@ -9,7 +9,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F, Sum
 
-from hub.actions import audit, organizations
+from hub.actions import audit, organizations, pictures
 from hub.actions.repositories import delete_repository
 from hub.errors import ConflictError
 from hub.models import (
@@ -68,6 +68,7 @@ def delete_organization(namespace: Namespace, actor: Actor) -> None:
     _delete_repositories(row, actor)
     audit.record(actor, "organization.delete", row.slug, about=row)
     row.delete()
+    pictures.drop_unused(row.picture_id)
 
 
 @transaction.atomic
@@ -88,8 +89,9 @@ def close_account(user: User, actor: Actor) -> None:
     namespace = Namespace.objects.select_for_update().get(owner=row)
     _delete_repositories(namespace, actor)
     audit.record(actor, "person.close", row.username, about=namespace)
-    _forget(row)
+    picture = _forget(row)
     namespace.delete()
+    pictures.drop_unused(picture)
 
 
 def _delete_repositories(namespace: Namespace, actor: Actor) -> None:
@@ -97,17 +99,22 @@ def _delete_repositories(namespace: Namespace, actor: Actor) -> None:
         delete_repository(repository, actor)
 
 
-def _forget(row: User) -> None:
-    """Their rows of others' repositories keep an author, who has neither name nor way in."""
+def _forget(row: User) -> str | None:
+    """Their rows of others' repositories keep an author, who has neither name nor way in.
+
+    The key of the picture that they had.
+    """
     Repository.objects.filter(like_rows__user=row).update(likes=F("likes") - 1)
     for theirs in _BELONGINGS:
         rows: Any = getattr(row, theirs)
         rows.all().delete()
+    picture, row.picture = row.picture_id, None
     row.username = f"deleted-{row.pk}-{secrets.token_hex(3)}"
     row.email = row.full_name = row.language = ""
     row.is_active = row.is_staff = row.is_superuser = False
     row.set_unusable_password()
     row.save()
+    return picture
 
 
 _BELONGINGS = (

@@ -11,7 +11,15 @@ from django.utils.translation import gettext as _
 from hub.actions import refs
 from hub.actions.commits import CARD, Committed, check_card, commit_files
 from hub.errors import BadInputError, BranchMovedError, EntryNotFoundError, TooLargeError
-from hub.gitstore import AddFile, CopyPath, DeleteFile, DeleteFolder, GitStore, Operation
+from hub.gitstore import (
+    AddFile,
+    AddPointer,
+    CopyPath,
+    DeleteFile,
+    DeleteFolder,
+    GitStore,
+    Operation,
+)
 from hub.models import Repository
 from hub.policies import Actor
 
@@ -101,6 +109,19 @@ def remove(repository: Repository, actor: Actor, aim: Aim, *, path: str) -> Comm
     entry = repository.store().entry(aim.parent, path)
     kind = DeleteFile if entry.kind == "file" else DeleteFolder
     return _commit(repository, actor, aim, [kind(path)], [path])
+
+
+def replaced_files(
+    store: GitStore, oid: str, operations: Sequence[AddFile | AddPointer]
+) -> list[str]:
+    """The paths whose files at the commit `oid` hold something else after `operations`.
+
+    Raises: UnprocessableError for what no commit takes.
+    """
+    paths = [each.path for each in operations]
+    there = {path: found for path in paths if (found := _oid_at(store, oid, path)) is not None}
+    after = store.write_tree_on(oid, operations) if there else ""
+    return [path for path, found in there.items() if _oid_at(store, after, path) != found]
 
 
 def files_below(store: GitStore, oid: str, path: str) -> list[str]:

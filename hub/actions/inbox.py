@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -17,6 +17,7 @@ from hub.models import (
     MailChoice,
     Notification,
     NotificationState,
+    Reason,
     Repository,
     Subscription,
 )
@@ -29,6 +30,34 @@ CHANGES = {
     "unread": NotificationState.UNREAD,
     "done": NotificationState.DONE,
 }
+
+
+Narrow = Callable[[NotificationQuerySet], NotificationQuerySet]
+
+
+def _open(*reasons: str) -> Narrow:
+    return lambda rows: rows.filter(reason__in=reasons).exclude(state=NotificationState.DONE)
+
+
+VIEWS: dict[str, Narrow] = {
+    "unread": lambda rows: rows.unread(),
+    "all": lambda rows: rows.exclude(state=NotificationState.DONE),
+    "mentions": _open(Reason.MENTION),
+    "reviews": _open(Reason.REVIEW),
+    "mine": _open(Reason.AUTHOR, Reason.RUN, Reason.GATE),
+    "done": lambda rows: rows.filter(state=NotificationState.DONE),
+}
+
+
+def narrowed(actor: Actor, view: str, repo: str = "") -> NotificationQuerySet:
+    """What one was told, of a view and perhaps of one repository. Raises: BadInputError."""
+    if view not in VIEWS:
+        raise BadInputError(f"“{view[:40]}” is no view: use {', '.join(VIEWS)}.")
+    rows = VIEWS[view](visible_notifications(actor))
+    if repo:
+        owner, _slash, name = repo[:200].replace("\0", "").partition("/")
+        rows = rows.filter(repository__namespace__slug__iexact=owner, repository__name__iexact=name)
+    return rows
 
 
 def mark(actor: Actor, keys: Sequence[int], change: str) -> int:

@@ -42,7 +42,7 @@ def organizations_of(user: User) -> list[dict[str, Any]]:
             "canPay": False,
             "periodEnd": None,
             "plan": None,
-            "avatarUrl": avatar_url(one.namespace.slug),
+            "avatarUrl": avatar_url(one.namespace),
             "roleInOrg": ROLES[Access(one.access)],
             "isEnterprise": False,
         }
@@ -67,7 +67,7 @@ class WhoAmIView(HubView):
             "canPay": False,
             "periodEnd": None,
             "isPro": False,
-            "avatarUrl": avatar_url(user.username),
+            "avatarUrl": avatar_url(user),
             "orgs": organizations_of(user),
         }
         if token is not None:
@@ -100,7 +100,7 @@ class NamespaceView(HubView):
         return {
             "_id": str(namespace.pk),
             "fullname": namespace.full_name or namespace.slug,
-            "avatarUrl": avatar_url(namespace.slug),
+            "avatarUrl": avatar_url(namespace),
             "details": namespace.bio or None,
             "isFollowing": bool(follower) and rows.filter(follower=follower).exists(),
             "numModels": kinds.count("model"),

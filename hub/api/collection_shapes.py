@@ -43,7 +43,7 @@ def owner(row: Collection) -> dict[str, Any]:
         "name": namespace.slug,
         "fullname": namespace.full_name or namespace.slug,
         "type": namespace.kind,
-        "avatarUrl": avatar_url(namespace.slug),
+        "avatarUrl": avatar_url(namespace),
     }
 
 

@@ -15,7 +15,7 @@ from rest_framework.fields import (
 
 from hub.api.shapes import Moment, Shape
 from hub.api.wire import moment
-from hub.models import Access, AccessRequest, Like, TokenScope, User
+from hub.models import Access, AccessRequest, Like, Namespace, TokenScope, User
 
 ROLES = {
     Access.READ: "read",
@@ -25,8 +25,12 @@ ROLES = {
 }
 
 
-def avatar_url(slug: str) -> str:
-    return f"{settings.PUBLIC_URL}/-/avatars/{slug}"
+def avatar_url(shown: User | Namespace) -> str:
+    """The picture that somebody has chosen; else the one that is drawn from their name."""
+    if shown.picture_id:
+        return f"{settings.PUBLIC_URL}/-/pictures/{shown.picture_id}.webp"
+    name = shown.username if isinstance(shown, User) else shown.slug
+    return f"{settings.PUBLIC_URL}/-/avatars/{name}"
 
 
 def person(user: User) -> dict[str, Any]:
@@ -35,7 +39,7 @@ def person(user: User) -> dict[str, Any]:
         "_id": str(user.pk),
         "user": user.username,
         "fullname": user.get_full_name(),
-        "avatarUrl": avatar_url(user.username),
+        "avatarUrl": avatar_url(user),
         "isPro": False,
         "type": "user",
     }
@@ -79,7 +83,7 @@ def access_request(row: AccessRequest) -> dict[str, Any]:
         "_id": str(row.user.pk),
         "user": row.user.username,
         "fullname": row.user.get_full_name(),
-        "avatarUrl": avatar_url(row.user.username),
+        "avatarUrl": avatar_url(row.user),
     }
     if row.asked_at and row.user.email:
         who["email"] = row.user.email

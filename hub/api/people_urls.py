@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from hub.api import access, accounts, likes
+from hub.api import access, accounts, collaborators, inbox, likes
 from hub.http.routing import api, page
 
 
@@ -32,5 +32,22 @@ urlpatterns: list[URLPattern] = [
     api("/user-access-request/handle", access.HandleView.as_view(), "access-handle"),
     api("/user-access-request/grant", access.GrantView.as_view(), "access-grant"),
     api("/user-access-request/<str:status>", access.AccessRequestListView.as_view(), "access-list"),
+    api("/collaborators", collaborators.CollaboratorListView.as_view(), "collaborator-list-api"),
+    api(
+        "/collaborators/<segment:user>",
+        collaborators.CollaboratorView.as_view(),
+        "collaborator-api",
+    ),
+    path("api/notifications", inbox.NotificationListView.as_view(), name="notification-list-api"),
+    path(
+        "api/notifications/mark",
+        inbox.NotificationMarkView.as_view(),
+        name="notification-mark-api",
+    ),
+    path(
+        "api/notifications/<int:pk>/mute",
+        inbox.NotificationMuteView.as_view(),
+        name="notification-mute-api",
+    ),
     *page("/ask-access", access.AskView.as_view(), "access-ask"),
 ]

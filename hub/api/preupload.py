@@ -17,11 +17,12 @@ from hub.api import shapes
 from hub.api.parameters import CREATE_PR
 from hub.api.views import RepositoryView, body_of, text_of
 from hub.api.wire import flag
-from hub.errors import BadInputError, EntryNotFoundError, TooLargeError, UnprocessableError
+from hub.errors import BadInputError, EntryNotFoundError, PathRefusedError, TooLargeError
 from hub.formats.path_patterns import MAX_BYTES, IgnoreRules, LargeFileRules
 from hub.gitstore import Entry, GitStore, check_path
 from hub.gitstore.paths import below_a_file, is_a_folder
 from hub.http import rates
+from hub.http.path_words import sentence_of
 from hub.models import RepoId
 
 FILES_LIMIT = 1_000
@@ -106,14 +107,14 @@ class _Look:
         }
         try:
             there = self.place(check_path(file.path))
-        except UnprocessableError as error:
-            return answer | {"refused": str(error)}
+        except PathRefusedError as error:
+            return answer | {"refused": sentence_of(error)}
         if there is not None:
             answer |= {"oid": there.lfs.sha256 if there.lfs else there.oid, "size": there.size}
         return answer
 
     def place(self, path: str) -> Entry | None:
-        """The file that lies at `path`. Raises: UnprocessableError where none can come to lie."""
+        """The file that lies at `path`. Raises: PathRefusedError where none can come to lie."""
         folder = ""
         for part in path.split("/")[:-1]:
             folder = f"{folder}/{part}" if folder else part

@@ -253,10 +253,13 @@ def _check_name(name: bytes) -> None:
     try:
         problem = part_problem(name.decode())
     except UnicodeDecodeError:
-        problem = "is not UTF-8."
-    if problem:
-        shown = name[:200].decode("utf-8", "replace")
-        raise BadInputError(f"The path {shown!a} {problem}")
+        rest = "is not UTF-8."
+    else:
+        if problem is None:
+            return
+        rest = problem.rest
+    shown = name[:200].decode("utf-8", "replace")
+    raise BadInputError(f"The path {shown!a} {rest}")
 
 
 def _check_shape(roots: Iterable[str], folders: dict[str, _Folder]) -> None:

@@ -6,8 +6,9 @@ Windows would read as `.git` are refused. Threats G1 and G4.
 
 import re
 import unicodedata
+from dataclasses import dataclass
 
-from hub.errors import BadInputError, UnprocessableError
+from hub.errors import BadInputError, PathRefusedError
 
 PART_LIMIT_BYTES = 255
 PATH_LIMIT_BYTES = 1024
@@ -23,51 +24,82 @@ _NAMED_KINDS = ("refs/heads/", "refs/tags/", "refs/convert/")
 VISIBLE = (*_NAMED_KINDS, "refs/pr/")
 
 
+@dataclass(frozen=True)
+class PathProblem:
+    """Why a path is refused: a reason for programs, and the rest of an English sentence."""
+
+    reason: str
+    rest: str
+    limit: int = 0
+
+
+_TOO_LONG = PathProblem(
+    "too_long", f"is longer than {PATH_LIMIT_BYTES} bytes.", limit=PATH_LIMIT_BYTES
+)
+_TOO_DEEP = PathProblem(
+    "too_deep", f"is nested deeper than {DEPTH_LIMIT} folders.", limit=DEPTH_LIMIT
+)
+_DOTS_FIRST = PathProblem("dots_first", "begins with '..'.")
+_EMPTY_PART = PathProblem("empty_part", "has an empty, '.' or '..' part.")
+_HIDDEN_SIGN = PathProblem(
+    "hidden_sign", "has a control, invisible or text-direction character, or is not UTF-8."
+)
+_COLON = PathProblem("colon", "has a colon.")
+_PART_TOO_LONG = PathProblem(
+    "part_too_long", f"has a part longer than {PART_LIMIT_BYTES} bytes.", limit=PART_LIMIT_BYTES
+)
+_GITS_OWN = PathProblem("gits_own", "has a part that git keeps for itself.")
+
+
 def check_path(path: str) -> str:
     """`path` itself, when it may name a file in a repository.
 
-    Raises: UnprocessableError with the reason.
+    Raises: PathRefusedError with the reason.
     """
     parts = path.split("/")
     if problem := path_problem(path, parts):
-        raise UnprocessableError(f"The path {path[:200]!a} {problem}")
+        shown = f"{path[:200]!r}"  # what cannot be printed is written out
+        raise PathRefusedError(
+            f"The path {shown} {problem.rest}", problem.reason, path=shown, limit=problem.limit
+        )
     return path
 
 
-def path_problem(path: str, parts: list[str]) -> str | None:
-    """Why `path` is refused, as the rest of a sentence; None when it is fine."""
+def path_problem(path: str, parts: list[str]) -> PathProblem | None:
+    """Why `path` is refused; None when it is fine."""
     if len(path) > PATH_LIMIT_BYTES or len(path.encode("utf-8", "replace")) > PATH_LIMIT_BYTES:
-        return f"is longer than {PATH_LIMIT_BYTES} bytes."
+        return _TOO_LONG
     if len(parts) > DEPTH_LIMIT:
-        return f"is nested deeper than {DEPTH_LIMIT} folders."
+        return _TOO_DEEP
     if parts[0].startswith(".."):
-        return "begins with '..'."
+        return _DOTS_FIRST
     return next(filter(None, map(part_problem, parts)), None)
 
 
-def part_problem(part: str) -> str | None:
-    """Why one part of a path is refused, as the rest of a sentence; None when it is fine."""
+def part_problem(part: str) -> PathProblem | None:
+    """Why one part of a path is refused; None when it is fine."""
     if part in ("", ".", ".."):
-        return "has an empty, '.' or '..' part."
+        return _EMPTY_PART
     if any(unicodedata.category(character) in _REFUSED_CATEGORIES for character in part):
-        return "has a control, invisible or text-direction character, or is not UTF-8."
+        return _HIDDEN_SIGN
     if ":" in part:
-        return "has a colon."
+        return _COLON
     if len(part.encode()) > PART_LIMIT_BYTES:
-        return f"has a part longer than {PART_LIMIT_BYTES} bytes."
+        return _PART_TOO_LONG
     if any(_GIT_FOLDER.fullmatch(piece) for piece in part.split("\\")):
-        return "has a part that git keeps for itself."
+        return _GITS_OWN
     return None
 
 
-def below_a_file(path: str) -> UnprocessableError:
+def below_a_file(path: str) -> PathRefusedError:
     """What is said of a path where a part that should be a folder is a file."""
-    return UnprocessableError(f"{path} would lie below a file; delete that file first.")
+    said = f"{path} would lie below a file; delete that file first."
+    return PathRefusedError(said, "below_a_file", path=path)
 
 
-def is_a_folder(path: str) -> UnprocessableError:
+def is_a_folder(path: str) -> PathRefusedError:
     """What is said of the path of a file where a folder lies."""
-    return UnprocessableError(f"{path} is a folder; delete it first.")
+    return PathRefusedError(f"{path} is a folder; delete it first.", "is_a_folder", path=path)
 
 
 def check_ref_name(ref: str) -> str:

@@ -20,6 +20,7 @@ from hub.errors import (
     RepositoryMovedError,
     UnauthenticatedError,
 )
+from hub.http.path_words import sentence_of
 from hub.http.refusals import fault, header_text, moved, refusal
 
 log = structlog.get_logger(__name__)
@@ -65,7 +66,7 @@ def refused(
         query = urlencode({"next": request.get_full_path()})
         return redirect(f"/-/sign-in?{query}")
     status = error.http_status
-    context: dict[str, Any] = {"error": error, "sentence": str(error)}
+    context: dict[str, Any] = {"error": error, "sentence": sentence_of(error)}
     context["ask_path"] = getattr(error, "ask_path", "")
     if get_language() != settings.LANGUAGE_CODE and error.code in IN_WORDS:
         # Refusals are written in English where they arise; their kinds have words in each language.
@@ -73,7 +74,7 @@ def refused(
     template = "errors/refused.html" if frame is None else "hub/missing.html"
     response = render(request, template, context | (frame or {}), status=status)
     response["X-Error-Code"] = error.code
-    response["X-Error-Message"] = header_text(str(error))
+    response["X-Error-Message"] = header_text(sentence_of(error))
     return response
 
 

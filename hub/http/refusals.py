@@ -20,6 +20,7 @@ from hub.errors import (
     RepositoryNotFoundError,
 )
 from hub.errors import UnauthenticatedError as Unauthenticated
+from hub.http.path_words import sentence_of
 
 log = structlog.get_logger(__name__)
 HEADER_BYTES = 1000
@@ -52,11 +53,12 @@ def refusal(
     error: HubError, *, signed_in: bool, extra: dict[str, Any] | None = None
 ) -> HttpResponse:
     """The JSON response of a refusal; HEAD requests are served by its headers."""
+    said = sentence_of(error)
     response = JsonResponse(
-        {"error": str(error), **(extra or {})}, status=refusal_status(error, signed_in=signed_in)
+        {"error": said, **(extra or {})}, status=refusal_status(error, signed_in=signed_in)
     )
     response["X-Error-Code"] = error.code
-    response["X-Error-Message"] = header_text(str(error))
+    response["X-Error-Message"] = header_text(said)
     if isinstance(error, Unauthenticated | InvalidCredentialsError):
         response["WWW-Authenticate"] = 'Basic realm="Weighbridge"'
     return response

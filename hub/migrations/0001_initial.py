@@ -37,6 +37,17 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='Picture',
+            fields=[
+                ('sha256', models.CharField(max_length=64, primary_key=True, serialize=False)),
+                ('content', models.BinaryField()),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+            ],
+            options={
+                'constraints': [models.CheckConstraint(condition=models.Q(('sha256__regex', '^[0-9a-f]{64}$')), name='picture_sha256_hex')],
+            },
+        ),
+        migrations.CreateModel(
             name='User',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -50,6 +61,7 @@ class Migration(migrations.Migration):
                 ('date_joined', models.DateTimeField(default=django.utils.timezone.now, verbose_name='date joined')),
                 ('full_name', models.CharField(blank=True, max_length=150)),
                 ('language', models.CharField(blank=True, help_text="Of pages and mails; empty: the browser's.", max_length=10)),
+                ('picture', models.ForeignKey(blank=True, help_text='As in their namespace.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='people', to='hub.picture')),
                 ('session_epoch', models.PositiveIntegerField(default=0, help_text='One more ends every session of this person.')),
                 ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
                 ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
@@ -176,6 +188,7 @@ class Migration(migrations.Migration):
                 ('full_name', models.CharField(blank=True, max_length=150)),
                 ('bio', models.CharField(blank=True, max_length=500)),
                 ('link', models.URLField(blank=True)),
+                ('picture', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='namespaces', to='hub.picture')),
                 ('private_by_default', models.BooleanField(default=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('owner', models.OneToOneField(blank=True, help_text='The person whose namespace this is; empty for an organisation.', null=True, on_delete=django.db.models.deletion.CASCADE, related_name='namespace', to=settings.AUTH_USER_MODEL)),

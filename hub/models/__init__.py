@@ -25,6 +25,7 @@ from hub.models.objects import (
     UploadedPart,
 )
 from hub.models.people import User
+from hub.models.pictures import Picture
 from hub.models.protections import BranchProtection
 from hub.models.repositories import (
     Kind,
@@ -79,6 +80,7 @@ __all__ = [
     "NotificationState",
     "ObjectLink",
     "PasswordReset",
+    "Picture",
     "Reason",
     "RefreshToken",
     "Relation",

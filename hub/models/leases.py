@@ -87,6 +87,12 @@ class Leased(models.Model):
 
     # The rows that want a worker: those of no other state are ever claimed or written to.
     LIVE: ClassVar[Q]
+    # For the operator: which ended without a result, the columns that say when and why (a sentence,
+    # or a code with parameters), and what such work is called.
+    FAILED: ClassVar[Q | None] = None
+    ENDED: ClassVar[str] = "finished_at"
+    REASON: ClassVar[str] = "error"
+    TITLE: ClassVar[Any]
 
     fence = models.PositiveIntegerField(default=0)
     attempts_left = models.PositiveSmallIntegerField(default=ATTEMPTS)

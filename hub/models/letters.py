@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime, timedelta
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.db import models
@@ -76,6 +76,10 @@ class Letter(Leased):
     """One letter: what it says is gathered when it is sent, of what its reader may still know."""
 
     LIVE: ClassVar[Q] = Q(state="waiting")
+    FAILED: ClassVar[Q | None] = Q(state__in=("failed", "unsure"))
+    ENDED: ClassVar[str] = "due_at"
+    REASON: ClassVar[str] = "problem"
+    TITLE: ClassVar[Any] = _("Letters")
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="letters"

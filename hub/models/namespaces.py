@@ -40,6 +40,9 @@ class Namespace(models.Model):
     )
     bio = models.CharField(max_length=500, blank=True)
     link = models.URLField(max_length=200, blank=True)
+    picture = models.ForeignKey(
+        "hub.Picture", on_delete=models.PROTECT, null=True, blank=True, related_name="namespaces"
+    )
     private_by_default = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
     members = models.ManyToManyField(

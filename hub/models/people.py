@@ -17,6 +17,14 @@ class User(AbstractUser):
     language = models.CharField(
         max_length=10, blank=True, help_text="Of pages and mails; empty: the browser's."
     )
+    picture = models.ForeignKey(
+        "hub.Picture",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="people",
+        help_text="As in their namespace.",
+    )
     session_epoch = models.PositiveIntegerField(
         default=0, help_text="One more ends every session of this person."
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from hub.models.work import Work, WorkQuerySet, WorkState
 
@@ -15,6 +16,8 @@ class TableFacts(Work):
 
     Whoever may read such files may read this: it is shared by all repositories that have them.
     """
+
+    TITLE: ClassVar[Any] = _("Facts of tables")
 
     digest = models.CharField(max_length=64)
     version = models.PositiveSmallIntegerField(help_text="Of what is worked out.")

@@ -7,7 +7,7 @@ import hashlib
 import uuid
 from datetime import timedelta
 from functools import cache
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings
@@ -199,6 +199,10 @@ class WebhookDelivery(Leased):
     """One event for one webhook. Its id and body are the same at every attempt."""
 
     LIVE: ClassVar[Q] = Q(state="waiting")
+    FAILED: ClassVar[Q | None] = Q(state="failed")
+    ENDED: ClassVar[str] = "attempted_at"
+    REASON: ClassVar[str] = "problem"
+    TITLE: ClassVar[Any] = _("Deliveries of webhooks")
 
     webhook = models.ForeignKey(Webhook, on_delete=models.CASCADE, related_name="deliveries")
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)

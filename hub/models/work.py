@@ -45,6 +45,7 @@ class Work(Leased):
     """`error` has code and parameters."""
 
     LIVE: ClassVar[Q] = Q(state__in=("waiting", "running"))
+    FAILED: ClassVar[Q | None] = Q(state="failed")
 
     state = models.CharField(max_length=8, choices=WorkState, default=WorkState.WAITING)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -5,6 +5,7 @@ from hub.policies.actors import (
     Actor,
     asker,
     keys_of,
+    require_operator,
     require_person,
     require_scope,
 )
@@ -57,6 +58,7 @@ __all__ = [
     "readers",
     "repository_by_key",
     "require_files",
+    "require_operator",
     "require_person",
     "require_proposer",
     "require_scope",

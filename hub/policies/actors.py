@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.models import AnonymousUser
 
-from hub.errors import ForbiddenError, UnauthenticatedError
+from hub.errors import ForbiddenError, NotFoundError, UnauthenticatedError
 from hub.models import Access, AccessToken, TokenScope, User
 
 if TYPE_CHECKING:
@@ -77,6 +77,17 @@ def require_person(actor: Actor, *, scope: TokenScope = TokenScope.READ) -> Any:
         raise UnauthenticatedError("Sign in first: this needs an account on this server.")
     require_scope(actor, scope)
     return actor.user
+
+
+def require_operator(actor: Actor) -> Any:
+    """The person who runs this hub, in the browser; for everybody else there is nothing here.
+
+    Raises: UnauthenticatedError, NotFoundError.
+    """
+    person = require_person(actor)
+    if actor.token is not None or not person.is_staff:
+        raise NotFoundError("There is nothing at this address, or you may not see it.")
+    return person
 
 
 def require_scope(actor: Actor, scope: TokenScope) -> None:

@@ -85,8 +85,20 @@ class Balanced:
         name, length = self.opened.pop()
         self.names[name] -= 1
         self.characters -= length
-        self.parts.append(f"</{name}>")
+        if name != "label" or self.has_words_of_label():
+            self.parts.append(f"</{name}>")
         return name
+
+    def has_words_of_label(self) -> bool:
+        """Whether the open label names its box; one without words is taken away, with its box."""
+        begin = len(self.parts) - 1
+        while not self.parts[begin].startswith("<label"):
+            begin -= 1
+        inner = self.parts[begin + 1 :]
+        if any(part.strip() and not part.startswith("<") for part in inner):
+            return True
+        self.parts[begin:] = [part for part in inner if not part.startswith("<input")]
+        return False
 
     def weigh(self) -> None:
         self.weight += self.characters

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, re_path
 
 from hub.http.routing import View, page
-from hub.web import account, joining, organizations, repository_settings
+from hub.web import account, joining, organizations, pictures, repository_settings
 
 
 def _organization(rest: str, view: View, name: str) -> URLPattern:
@@ -18,6 +18,8 @@ urlpatterns: list[URLPattern] = [
     path("-/password/<str:uid>/<str:token>", joining.choose_password, name="password-choose"),
     path("-/settings", account.home, name="settings"),
     path("-/settings/profile", account.profile, name="profile"),
+    path("-/settings/picture", pictures.own_picture, name="own-picture"),
+    re_path(r"^-/pictures/(?P<sha256>[0-9a-f]{64})\.webp$", pictures.picture, name="picture"),
     path("-/settings/password", account.password, name="password"),
     path("-/settings/sessions", account.session_list, name="session-list"),
     path("-/settings/sessions/end", account.session_end, name="session-end"),
@@ -28,6 +30,7 @@ urlpatterns: list[URLPattern] = [
     path("-/offers/<int:pk>", organizations.offer_answer, name="offer-answer"),
     path("-/new-organization", organizations.organization_new, name="organization-new"),
     _organization("", organizations.organization_settings, "organization-settings"),
+    _organization("/picture", pictures.organization_picture, "organization-picture"),
     _organization("/members", organizations.organization_members, "organization-members-page"),
     _organization("/audit", organizations.organization_audit, "organization-audit"),
     _organization("/delete", organizations.organization_delete, "organization-delete"),

@@ -86,80 +86,112 @@ def _large_file_removed(row: AuditEntry, named: dict[str, str]) -> str:
     return _("removed the large file %(place)s… from %(name)s") % values
 
 
-_t = gettext_lazy
+_PICTURE = (
+    _REPOSITORY,
+    _of_value(
+        {"removed": gettext_lazy("removed the picture of %(name)s")},
+        gettext_lazy("chose a picture for %(name)s"),
+    ),
+)
 _SAID: dict[str, tuple[re.Pattern[str], Say]] = {
-    "repository.create": (_REPOSITORY, _plain(_t("created %(name)s"))),
-    "repository.delete": (_REPOSITORY, _plain(_t("deleted %(name)s"))),
+    "repository.create": (_REPOSITORY, _plain(gettext_lazy("created %(name)s"))),
+    "repository.delete": (_REPOSITORY, _plain(gettext_lazy("deleted %(name)s"))),
     "repository.visibility": (
         _REPOSITORY,
-        _of_value({"public": _t("made %(name)s public")}, _t("made %(name)s private")),
+        _of_value(
+            {"public": gettext_lazy("made %(name)s public")}, gettext_lazy("made %(name)s private")
+        ),
     ),
     "repository.gated": (
         _REPOSITORY,
         _of_value(
             {
-                "": _t("opened the files of %(name)s to all who see it"),
-                "auto": _t("gated the files of %(name)s: who asks is let in"),
+                "": gettext_lazy("opened the files of %(name)s to all who see it"),
+                "auto": gettext_lazy("gated the files of %(name)s: who asks is let in"),
             },
-            _t("gated the files of %(name)s: each request is decided"),
+            gettext_lazy("gated the files of %(name)s: each request is decided"),
         ),
     ),
-    "repository.move": (_TO_ANOTHER, _plain(_t("moved %(name)s to %(target)s"))),
-    "repository.offer": (_TO_ANOTHER, _plain(_t("offered %(name)s to %(target)s"))),
-    "repository.offer_end": (_REPOSITORY, _plain(_t("ended the offer of %(name)s"))),
+    "repository.move": (_TO_ANOTHER, _plain(gettext_lazy("moved %(name)s to %(target)s"))),
+    "repository.offer": (_TO_ANOTHER, _plain(gettext_lazy("offered %(name)s to %(target)s"))),
+    "repository.offer_end": (_REPOSITORY, _plain(gettext_lazy("ended the offer of %(name)s"))),
     "collaborator.set": (
         _PERSON,
         _role_set(
-            _t("gave %(person)s the role %(new)s on %(name)s"),
-            _t("changed the role of %(person)s on %(name)s from %(old)s to %(new)s"),
+            gettext_lazy("gave %(person)s the role %(new)s on %(name)s"),
+            gettext_lazy("changed the role of %(person)s on %(name)s from %(old)s to %(new)s"),
         ),
     ),
-    "collaborator.remove": (_PERSON, _plain(_t("took %(person)s off %(name)s"))),
+    "collaborator.remove": (_PERSON, _plain(gettext_lazy("took %(person)s off %(name)s"))),
     "member.set": (
         _PERSON,
         _role_set(
-            _t("made %(person)s a member of %(name)s with the role %(new)s"),
-            _t("changed the role of %(person)s in %(name)s from %(old)s to %(new)s"),
+            gettext_lazy("made %(person)s a member of %(name)s with the role %(new)s"),
+            gettext_lazy("changed the role of %(person)s in %(name)s from %(old)s to %(new)s"),
         ),
     ),
-    "member.remove": (_PERSON, _plain(_t("ended the membership of %(person)s in %(name)s"))),
+    "member.remove": (
+        _PERSON,
+        _plain(gettext_lazy("ended the membership of %(person)s in %(name)s")),
+    ),
     "member.invite": (
         _PERSON,
-        _role_set(_t("invited %(person)s to %(name)s with the role %(new)s"), ""),
+        _role_set(gettext_lazy("invited %(person)s to %(name)s with the role %(new)s"), ""),
     ),
     "member.invite_withdrawn": (
         _PERSON,
-        _plain(_t("withdrew the invitation of %(person)s to %(name)s")),
+        _plain(gettext_lazy("withdrew the invitation of %(person)s to %(name)s")),
     ),
-    "member.joined": (_PERSON, _role_set(_t("joined %(name)s with the role %(new)s"), "")),
-    "member.declined": (_PERSON, _plain(_t("declined the invitation to %(name)s"))),
+    "member.joined": (
+        _PERSON,
+        _role_set(gettext_lazy("joined %(name)s with the role %(new)s"), ""),
+    ),
+    "member.declined": (_PERSON, _plain(gettext_lazy("declined the invitation to %(name)s"))),
     "access.ask": (
         _PERSON,
         _of_value(
-            {"accepted": _t("asked for the files of %(name)s and was let in")},
-            _t("asked for the files of %(name)s"),
+            {"accepted": gettext_lazy("asked for the files of %(name)s and was let in")},
+            gettext_lazy("asked for the files of %(name)s"),
         ),
     ),
     "access.decide": (
         _PERSON,
         _of_value(
             {
-                "accepted": _t("let %(person)s have the files of %(name)s"),
-                "rejected": _t("refused %(person)s the files of %(name)s"),
+                "accepted": gettext_lazy("let %(person)s have the files of %(name)s"),
+                "rejected": gettext_lazy("refused %(person)s the files of %(name)s"),
             },
-            _t("took back the answer to %(person)s about the files of %(name)s"),
+            gettext_lazy("took back the answer to %(person)s about the files of %(name)s"),
         ),
     ),
-    "access.grant": (_PERSON, _plain(_t("let %(person)s have the files of %(name)s unasked"))),
+    "access.grant": (
+        _PERSON,
+        _plain(gettext_lazy("let %(person)s have the files of %(name)s unasked")),
+    ),
     "branch.protect": (_PLACE, _protected),
     "branch.unprotect": (
         _PLACE,
-        _plain(_t("ended the protection of the branch %(place)s of %(name)s")),
+        _plain(gettext_lazy("ended the protection of the branch %(place)s of %(name)s")),
     ),
     "large_file.remove": (_PLACE, _large_file_removed),
     "ref.move": (_PLACE, _ref_moved),
-    "organization.create": (_REPOSITORY, _plain(_t("created the organisation %(name)s"))),
-    "organization.update": (_REPOSITORY, _plain(_t("changed the profile or defaults of %(name)s"))),
-    "organization.delete": (_REPOSITORY, _plain(_t("deleted the organisation %(name)s"))),
-    "person.close": (_REPOSITORY, _plain(_t("closed the account %(name)s"))),
+    "organization.create": (_REPOSITORY, _plain(gettext_lazy("created the organisation %(name)s"))),
+    "organization.update": (
+        _REPOSITORY,
+        _plain(gettext_lazy("changed the profile or defaults of %(name)s")),
+    ),
+    "organization.picture": _PICTURE,
+    "person.picture": _PICTURE,
+    "person.create": (_REPOSITORY, _plain(gettext_lazy("made the account %(name)s"))),
+    "person.email": (_REPOSITORY, _plain(gettext_lazy("changed the mail address of %(name)s"))),
+    "person.password": (_REPOSITORY, _plain(gettext_lazy("set a new password for %(name)s"))),
+    "person.sign_out": (_REPOSITORY, _plain(gettext_lazy("signed %(name)s out everywhere"))),
+    "person.deactivate": (_REPOSITORY, _plain(gettext_lazy("deactivated the account %(name)s"))),
+    "person.reactivate": (_REPOSITORY, _plain(gettext_lazy("reactivated the account %(name)s"))),
+    "person.password_link": (
+        _REPOSITORY,
+        _plain(gettext_lazy("made a link to a new password for %(name)s")),
+    ),
+    "organization.delete": (_REPOSITORY, _plain(gettext_lazy("deleted the organisation %(name)s"))),
+    "person.close": (_REPOSITORY, _plain(gettext_lazy("closed the account %(name)s"))),
 }

@@ -19,7 +19,7 @@ from hub.formats import card_choices
 from hub.formats.card_choices import LICENCES_OFFERED
 from hub.http.authentication import actor_of
 from hub.http.pages import frame, repository_page
-from hub.models import Access, Kind, RepoId, Repository, Visibility
+from hub.models import Access, Kind, NamespaceKind, RepoId, Repository, Visibility
 from hub.policies import Actor, require_files, require_person
 from hub.web.card_template import LICENCE_WORDS, new_card
 
@@ -35,8 +35,8 @@ def _settled(private_owners: str, is_one: bool) -> str:
     if not private_owners:
         return gettext("New repositories here are for everyone, whoever owns them.")
     if is_one:
-        return gettext("New repositories here are for members only, whoever owns them.")
-    said = gettext("New repositories of %(owners)s are for members only, others for everyone.")
+        return gettext("New repositories here are private, whoever owns them.")
+    said = gettext("New repositories of %(owners)s are private, others for everyone.")
     return said % {"owners": private_owners}
 
 
@@ -53,7 +53,7 @@ class RepositoryForm(forms.Form):
         choices=[
             (SETTLED, _("As its owner has settled")),
             (Visibility.PUBLIC, _("Everyone")),
-            (Visibility.PRIVATE, _("Members only")),
+            (Visibility.PRIVATE, _("You or the members of its organisation, and collaborators")),
         ],
     )
 
@@ -63,7 +63,11 @@ class RepositoryForm(forms.Form):
         self.fields["owner"].choices = [(each.slug, each.slug) for each in found]  # type: ignore[attr-defined]
         self.private_owners = ", ".join(each.slug for each in found if each.private_by_default)
         is_one = len({each.private_by_default for each in found}) == 1
-        self.fields["visibility"].help_text = _settled(self.private_owners, is_one)
+        visibility = self.fields["visibility"]
+        visibility.help_text = _settled(self.private_owners, is_one)
+        if not any(each.kind == NamespaceKind.ORGANIZATION for each in found):
+            alone = (Visibility.PRIVATE, _("You and collaborators"))
+            visibility.choices = [*visibility.choices[:-1], alone]  # type: ignore[attr-defined]
 
     def chosen_visibility(self) -> str | None:
         chosen = str(self.cleaned_data["visibility"])
@@ -81,9 +85,9 @@ class CopyForm(RepositoryForm):
         first = (SETTLED, _("As here, or fewer people"))
         visibility.choices = [first, *visibility.choices[1:]]  # type: ignore[attr-defined]
         if source.is_private:
-            visibility.help_text = gettext("This one is for members only.")
+            visibility.help_text = gettext("This one is private.")
         elif self.private_owners:
-            said = gettext("Fewer: members only, as %(owners)s has settled for new repositories.")
+            said = gettext("Fewer: it is private, as %(owners)s has settled for new repositories.")
             visibility.help_text = said % {"owners": self.private_owners}
         else:
             visibility.help_text = ""

@@ -23,6 +23,7 @@ from hub.gitstore.line_ends import with_line_ends_of
 from hub.http.authentication import actor_of
 from hub.http.mentions import render_card
 from hub.http.pages import frame, repository_page
+from hub.http.path_words import sentence_of
 from hub.models import Repository
 from hub.web.changing import CommitForm, Ground, done, ground_of, seen_oid
 
@@ -132,7 +133,7 @@ def _answer(request: HttpRequest, ground: Ground, form: CommitForm, draft: Draft
         except ChangedMeanwhileError as error:
             said = _moved(ground, form, draft, error)
         except HubError as error:
-            form.add_error(None, str(error))
+            form.add_error(None, sentence_of(error))
     return _shown(request, ground, form, draft, act, said)
 
 
@@ -227,7 +228,7 @@ def move(request: HttpRequest, repository: Repository, revision: str, path: str)
         except UnauthenticatedError:
             raise
         except HubError as error:
-            form.add_error(None, str(error))
+            form.add_error(None, sentence_of(error))
     context = {"form": form, "entry": entry, "new_path": new_path or path}
     return _page(request, "hub/move.html", ground, path, context)
 
@@ -248,7 +249,7 @@ def delete(request: HttpRequest, repository: Repository, revision: str, path: st
         except UnauthenticatedError:
             raise
         except HubError as error:
-            form.add_error(None, str(error))
+            form.add_error(None, sentence_of(error))
     files = editing.files_below(store, oid, path) if entry.kind == "directory" else [path]
     context = {
         "form": form,

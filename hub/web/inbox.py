@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -23,26 +21,21 @@ from hub.extensions import Tab
 from hub.http.authentication import actor_of
 from hub.http.listening import listening
 from hub.http.pages import repository_page
-from hub.models import NotificationState, Reason, Repository
+from hub.models import NotificationState, Repository
 from hub.models.inbox import NotificationQuerySet
 from hub.policies import Actor, count_unread, require_person, visible_notifications
 
 PAGE_SIZE, PLACES = 30, 20
-MINE = (Reason.AUTHOR, Reason.RUN, Reason.GATE)
 
-Narrow = Callable[[NotificationQuerySet], NotificationQuerySet]
-VIEWS: dict[str, tuple[Any, Narrow]] = {
-    "": (gettext_lazy("Unread"), lambda rows: rows.unread()),
-    "all": (gettext_lazy("All"), lambda rows: rows.exclude(state=NotificationState.DONE)),
-    "mentions": (gettext_lazy("Mentions"), lambda rows: _open(rows, Reason.MENTION)),
-    "reviews": (gettext_lazy("Review requests"), lambda rows: _open(rows, Reason.REVIEW)),
-    "mine": (gettext_lazy("Mine"), lambda rows: _open(rows, *MINE)),
-    "done": (gettext_lazy("Done"), lambda rows: rows.filter(state=NotificationState.DONE)),
+# The first view has no word in its address.
+VIEWS = {
+    "": gettext_lazy("Unread"),
+    "all": gettext_lazy("All"),
+    "mentions": gettext_lazy("Mentions"),
+    "reviews": gettext_lazy("Review requests"),
+    "mine": gettext_lazy("Mine"),
+    "done": gettext_lazy("Done"),
 }
-
-
-def _open(rows: NotificationQuerySet, *reasons: str) -> NotificationQuerySet:
-    return rows.filter(reason__in=reasons).exclude(state=NotificationState.DONE)
 
 
 def _shown(request: HttpRequest, actor: Actor) -> tuple[str, str, NotificationQuerySet]:
@@ -50,11 +43,7 @@ def _shown(request: HttpRequest, actor: Actor) -> tuple[str, str, NotificationQu
     view, repo = request.GET.get("view", ""), request.GET.get("repo", "")[:200]
     if view not in VIEWS:
         raise Http404
-    rows = VIEWS[view][1](visible_notifications(actor))
-    if repo:
-        owner, _slash, name = repo.partition("/")
-        rows = rows.filter(repository__namespace__slug__iexact=owner, repository__name__iexact=name)
-    return view, repo, rows
+    return view, repo, inbox.narrowed(actor, view or "unread", repo)
 
 
 def inbox_page(request: HttpRequest) -> HttpResponse:
@@ -75,7 +64,7 @@ def inbox_page(request: HttpRequest) -> HttpResponse:
         "keep": keep.urlencode(),
         "view": view,
         "repo": repo,
-        "tabs": [Tab(key, label, _address(key, repo)) for key, (label, _n) in VIEWS.items()],
+        "tabs": [Tab(key, label, _address(key, repo)) for key, label in VIEWS.items()],
         "places": _places(actor, view),
         "shown_at": timezone.now().isoformat(),
     }
@@ -89,7 +78,7 @@ def _address(view: str, repo: str) -> str:
 
 def _places(actor: Actor, view: str) -> list[tuple[str, str]]:
     """Repositories of which something is in this view, each with its address."""
-    rows = VIEWS[view][1](visible_notifications(actor)).filter(repository__isnull=False)
+    rows = inbox.narrowed(actor, view or "unread").filter(repository__isnull=False)
     found = rows.order_by("repository__namespace__slug", "repository__name").values_list(
         "repository__namespace__slug", "repository__name"
     )

@@ -24,6 +24,7 @@ from hub.formats.licences import LICENCES
 from hub.gitstore.diffing import diff_texts
 from hub.http.authentication import actor_of
 from hub.http.pages import frame, repository_page
+from hub.http.path_words import sentence_of
 from hub.models import Kind, Repository
 from hub.web.card_values import FAULTS, languages_offered, tasks_offered
 from hub.web.changing import CommitForm, Ground, done, ground_of, seen_oid
@@ -211,7 +212,7 @@ def _save(
         form.look_at(error.head)
         return _readme(ground, error.head)
     except HubError as error:
-        form.add_error(None, str(error))
+        form.add_error(None, sentence_of(error))
     return None
 
 

@@ -30,6 +30,7 @@ from hub.models import (
     AuditEntry,
     Kind,
     Membership,
+    NamespaceKind,
     RepoId,
     Repository,
     RepositoryTransfer,
@@ -56,13 +57,17 @@ class ProtectionForm(forms.Form):
 
 
 class VisibilityForm(forms.Form):
-    visibility = forms.ChoiceField(
-        label=gettext_lazy("Who may read it"),
-        choices=[
-            (Visibility.PUBLIC, gettext_lazy("Everyone")),
-            (Visibility.PRIVATE, gettext_lazy("Members only")),
-        ],
-    )
+    visibility = forms.ChoiceField(label=gettext_lazy("Who may read it"))
+
+    def __init__(self, repository: Repository, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        owner = repository.namespace
+        if owner.kind == NamespaceKind.ORGANIZATION:
+            few = _("Members of %(owner)s and collaborators") % {"owner": owner.slug}
+        else:
+            few = _("%(owner)s and collaborators") % {"owner": owner.slug}
+        choices = [(Visibility.PUBLIC, _("Everyone")), (Visibility.PRIVATE, few)]
+        self.fields["visibility"].choices = choices  # type: ignore[attr-defined]
 
 
 class RenameForm(forms.Form):
@@ -107,7 +112,9 @@ def repository_settings(request: HttpRequest, repository: Repository) -> HttpRes
     if request.method == "POST":
         return _act(request, repository)
     context = {
-        "visibility_form": VisibilityForm(initial={"visibility": repository.visibility}),
+        "visibility_form": VisibilityForm(
+            repository, initial={"visibility": repository.visibility}
+        ),
         "rename_form": RenameForm(
             actor_of(request),
             initial={"owner": repository.namespace.slug, "name": repository.name},
@@ -215,7 +222,7 @@ def _unprotect(request: HttpRequest, repository: Repository) -> str:
 
 
 def _visibility(request: HttpRequest, repository: Repository) -> str:
-    form = _clean(VisibilityForm(request.POST))
+    form = _clean(VisibilityForm(repository, request.POST))
     repositories.update_settings(repository, actor_of(request), **form)
     return _("Who may read this repository has changed.")
 

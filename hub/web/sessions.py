@@ -62,6 +62,8 @@ def with_language(response: HttpResponse, user: AbstractBaseUser) -> HttpRespons
 @sensitive_post_parameters("password")
 def sign_in(request: HttpRequest) -> HttpResponse:
     """Password sign-in; the same words and the same work for unknown names (threats A2)."""
+    if request.user.is_authenticated:
+        return redirect(safe_next(request))
     form = SignInForm(request.POST or None)
     status = 200
     if request.method == "POST" and form.is_valid():

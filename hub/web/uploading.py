@@ -14,15 +14,37 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from hub.actions import commits, large_files, ways
-from hub.errors import BadInputError, HubError, TooLargeError, UnauthenticatedError
-from hub.gitstore import AddFile, AddPointer, Operation, check_path
+from hub.actions.editing import replaced_files
+from hub.errors import (
+    BadInputError,
+    ConflictError,
+    HubError,
+    TooLargeError,
+    UnauthenticatedError,
+)
+from hub.gitstore import AddFile, AddPointer, check_path
 from hub.http.authentication import actor_of
 from hub.http.pages import frame, repository_page
+from hub.http.path_words import sentence_of
 from hub.models import Repository
 from hub.web.changing import CommitForm, Ground, done, ground_of
 
 # What the form without a script takes at once.
 FILES_LIMIT = 50
+Added = AddFile | AddPointer
+
+
+class WouldReplaceError(ConflictError):
+    """Files lie where the upload would put others; nothing has moved."""
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        self.paths = paths
+        super().__init__(
+            _(
+                "Nothing was committed. Files with other content lie here under the same names: "
+                "tick those that you want to replace, and choose your files again."
+            )
+        )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -34,28 +56,37 @@ def upload(
     ground, folder = ground_of(request, repository, revision), path.strip("/")
     form = CommitForm(ground, request.POST or None, title=_("Upload files"))
     form.fields["parent"].required = False
+    replaced: Sequence[str] = []
     if request.method == "POST" and form.is_valid():
         try:
             return _commit(request, ground, folder, form)
         except UnauthenticatedError:
             raise
+        except WouldReplaceError as error:
+            replaced = error.paths
+            form.add_error(None, sentence_of(error))
         except HubError as error:
-            form.add_error(None, str(error))
+            form.add_error(None, sentence_of(error))
     context = frame(repository, "files") | ground.context(folder) | _addresses(ground, folder)
-    context |= {"form": form, "files_limit": FILES_LIMIT}
+    context |= {"form": form, "files_limit": FILES_LIMIT, "replaced": replaced}
     status = 422 if request.method == "POST" else 200
     return render(request, "hub/upload.html", context, status=status)
 
 
 def _commit(request: HttpRequest, ground: Ground, folder: str, form: CommitForm) -> HttpResponse:
     aim = form.aim()
+    operations = _operations(request, ground, folder, request.FILES.getlist("files"))
+    replaced = replaced_files(ground.repository.store(), ground.head, operations)
+    if not set(replaced) <= set(request.POST.getlist("replace")):
+        raise WouldReplaceError(replaced)
     made = commits.commit_files(
         ground.repository,
         actor_of(request),
         revision=ground.revision,
-        operations=_operations(request, ground, folder, request.FILES.getlist("files")),
+        operations=operations,
         title=aim.title,
         description=aim.description,
+        parent=ground.head,  # where others have put a file meanwhile, its reader is asked too
         create_pr=aim.propose,
     )
     return done(request, ground, made, ground.url("tree", folder))
@@ -63,7 +94,7 @@ def _commit(request: HttpRequest, ground: Ground, folder: str, form: CommitForm)
 
 def _operations(
     request: HttpRequest, ground: Ground, folder: str, files: Sequence[UploadedFile]
-) -> list[Operation]:
+) -> list[Added]:
     """What git is to do; large files are stored on the way."""
     if not files:
         raise BadInputError(_("Choose at least one file."))
@@ -74,7 +105,7 @@ def _operations(
     return [_operation(ground.repository, folder, file, rules) for file in files]
 
 
-def _operation(repository: Repository, folder: str, file: UploadedFile, rules: Any) -> Operation:
+def _operation(repository: Repository, folder: str, file: UploadedFile, rules: Any) -> Added:
     path = check_path(f"{folder}/{file.name}" if folder else str(file.name))
     sample = file.read(ways.SAMPLE_BYTES)
     file.seek(0)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from hub.models.work import Work, WorkQuerySet
 
@@ -18,6 +19,8 @@ class FullWeights(Work):
     `results` are the files that changed, as path, sha256 and size_bytes; they are kept as derived
     objects of the repository and made anew when they are gone.
     """
+
+    TITLE: ClassVar[Any] = _("Full weights of adapters and patches")
 
     repository = models.ForeignKey(
         "hub.Repository", on_delete=models.CASCADE, related_name="full_weights"
@@ -56,6 +59,8 @@ class WeightsWriting(Work):
 
     What comes of it is `result_oid`, which builds on it; it is named before the head moves.
     """
+
+    TITLE: ClassVar[Any] = _("Full weights in proposals")
 
     pull_request = models.ForeignKey(
         "reviews.Discussion", on_delete=models.CASCADE, related_name="weights_writings"

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from hub.models.work import Work, WorkQuerySet
 
@@ -18,6 +19,8 @@ class ModelMerge(Work):
     a commit; a model has its "weight" and "density" too. One of the models is of `repository`, and
     the proposal builds on its commit.
     """
+
+    TITLE: ClassVar[Any] = _("Merges of models")
 
     repository = models.ForeignKey(
         "hub.Repository", on_delete=models.CASCADE, related_name="model_merges"

@@ -59,6 +59,8 @@ class QueueEntry(Leased):
     look at it is a claim; one that ends in a word makes good for those that were lost.
     """
 
+    TITLE: ClassVar[Any] = _("Merge queue")
+
     LIVE: ClassVar[Q] = Q(state__in=LIVE)
 
     pull_request = models.ForeignKey(

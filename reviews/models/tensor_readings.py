@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from hub.models.work import Work, WorkQuerySet
 
 
 class TensorReading(Work):
     """`file` is the file as WeightFile tells it; `digest` names its bytes."""
+
+    TITLE: ClassVar[Any] = _("Looks at tensors")
 
     digest = models.CharField(max_length=64)
     tensor = models.CharField(max_length=512)

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from hub.models.work import Work, WorkQuerySet, WorkState
 
@@ -40,6 +41,8 @@ class WeightTrial(Work):
     clients never see keeps it, until head or target moves or the pull request is decided; a row
     that `is_going` is shown no more. `files` are the sha256 of its weights.
     """
+
+    TITLE: ClassVar[Any] = _("Trials of merges")
 
     pull_request = models.ForeignKey(
         "reviews.Discussion", on_delete=models.CASCADE, related_name="weight_trials"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from hub.models.work import Work, WorkQuerySet
 
@@ -17,6 +18,8 @@ class WeightsComparison(Work):
     `structure` has a row a tensor: what headers tell at once, and numbers as they come. All there
     is to tell of a changed tensor is a row of TensorComparison, which comparisons share.
     """
+
+    TITLE: ClassVar[Any] = _("Comparisons of weights")
 
     base_digest = models.CharField(max_length=64)
     candidate_digest = models.CharField(max_length=64)
@@ -79,6 +82,8 @@ class WeightMerge(Work):
     `theirs_oid` is the head of the proposal, `ours_oid` that of the target branch, `base_oid` what
     both came from. What comes of it is `result_oid`, the proposal's new head, which builds on both.
     """
+
+    TITLE: ClassVar[Any] = _("Merges of weights")
 
     pull_request = models.ForeignKey(
         "reviews.Discussion", on_delete=models.CASCADE, related_name="weight_merges"

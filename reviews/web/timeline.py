@@ -18,13 +18,17 @@ NOBODY = "ghost"
 
 @dataclass(frozen=True)
 class TimelineRow:
-    """One line of the conversation. `has_profile`: the actor's name leads somewhere."""
+    """One line of the conversation. `has_profile`: the actor's name leads somewhere.
+
+    `picture`: the key of the actor's picture, if they have chosen one.
+    """
 
     pk: int | str
     kind: str
     actor: str
     at: Any
     has_profile: bool = False
+    picture: str | None = None
     html: str = ""
     data: dict[str, Any] = field(default_factory=dict)
     edited_at: Any = None
@@ -79,7 +83,11 @@ def _body(event: TimelineEvent) -> str:
 def _actor(user: Any) -> dict[str, Any]:
     if user is None:
         return {"actor": NOBODY}
-    return {"actor": user.username, "has_profile": user.is_active}
+    return {
+        "actor": user.username,
+        "has_profile": user.is_active,
+        "picture": user.picture_id,
+    }
 
 
 def gate_lines(row: Discussion) -> list[TimelineRow]:

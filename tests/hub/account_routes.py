@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
-from hub.models import Access, Collaborator, Invitation, RepositoryTransfer
+from hub.models import Access, Collaborator, Invitation, Picture, RepositoryTransfer
 from tests.factories import make_user
 from tests.role_matrix import Need, Route, World
 
@@ -19,6 +20,12 @@ def _page(need: Need = Need.PERSON, **more: Any) -> Route:
 
 def _of_organization(need: Need = Need.GOVERN) -> Route:
     return _page(need, more_kwargs=lambda world: {"slug": world.organization.slug})
+
+
+def _operated() -> Route:
+    return _page(
+        Need.OPERATOR, more_kwargs=lambda world: {"username": world.people["reader"].username}
+    )
 
 
 def _of_repository() -> Route:
@@ -41,6 +48,15 @@ def _offered(world: World) -> None:
     world.extra["pk"] = RepositoryTransfer.objects.create(**values).pk
 
 
+def _shown(world: World) -> None:
+    key = hashlib.sha256(b"picture").hexdigest()
+    Picture.objects.get_or_create(sha256=key, defaults={"content": b"picture"})
+
+
+def _key_of_picture(world: World) -> dict[str, Any]:
+    return {"sha256": hashlib.sha256(b"picture").hexdigest()}
+
+
 def _collaborating(world: World) -> None:
     values = {"repository": world.repository, "user": make_user(), "access": Access.READ}
     world.extra["pk"] = Collaborator.objects.create(**values).pk
@@ -52,6 +68,13 @@ ACCOUNTS: dict[tuple[str, str], Route] = {
     **_both("hub:password-choose", _page(Need.OPEN, kwargs={"uid": "MQ", "token": "a-b"})),
     **_both("hub:settings", _page()),
     **_both("hub:profile", _page()),
+    ("hub:operating", "GET"): _page(Need.OPERATOR),
+    ("hub:operating-people", "GET"): _page(Need.OPERATOR),
+    ("hub:operating-audit", "GET"): _page(Need.OPERATOR),
+    **_both("hub:operating-person", _operated()),
+    ("hub:own-picture", "POST"): _page(),
+    ("hub:picture", "GET"): _page(Need.OPEN, prepare=_shown, more_kwargs=_key_of_picture),
+    ("hub:organization-picture", "POST"): _of_organization(),
     **_both("hub:password", _page()),
     **_both("hub:session-list", _page()),
     ("hub:session-end", "POST"): _page(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hub.models import Access, Collaborator
 from tests.factories import make_user
 from tests.role_matrix import Need, Route, World
 
@@ -40,6 +41,14 @@ def _organization(need: Need) -> Route:
     )
 
 
+def _let_in() -> dict[str, Any]:
+    def prepare(world: World) -> None:
+        values = {"repository": world.repository, "user": make_user(), "access": Access.READ}
+        world.extra["user"] = Collaborator.objects.create(**values).user.username
+
+    return {"prepare": prepare, "more_kwargs": lambda world: {"user": world.extra["user"]}}
+
+
 PEOPLE: dict[tuple[str, str], Route] = {
     ("hub:user-overview", "GET"): _person(Need.OPEN),
     ("hub:user-likes", "GET"): _person(Need.OPEN),
@@ -55,6 +64,20 @@ PEOPLE: dict[tuple[str, str], Route] = {
     ("hub:avatar", "GET"): Route(
         Need.OPEN, {"slug": "somebody"}, of_repository=False, takes_tokens=False
     ),
+    ("hub:notification-list-api", "GET"): Route(Need.PERSON, of_repository=False),
+    ("hub:notification-mark-api", "POST"): Route(
+        Need.PERSON_TO_WRITE,
+        of_repository=False,
+        body=lambda world: {"state": "read", "ids": ["1"]},
+    ),
+    ("hub:notification-mute-api", "POST"): Route(
+        Need.PERSON_TO_WRITE, {"pk": 1}, of_repository=False
+    ),
+    ("hub:collaborator-list-api", "GET"): Route(Need.ADMIN),
+    ("hub:collaborator-api", "PUT"): Route(
+        Need.GOVERN_REPOSITORY, body=lambda world: {"role": "read"}, **_let_in()
+    ),
+    ("hub:collaborator-api", "DELETE"): Route(Need.GOVERN_REPOSITORY, **_let_in()),
     ("hub:like-api", "POST"): Route(Need.PROPOSE),
     ("hub:like-api", "DELETE"): Route(Need.PROPOSE),
     ("hub:likers", "GET"): Route(Need.READ),

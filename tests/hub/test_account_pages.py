@@ -94,6 +94,10 @@ class TestSigningUp:
             ({"username": "Settings"}, "needs itself"),
             ({"password": "short"}, "too short"),
             ({"email": "no address"}, "valid email"),
+            ({"password": "newcomer12345678"}, "more than your name"),
+            ({"password": "New-Comer-2026!"}, "more than your name"),
+            ({"username": "newcomer-of-2026", "password": "Newcomer.of.2026"}, "too similar"),
+            ({"full_name": "Ada Lovelace", "password": "lovelaceada1!"}, "too similar"),
         ],
     )
     def test_a_refusal_says_what_is_wrong(self, settings, wrong, said):
@@ -101,6 +105,14 @@ class TestSigningUp:
         make_user("taken")
         answer = page().post("/-/sign-up", NEWCOMER | wrong)
         assert (answer.status_code, said in text(answer)) == (422, True)
+
+    def test_who_is_signed_in_is_led_on(self, settings, client_for):
+        settings.SIGN_UP = "open"
+        browser = client_for(make_user())
+        assert browser.get("/-/sign-up")["Location"] == "/"
+        assert browser.get("/-/sign-in")["Location"] == "/"
+        assert browser.get("/-/sign-in?next=/-/new")["Location"] == "/-/new"
+        assert browser.get("/-/sign-in?next=//evil.example")["Location"] == "/"
 
     def test_tries_are_counted(self, settings):
         settings.SIGN_UP = "open"
@@ -209,6 +221,12 @@ class TestPassword:
             here.session.session_key
         ]
 
+    def test_a_password_made_of_the_name_is_refused(self, client_for):
+        user = make_user("wren")
+        assert "more than your name" in text(self.change(client_for(user), new="wren12345678"))
+        user.refresh_from_db()
+        assert user.check_password(PASSWORD)
+
     def test_a_wrong_password_changes_nothing_and_is_counted(self, client_for):
         user = make_user()
         browser = client_for(user)
@@ -272,6 +290,7 @@ class TestForgottenPassword:
         # The secret in the address reaches no other server, and the form's origin is known.
         assert page().get(path)["Referrer-Policy"] == "same-origin"
         assert page().post(path, {"password": "short"}).status_code == 422
+        assert "more than your name" in text(page().post(path, {"password": "ada-ada-2026"}))
         assert page().post(path, {"password": NEW})["Location"] == "/-/sign-in"
         user.refresh_from_db()
         assert user.check_password(NEW)

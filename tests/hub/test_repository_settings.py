@@ -65,6 +65,15 @@ def send(browser: Client, repository: Repository, **form: Any) -> Any:
     return browser.post(f"/{repository.path}/settings", form, follow=True)
 
 
+def test_who_may_read_it_when_private_is_said_of_its_owner(client_for, repository, admin):
+    page = client_for(admin).get(f"/{repository.path}/settings")
+    assert "Members of acme and collaborators" in text(page)
+    ada = make_user("ada")
+    own, browser = make_repository(ada.namespace), client_for(ada)
+    assert "ada and collaborators" in text(browser.get(f"/{own.path}/settings"))
+    assert "You and collaborators" in text(browser.get("/-/new"))
+
+
 class TestCollaborators:
     @pytest.mark.parametrize(
         ("access", "statuses"),

@@ -142,6 +142,8 @@ def expected(need: Need, role: str, *, public: bool) -> str:
         if role == "anonymous":
             return "sign in"
         return "allowed" if role == "admin" else "refused"
+    if need is Need.OPERATOR:
+        return "sign in" if role == "anonymous" else "nothing"
     if need is Need.COLLECTION:
         if role == "anonymous":
             return "sign in"
@@ -160,16 +162,20 @@ def expected(need: Need, role: str, *, public: bool) -> str:
         return "allowed"
     if need is Need.CONTRIBUTE:
         return "refused" if role == "reader" and not public else "allowed"
+    if need is Need.GOVERN_REPOSITORY:
+        return "allowed" if role == "admin" else "refused"
     enough = {"admin", "write token"} | ({"writer"} if need is Need.WRITE else set())
     return "allowed" if role in enough else "refused"
 
 
-def outcome(response: HttpResponseBase) -> str:
+def outcome(response: HttpResponseBase, need: Need) -> str:
     if response.streaming:
         response.getvalue()  # as a client would: the files behind it are closed at the end
     status, code = response.status_code, response.headers.get("X-Error-Code", "")
     if code == "RepoNotFound":
         return "hidden"
+    if need is Need.OPERATOR and status == 404:
+        return "nothing"
     if status == 401 or (status == 302 and "/-/sign-in" in response["Location"]):
         return "sign in"
     if status == 403:
@@ -200,7 +206,7 @@ def test_a_route_answers_each_role_as_the_matrix_says(key, visibility):
             content_type=route.content_type,
         )
         wanted = expected(route.need, role, public=visibility == Visibility.PUBLIC)
-        found = outcome(response)
+        found = outcome(response, route.need)
         if not is_right(found, wanted, role):
             wrong.append(f"{role}: {found} ({response.status_code}), not {wanted}")
         if method != "GET" and response.status_code < 400:

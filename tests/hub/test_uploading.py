@@ -33,9 +33,9 @@ def client(writer, client_for):
     return client_for(writer)
 
 
-def send(client, repository, *files, way="branch", folder="data"):
+def send(client, repository, *files, way="branch", folder="data", replace=()):
     sent = [SimpleUploadedFile(name, content) for name, content in files]
-    fields = {"way": way, "do": "save", "files": sent}
+    fields = {"way": way, "do": "save", "files": sent, "replace": list(replace)}
     return client.post(f"/{repository.path}/upload/main/{folder}", fields)
 
 
@@ -57,6 +57,27 @@ def test_small_files_go_into_git_and_weights_beside_it(client, repository):
     head = repository.store().resolve("main")
     assert send(client, repository, ("a.txt", b"hello")).status_code == 302
     assert repository.store().resolve("main") == head  # nothing changed
+
+
+def test_files_are_replaced_only_once_their_names_are_ticked(client, repository):
+    before = {"data/a.txt": b"old", "data/b.safetensors": b"old weights"}
+    files = [("a.txt", b"new"), ("b.safetensors", b"weights"), ("c.txt", b"more")]
+    assert send(client, repository, *[(path[5:], old) for path, old in before.items()]).url
+    head = repository.store().resolve("main")
+    ticked = 'name="replace" value="data/{}"'
+    for replace in ((), ["data/a.txt"], ["data/c.txt"]):
+        answer = send(client, repository, *files, replace=replace)
+        assert answer.status_code == 422
+        assert ticked.format("a.txt") in answer.text
+        assert ticked.format("b.safetensors") in answer.text
+        assert ticked.format("c.txt") not in answer.text
+    assert repository.store().resolve("main") == head
+    # The same content replaces nothing, and a proposal asks too.
+    assert send(client, repository, ("a.txt", b"old")).status_code == 302
+    assert send(client, repository, *files, way="propose").status_code == 422
+    assert send(client, repository, *files, replace=before).status_code == 302
+    assert entry(repository, "data/a.txt").size == 3
+    assert entry(repository, "data/b.safetensors").size == 7
 
 
 def test_what_is_refused_changes_nothing(client, client_for, repository):

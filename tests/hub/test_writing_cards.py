@@ -123,7 +123,7 @@ def test_a_new_repository_is_for_those_whom_its_owner_has_settled(client_for, se
     client = client_for(make_member(owner, access=Access.WRITE, username="ann"))
     page = client.get("/-/new", {"owner": owner.slug}).text
     assert '<option value="default">' in page.partition('name="visibility"')[2]
-    assert (f"New repositories of {owner.slug} are for members only" in page) == settled
+    assert (f"New repositories of {owner.slug} are private" in page) == settled
     assert new(client, owner=owner.slug, visibility="default").status_code == 302
     assert new(client, owner="ann", visibility="default").status_code == 302
     assert new(client, owner=owner.slug, name="shown", visibility="public").status_code == 302

@@ -280,3 +280,14 @@ def test_fields_of_forms_are_left_out_and_pictures_have_words():
     html = render_markdown('<input name=p> <img src="a.png"> <img src="b.png" alt=x>\n\n- [x] done')
     assert html.count("<input") == 1 and "<label><input" in html
     assert html.count('alt=""') == 1 and html.count('alt="x"') == 1
+
+
+def test_a_label_without_words_goes_with_its_box():
+    html = render_markdown(
+        '<label><input></label> <label> </label> <label><img src="a.png" alt="x">'
+    )
+    assert "<label" not in html and "<input" not in html and html.count('alt="x"') == 1
+    nested = render_markdown("<label><label><input></label><b></b></label>" * 50)
+    assert "<label" not in nested and "<input" not in nested
+    named = render_markdown("<label><input> agree</label>\n\n- [ ] <b>done</b>")
+    assert named.count("<label><input") == 2

@@ -57,6 +57,7 @@ def ended(status: RunStatus) -> dict[str, Any]:
 
 class Job(Leased):
     LIVE: ClassVar[Q] = Q(status__in=("queued", "running"))
+    FAILED: ClassVar[Q | None] = Q(status="failed")
 
     status = models.CharField(max_length=16, choices=RunStatus, default=RunStatus.QUEUED)
     result = models.JSONField(default=dict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.db import models, transaction
@@ -58,6 +58,8 @@ class RunQuerySet(JobQuerySet["Run"]):
 
 class Run(Job):
     """One job. `spec` names every input by digest; `spec_digest` is the SHA-256 of its JSON."""
+
+    TITLE: ClassVar[Any] = _("Runs")
 
     repository = models.ForeignKey("hub.Repository", on_delete=models.CASCADE, related_name="runs")
     number = models.PositiveIntegerField()

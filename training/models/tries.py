@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.db import models, transaction
@@ -57,6 +57,8 @@ class TryQuerySet(JobQuerySet["Try"]):
 
 class Try(Job):
     """`request` is what was asked, `text` what has been written so far, `result` the answer."""
+
+    TITLE: ClassVar[Any] = _("Tries of models")
 
     repository = models.ForeignKey("hub.Repository", on_delete=models.CASCADE, related_name="tries")
     created_by = models.ForeignKey(
