@@ -130,8 +130,8 @@ def _step(made: Balanced, html: str, at: int) -> int:
         return at + 1
     is_end, name, attributes, is_alone = tag[1], tag[2].lower(), tag[3], tag[4]
     if name in UNSEEN and not is_end:
-        end = re.compile(rf"</{name}{_SPACE}*+>", re.IGNORECASE).search(html, tag.end())
-        return end.end() if end else len(html)
+        closing = re.compile(rf"</{name}{_SPACE}*+>", re.IGNORECASE).search(html, tag.end())
+        return closing.end() if closing else len(html)
     if name not in made.allowed:
         return tag.end()
     if name in players.TAGS:
