@@ -165,12 +165,18 @@ def _with_lines(shown: FileDiff, patch: pygit2.Patch | None) -> FileDiff:
     return replace(shown, hunks=[_hunk(hunk) for hunk in patch.hunks])
 
 
+def _content(repository: pygit2.Repository, oid: str) -> bytes:
+    blob = repository[oid]
+    assert isinstance(blob, pygit2.Blob)  # noqa: S101 entries of files are
+    return blob.data
+
+
 def _as_texts(repository: pygit2.Repository, shown: FileDiff, text_of: TextOf) -> FileDiff | None:
     """The change between what both sides say; None where git's own comparison does, or none can."""
     sides = [each for each in (shown.old, shown.new) if each is not None]
     if len({each.oid for each in sides}) < len(sides):
         return None
-    contents = [None if each.lfs else repository[each.oid].data for each in sides]
+    contents = [None if each.lfs else _content(repository, each.oid) for each in sides]
     if all(content is not None and _is_utf_8(content) for content in contents):
         return None
     told = text_of(list(zip(sides, contents, strict=True)))
