@@ -279,6 +279,9 @@ class PullRequestHit:
 class Registries:
     """What features have filled in, read by the hub's doors and actions."""
 
+    # name -> a number of each repository, as an expression over its row. Pages show it in their
+    # frame: it comes with the row of `get_repository`, as its `number_of(name)`.
+    repository_numbers: dict[str, Callable[[], Any]] = field(default_factory=dict)
     # (repository) -> tabs of its page
     repository_tabs: list[Callable[[Any], Iterable[Tab]]] = field(default_factory=list)
     repository_panels: list[Panel] = field(default_factory=list)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.utils.translation import gettext as _
 
 from hub import events
@@ -56,6 +56,7 @@ def connect() -> None:
     registries.threads[FOLDER] = THREADS
     registries.integrity_checks.append(merged_stand)
     registries.repository_tabs.append(community_tab)
+    registries.repository_numbers["open_discussions"] = open_discussions
     registries.pull_request_tabs.append(TAB)
     registries.lineage_actions.append(lineage_actions)
     registries.requirements.extend([weights_requirement, patch_requirement])
@@ -79,9 +80,6 @@ def count_discussions(user: User, repositories: QuerySet[Repository]) -> int:
     return rows.count()
 
 
-_OPEN = Prepared(
-    lambda repository: counted(Discussion.objects.filter(repository=repository).open())
-)
 _OPEN_PULL_REQUESTS = Prepared(
     lambda repository: (
         Discussion.objects.pull_requests()
@@ -95,9 +93,13 @@ _OPEN_PULL_REQUESTS = Prepared(
 
 def community_tab(repository: Repository) -> Iterable[Tab]:
     """Discussions and pull requests, with how many are open."""
-    (count,) = _OPEN(repository=repository.pk)
     url = f"{repository.get_absolute_url()}/discussions"
-    yield Tab("discussions", _("Community"), url, count)
+    yield Tab("discussions", _("Community"), url, repository.number_of("open_discussions"))
+
+
+def open_discussions() -> Subquery:
+    """How many are undecided, pull requests among them."""
+    return Subquery(counted(Discussion.objects.filter(repository=OuterRef("pk")).open()))
 
 
 def find_change(repository: Repository, number: int) -> Change | None:

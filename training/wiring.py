@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
+from django.db.models import OuterRef, Subquery
 from django.utils.translation import gettext as _
 
 from hub import events
 from hub.extensions import Change, Tab, registries
 from hub.models import Kind, Repository, User
-from hub.models.prepared import Prepared, counted
+from hub.models.prepared import counted
 from training.actions.blind import blind_requirements
 from training.actions.evaluating import evaluate_proposed, name_merged
 from training.actions.gates import weigh_proposed, weigh_queued
@@ -45,6 +46,7 @@ def connect() -> None:
     registries.pull_request_tabs.extend([*TABS, BLIND_TAB])
     registries.repository_tabs.extend([try_tab, benchmarks_tab, runs_tab])
     registries.repository_tabs.append(leaderboards_tab)
+    registries.repository_numbers["live_runs"] = live_runs
     registries.repository_panels.extend([*PANELS, CARD_PANEL])
     registries.comparison_panels.append(SCORES_PANEL)
     registries.quick_labels = quick_labels
@@ -69,13 +71,15 @@ def try_tab(repository: Repository) -> Iterable[Tab]:
         yield Tab("try", _("Try it"), f"{repository.get_absolute_url()}/try")
 
 
-_LIVE = Prepared(lambda repository: counted(Run.objects.filter(repository=repository).live()))
-
-
 def runs_tab(repository: Repository) -> Iterable[Tab]:
     """The runs of a repository, with how many are live."""
-    (live,) = _LIVE(repository=repository.pk)
-    yield Tab("runs", _("Runs"), f"{repository.get_absolute_url()}/runs", live or None)
+    url = f"{repository.get_absolute_url()}/runs"
+    yield Tab("runs", _("Runs"), url, repository.number_of("live_runs") or None)
+
+
+def live_runs() -> Subquery:
+    """How many wait or run."""
+    return Subquery(counted(Run.objects.filter(repository=OuterRef("pk")).live()))
 
 
 def leaderboards_tab(repository: Repository) -> Iterable[Tab]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from hub.actions.file_texts import FileTexts
 from hub.actions.readings import Reading, reading
 from hub.actions.tensor_heads import Head, head_of_model
 from hub.errors import BadInputError, EntryNotFoundError, HubError
@@ -58,7 +59,12 @@ def file_changes(
     """The changed files, with lines while `limit_bytes` last; of one repository or across two."""
     store, other = base.repository.store(), candidate.repository.store()
     return store.diff_with(
-        other, base.oid, candidate.oid, limit_files=limit_files, limit_bytes=limit_bytes
+        other,
+        base.oid,
+        candidate.oid,
+        limit_files=limit_files,
+        limit_bytes=limit_bytes,
+        text_of=FileTexts(base.repository, candidate.repository),
     )
 
 

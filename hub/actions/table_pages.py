@@ -8,7 +8,15 @@ from hub.actions.tables import Table
 from hub.errors import EntryNotFoundError
 from hub.formats.tables.conditions import Query
 from hub.formats.tables.errors import BudgetSpentError
-from hub.formats.tables.rows import PASSED, Budget, Column, Media, Reader, Row
+from hub.formats.tables.rows import (
+    COLUMNS_LIMIT,
+    PASSED,
+    Budget,
+    Column,
+    Media,
+    Reader,
+    Row,
+)
 from hub.jobs.table_files import TablePart, opened
 from hub.jobs.tables import marks_of
 from hub.models import TableFacts
@@ -46,6 +54,13 @@ class RowPage:
         for column in reader.columns:
             self.columns.setdefault(column.name, column)
         self.is_cut |= reader.is_cut
+
+    def keep(self, placed: PlacedRow) -> None:
+        """One more row; it may have columns that no other had."""
+        self.rows.append(placed)
+        for name in placed.row.values:
+            if name not in self.columns and len(self.columns) < COLUMNS_LIMIT:
+                self.columns[name] = Column(name, "mixed")
 
 
 def read_page(
@@ -128,15 +143,15 @@ class _Reading:
             row = reader.row(record)
             self.reached = number + 1
             if self._is_meant(row):
-                self._keep(PlacedRow(number, row, part.path))
+                placed = PlacedRow(number, row, part.path)
+                self._page.keep(placed)
+                self._room -= size_of(placed)
         return False
 
-    def _keep(self, placed: PlacedRow) -> None:
-        self._page.rows.append(placed)
-        self._room -= sum(_size(value) for value in placed.row.values.values())
-        for name in placed.row.values:
-            if name not in self._page.columns and len(self._page.columns) < 1000:
-                self._page.columns[name] = Column(name, "mixed")
+
+def size_of(placed: PlacedRow) -> int:
+    """About how many bytes the values of a row take."""
+    return sum(_size(value) for value in placed.row.values.values())
 
 
 def _size(value: object) -> int:

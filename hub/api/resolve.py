@@ -22,9 +22,9 @@ from hub.api.views import RepositoryView
 from hub.errors import EntryNotFoundError, UnsatisfiableRangeError
 from hub.gitstore import Entry
 from hub.http import rates
-from hub.http.media import DRAWING, DRAWING_SUFFIX, INERT
 from hub.models import RepoId, Repository, StoredObject
 from hub.policies import require_files
+from hub.rendering.media import DRAWING, DRAWING_SUFFIX, INERT
 
 CHUNK_BYTES = 1024**2
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"

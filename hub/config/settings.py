@@ -62,6 +62,7 @@ FREE_DISK_RESERVE_BYTES = env.int("FREE_DISK_RESERVE_BYTES", default=2 * GIB)
 FRONT = env.str("FRONT", default="none")
 
 DATABASES = {"default": env.db_url("DATABASE_URL")}
+DATABASES["default"]["ENGINE"] = "hub.config.postgres"
 DATABASES["default"]["ATOMIC_REQUESTS"] = False
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DATABASES["default"].setdefault("OPTIONS", {})

@@ -2,6 +2,8 @@
 
 import re
 
+from hub.formats import languages
+
 # Each is in `licences.LICENCES`; what it asks for is told in `hub.web.card_template`.
 LICENCES_OFFERED = (
     "apache-2.0", "mit", "bsd-3-clause", "mulanpsl-2.0", "gpl-3.0", "agpl-3.0", "cc0-1.0",
@@ -37,13 +39,14 @@ LANGUAGES = {
     "multilingual": "multilingual",
 }  # fmt: skip
 
-# Enough of BCP 47 for what cards say: a code, then script, region or variant.
-_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
+# Enough of BCP 47 for what cards say: a code of ISO 639, then script, region or variant.
+_LANGUAGE = re.compile(r"([A-Za-z]{2,3})(-[A-Za-z0-9]{1,8})*")
 
 
 def is_language(text: str) -> bool:
     """Whether `text` may name a language in a card."""
-    return text in LANGUAGES or _LANGUAGE.fullmatch(text) is not None
+    tag = _LANGUAGE.fullmatch(text)
+    return text in LANGUAGES or (tag is not None and tag[1].lower() in languages.codes())
 
 
 LIBRARIES = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from charset_normalizer import from_bytes
@@ -29,6 +30,7 @@ _WORDS = re.compile(rb"[A-Za-z\x80-\xff]*[\x80-\xff][A-Za-z\x80-\xff]*")
 _GB_2312 = re.compile(rb"(?:[\x00-\x7f]|[\xa1-\xa3][\xa1-\xfe]|[\xb0-\xd7][\xa1-\xfe])*")
 _PAIRS = re.compile(rb"[\xa1-\xfe]{2}")
 _LAST_KOREAN = 0xC8
+_HALF_WIDE = re.compile(r"[\uff61-\uff9f]")
 _NOT_IN_LATIN_1 = re.compile(rb"[\x80-\x9f]")
 
 
@@ -59,6 +61,30 @@ def decoded(content: bytes, *, is_whole: bool = True) -> Decoded | None:
     return Decoded(text, LATIN_1 if is_latin_1 else NAMES[codec])
 
 
+def decoded_alike(contents: Sequence[bytes]) -> list[Decoded] | None:
+    """The texts that versions of one file are; None when one is none.
+
+    What has no mark is guessed from all of them: two versions are seldom in two such encodings.
+    """
+    found = [decoded(content) for content in contents]
+    told = [each for each in found if each is not None]
+    if len(told) < len(found):
+        return None
+    unmarked = [
+        content
+        for content, each in zip(contents, told, strict=True)
+        if each.encoding not in (UTF_8, UTF_16)
+    ]
+    if len({each.encoding for each in told} - {UTF_8, UTF_16}) < 2:
+        return told
+    codec = _guess(b"\n".join(unmarked))
+    texts = [_read(content, codec, True) if codec else None for content in unmarked]
+    if codec is None or None in texts:
+        return told
+    alike = iter(Decoded(text or "", NAMES[codec]) for text in texts)
+    return [each if each.encoding in (UTF_8, UTF_16) else next(alike) for each in told]
+
+
 def codec_of(sample: bytes) -> str:
     """Python's name of the encoding of lines that begin so; UTF-8 where no other is known."""
     if _read(sample, "utf-8", is_whole=False) is not None:
@@ -86,6 +112,10 @@ def _guess(content: bytes) -> str | None:
     # Of a few letters alone: common Chinese ones in GB 2312 are rare ones elsewhere, ...
     if best.encoding in ("big5", "shift_jis", "euc_kr") and _is_common_chinese(sample):
         return "gb18030"
+    # ... letters of half a width fill no Japanese text, ...
+    if best.encoding == "shift_jis" and _is_half_wide(sample):
+        others = (codec for codec in ("big5", "gb18030") if _read(sample, codec, True) is not None)
+        return next(others, "shift_jis")
     # ... and a word that has ASCII too is Western, not Cyrillic.
     if best.encoding in ("cp1251", "koi8_r") and _read(sample, "cp1252", True) is not None:
         words = _WORDS.findall(sample)
@@ -98,3 +128,10 @@ def _is_common_chinese(sample: bytes) -> bool:
     if not _GB_2312.fullmatch(sample):
         return False
     return any(pair[0] > _LAST_KOREAN for pair in _PAIRS.findall(sample))
+
+
+def _is_half_wide(sample: bytes) -> bool:
+    """Whether as Japanese it would be written in kana of half a width for the most part."""
+    text = _read(sample, "shift_jis", True) or ""
+    beyond = sum(not letter.isascii() for letter in text)
+    return 2 * len(_HALF_WIDE.findall(text)) > beyond

@@ -1,4 +1,8 @@
-"""Who wrote each line of a file, from `git blame`: a child of its own, which can be ended."""
+"""Who wrote each line of a file, from `git blame`: a child of its own, which can be ended.
+
+Git follows a file that was renamed; lines that a commit moved out of another file keep their author
+too, where looking for them ends in time.
+"""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -19,8 +23,9 @@ OUTPUT_LIMIT_BYTES = 64 * 1024**2
 
 @dataclass(frozen=True)
 class BlamedLines:
-    """`lines` lines from line `start` on, all of one commit; `before` is the commit and path to
-    ask for what stood there earlier, "" where nothing did."""
+    """`lines` lines from line `start` on, all of one commit, in which they stood in the file
+    `path`; `before` is the commit and path to ask for what stood there earlier, "" where nothing
+    did. A path is "" where git writes it with escapes."""
 
     oid: str
     start: int
@@ -28,6 +33,7 @@ class BlamedLines:
     subject: str
     author: str
     at: int
+    path: str = ""
     before: str = ""
     before_path: str = ""
 
@@ -44,30 +50,40 @@ def blame(
     derived, key = Derived(Path(repository.path)), _key(oid, path)
     if (kept := derived.get(key)) is not None:
         return [BlamedLines(**each) for each in kept]
-    arguments = ["--porcelain", "--encoding=UTF-8", oid, "--", path]
+    git_dir = Path(repository.path)
     try:
-        done = run_git(
-            Path(repository.path),
-            "blame",
-            *arguments,
-            total_seconds=seconds,
-            output_bytes=OUTPUT_LIMIT_BYTES,
-        )
+        try:
+            output = _told(git_dir, oid, path, seconds / 2, ("-M", "-C"))
+        except GitFailedError:
+            output = _told(git_dir, oid, path, seconds / 2)
     except GitFailedError as error:
         raise TooLargeError("The history of this file is too long to be told in time.") from error
-    found = list(_parsed(done.stdout))
+    found = list(_parsed(output))
     derived.put(key, [asdict(each) for each in found])
     return found
 
 
+def _told(git_dir: Path, oid: str, path: str, seconds: float, ways: tuple[str, ...] = ()) -> bytes:
+    arguments = [*ways, "--porcelain", "--encoding=UTF-8", oid, "--", path]
+    done = run_git(
+        git_dir,
+        "-c",
+        "core.quotePath=false",
+        "blame",
+        *arguments,
+        total_seconds=seconds,
+        output_bytes=OUTPUT_LIMIT_BYTES,
+    )
+    return done.stdout
+
+
 def _key(oid: str, path: str) -> str:
-    return f"blame-{sha256(path.encode('utf-8', 'surrogateescape')).hexdigest()[:24]}-{oid}"
+    return f"blame2-{sha256(path.encode('utf-8', 'surrogateescape')).hexdigest()[:24]}-{oid}"
 
 
 def _parsed(output: bytes) -> Iterator[BlamedLines]:
-    """The runs of lines that stand together, neighbours of one commit joined."""
+    """The runs of lines that git tells of, in their order."""
     facts: dict[str, dict[str, str]] = {}
-    oid = ""
     run: tuple[str, int, int] | None = None
     for line in output.split(b"\n"):
         if line.startswith(b"\t") or not line:
@@ -77,18 +93,18 @@ def _parsed(output: bytes) -> Iterator[BlamedLines]:
             numbers = rest.split()
             if len(numbers) == 3:
                 if run:
-                    yield _described(run, facts)
-                oid, run = word, (word, int(numbers[1]), int(numbers[2]))
-            facts.setdefault(oid, {})
-        else:
-            facts[oid].setdefault(word, rest)
+                    yield _described(run, facts[run[0]])
+                run = (word, int(numbers[1]), int(numbers[2]))
+            facts.setdefault(word, {})
+        elif run:
+            # A commit's facts are told once, its paths again where lines come from several files.
+            facts[run[0]][word] = rest
     if run:
-        yield _described(run, facts)
+        yield _described(run, facts[run[0]])
 
 
-def _described(run: tuple[str, int, int], facts: dict[str, dict[str, str]]) -> BlamedLines:
+def _described(run: tuple[str, int, int], known: dict[str, str]) -> BlamedLines:
     oid, start, lines = run
-    known = facts[oid]
     before, _, before_path = known.get("previous", "").partition(" ")
     return BlamedLines(
         oid=oid,
@@ -97,6 +113,11 @@ def _described(run: tuple[str, int, int], facts: dict[str, dict[str, str]]) -> B
         subject=known.get("summary", "")[:300],
         author=known.get("author", "")[:200],
         at=int(known.get("committer-time", "0")),
+        path=_plain(known.get("filename", "")),
         before=before,
-        before_path=before_path if not before_path.startswith('"') else "",
+        before_path=_plain(before_path),
     )
+
+
+def _plain(path: str) -> str:
+    return "" if path.startswith('"') else path

@@ -1,6 +1,6 @@
 """What changed between two commits, file by file and line by line, within limits."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +17,12 @@ RENAME_LIMIT = 400
 PATCH_SECONDS = 30.0
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # known to every git without being stored
 
+UTF_8 = "UTF-8"
+# One version of a file, and the bytes that git holds of it: None for a large file.
+Side = tuple[Entry, bytes | None]
+# The texts of both sides of a change (or of the only one), each with its encoding; None for none.
+TextOf = Callable[[Sequence[Side]], list[tuple[str, str]] | None]
+
 _SIGNS = {"=": "\\", ">": "\\", "<": "\\"}
 
 
@@ -27,23 +33,26 @@ def diff_commits(
     *,
     limit_files: int,
     limit_bytes: int,
+    text_of: TextOf | None = None,
 ) -> list[FileDiff]:
     """The first `limit_files` changed files between two commits (None: from nothing).
 
     Lines are shown until the files compared add up to `limit_bytes`; those after are `truncated`.
+    `text_of` tells what files say whose bytes git cannot compare as UTF-8.
     """
     found: list[FileDiff] = []
     for index, delta, difference in _deltas(repository, base, head, limit_files):
         for old, new in _sides(repository, delta):
             shown = _without_lines(old, new)
-            cost = sum(entry.size for entry in (old, new) if entry and not entry.lfs)
-            if any(entry.lfs for entry in (old, new) if entry):
-                found.append(shown)
-            elif cost > limit_bytes:
-                found.append(replace(shown, truncated=True))
-            else:
+            is_large = any(entry.lfs for entry in (old, new) if entry)
+            cost = sum(entry.size for entry in (old, new) if entry)
+            if cost > limit_bytes:
+                found.append(shown if is_large else replace(shown, truncated=True))
+                continue
+            told = _as_texts(repository, shown, text_of) if text_of else None
+            if told or not is_large:
                 limit_bytes -= cost
-                found.append(_with_lines(shown, difference[index]))
+            found.append(told or (shown if is_large else _with_lines(shown, difference[index])))
         if len(found) >= limit_files:
             break
     return found[:limit_files]
@@ -154,6 +163,36 @@ def _with_lines(shown: FileDiff, patch: pygit2.Patch | None) -> FileDiff:
     if patch.delta.flags & DiffFlag.BINARY:
         return replace(shown, binary=True)
     return replace(shown, hunks=[_hunk(hunk) for hunk in patch.hunks])
+
+
+def _as_texts(repository: pygit2.Repository, shown: FileDiff, text_of: TextOf) -> FileDiff | None:
+    """The change between what both sides say; None where git's own comparison does, or none can."""
+    sides = [each for each in (shown.old, shown.new) if each is not None]
+    if len({each.oid for each in sides}) < len(sides):
+        return None
+    contents = [None if each.lfs else repository[each.oid].data for each in sides]
+    if all(content is not None and _is_utf_8(content) for content in contents):
+        return None
+    told = text_of(list(zip(sides, contents, strict=True)))
+    if told is None:
+        return None
+    written = [text.encode("utf-8", "replace") for text, _encoding in told]
+    old = b"" if shown.old is None else written[0]
+    new = b"" if shown.new is None else written[-1]
+    names = list(dict.fromkeys(encoding for _text, encoding in told))
+    patch = pygit2.Patch.create_from(old, new, old_as_path=shown.path, new_as_path=shown.path)
+    is_usual = names == [UTF_8]
+    return replace(_with_lines(shown, patch), encoding="" if is_usual else " → ".join(names))
+
+
+def _is_utf_8(content: bytes) -> bool:
+    if b"\0" in content:
+        return False
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _hunk(hunk: pygit2.DiffHunk) -> Hunk:

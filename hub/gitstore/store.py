@@ -260,21 +260,32 @@ class GitStore:
     # Differences
 
     def diff(
-        self, base: str | None, head: str, *, limit_files: int = 300, limit_bytes: int = MIB
+        self,
+        base: str | None,
+        head: str,
+        *,
+        limit_files: int = 300,
+        limit_bytes: int = MIB,
+        text_of: diffing.TextOf | None = None,
     ) -> list[FileDiff]:
         """The changed files between two commits, with lines while the limit lasts."""
-        return diffing.diff_commits(
-            self.repository, base, head, limit_files=limit_files, limit_bytes=limit_bytes
-        )
+        limits = {"limit_files": limit_files, "limit_bytes": limit_bytes}
+        return diffing.diff_commits(self.repository, base, head, **limits, text_of=text_of)
 
     def diff_with(
-        self, other: "GitStore", base: str, head: str, *, limit_files: int, limit_bytes: int
+        self,
+        other: "GitStore",
+        base: str,
+        head: str,
+        *,
+        limit_files: int,
+        limit_bytes: int,
+        text_of: diffing.TextOf | None = None,
     ) -> list[FileDiff]:
         """`diff` between `base`, a commit here, and `head`, one of `other`."""
+        limits = {"limit_files": limit_files, "limit_bytes": limit_bytes}
         with diffing.seeing(self.path, other.path) as both:
-            return diffing.diff_commits(
-                both, base, head, limit_files=limit_files, limit_bytes=limit_bytes
-            )
+            return diffing.diff_commits(both, base, head, **limits, text_of=text_of)
 
     def changed_paths(self, base: str | None, head: str) -> list[str]:
         """Every changed path, without limit or content: for rules about paths."""

@@ -88,7 +88,10 @@ class Hunk:
 
 @dataclass(frozen=True)
 class FileDiff:
-    """How one file changed. Large files and binaries have no hunks; `truncated` says why else."""
+    """How one file changed. Binaries have no hunks; `truncated` says why else.
+
+    `encoding` is that of a text which is not UTF-8, or both where the change is another one.
+    """
 
     path: str
     old_path: str | None
@@ -98,6 +101,7 @@ class FileDiff:
     hunks: list[Hunk] = field(default_factory=list)
     truncated: bool = False
     binary: bool = False
+    encoding: str = ""
 
     @cached_property
     def added(self) -> int:

@@ -15,8 +15,11 @@ from django.utils.translation import get_language
 PURE = frozenset(
     f"components/{name}.html"
     for name in (
-        *("account_links", "avatar", "foot", "head_links", "icon", "inbox_link", "mark", "oid"),
-        *("palette", "pill", "scan_badge", "search_box", "status", "theme_button", "top_nav"),
+        *("account_links", "avatar", "card_head", "copy_button", "diagram_head"),
+        *("direction_notice", "empty", "foot", "head_links", "icon"),
+        *("inbox_link", "logo", "mark", "notice", "oid"),
+        *("page_title", "palette", "pill", "requests_refused", "scan_badge"),
+        *("search_box", "status", "theme_button", "top_nav"),
     )
 )
 KEPT = 4096

@@ -18,9 +18,11 @@ from hub.http.refusals import header_text, refusal, told_by
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "media-src 'self'; font-src 'self'; connect-src 'self'; frame-src 'self'; form-action 'self'; "
+    "font-src 'self'; connect-src 'self'; frame-src 'self'; form-action 'self'; "
     "manifest-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
+# Of pages that show files of a repository, which may be sound and films.
+PLAYERS_POLICY = f"{POLICY}; media-src 'self'"
 log = structlog.get_logger(__name__)
 Handler = Callable[[HttpRequest], HttpResponse]
 # What Django refuses by itself, in our words.

@@ -16,6 +16,7 @@ from hub.extensions import Tab, registries
 from hub.http.authentication import actor_of
 from hub.http.error_pages import refused, wants_json
 from hub.http.listening import listening
+from hub.http.middleware import PLAYERS_POLICY
 from hub.models import Access, Kind, RepoId, Repository, RequestStatus
 from hub.policies import file_access, get_repository, has_liked
 
@@ -55,6 +56,18 @@ def repository_page(
         return fetched
 
     return decorate
+
+
+def with_players(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """A page that may play sound and films of this hub; others may not."""
+
+    @wraps(view)
+    def played(*args: Any, **rest: Any) -> HttpResponse:
+        response = view(*args, **rest)
+        response.setdefault("Content-Security-Policy", PLAYERS_POLICY)
+        return response
+
+    return played
 
 
 def frame(repository: Repository, current_tab: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from babel.messages.catalog import Catalog
 
 APPS = ("hub", "reviews", "training")
+JINJA = "templates/jinja"
 KEYWORDS: dict[str, Any] = {
     "_": None,
     "gettext": None,
@@ -46,7 +47,12 @@ MessageKey = tuple[str | tuple[str, ...], str | None]  # (msgid, or singular and
 def used_messages(root: Path) -> dict[MessageKey, str]:
     """Every message of the templates and the code below `root`, and one file that says it."""
     found: dict[MessageKey, str] = {}
+    for path in sorted((root / JINJA).glob("*.html")):
+        for key in _jinja_messages(path.read_bytes()):
+            found.setdefault(key, path.relative_to(root).as_posix())
     for path in sorted((root / "templates").rglob("*.html")):
+        if path.is_relative_to(root / JINJA):
+            continue
         source = templatize(path.read_text(encoding="utf-8"), origin=path.name)
         code = "\n".join(line.lstrip() for line in source.split("\n"))
         for key in _messages(code.encode()):
@@ -56,6 +62,18 @@ def used_messages(root: Path) -> dict[MessageKey, str]:
             for key in _messages(path.read_bytes()):
                 found.setdefault(key, path.relative_to(root).as_posix())
     return found
+
+
+def _jinja_messages(template: bytes) -> Iterator[MessageKey]:
+    from jinja2.ext import babel_extract
+
+    for _line, function, said, _comments in babel_extract(
+        BytesIO(template), list(KEYWORDS), (), {}
+    ):
+        texts = [said] if isinstance(said, str) else [each for each in said or () if each]
+        has_context = function in ("pgettext", "npgettext")
+        context, texts = (texts[0], texts[1:]) if has_context else (None, texts)
+        yield (texts[0] if len(texts) == 1 else tuple(texts)), context
 
 
 def _messages(code: bytes) -> Iterator[MessageKey]:

@@ -298,6 +298,10 @@ class Repository(models.Model):
         """Where its large files lie: public ones apart from each namespace's private ones."""
         return "public" if not self.is_private else f"private-{self.namespace_id}"
 
+    def number_of(self, name: str) -> int:
+        """A number of `registries.repository_numbers`, which came with this row."""
+        return int(getattr(self, f"number_of_{name}"))
+
     def get_absolute_url(self) -> str:
         return f"/{self.path}"
 

@@ -33,7 +33,7 @@ def visible_repositories(actor: Actor) -> RepositoryQuerySet:
 
 # The first question of every page and call about a repository, and that of every list of them.
 _NAMED = Prepared(
-    lambda kind, namespace, name, **who: visible_repositories(asker(**who)).named(
+    lambda kind, namespace, name, **who: with_numbers(visible_repositories(asker(**who))).named(
         RepoId(kind, namespace, name)
     )
 )
@@ -42,6 +42,12 @@ _LINES = Prepared(
         visible_repositories(asker(**who)).as_lines().filter(pk__in=each_of(keys)).order_by()
     )
 )
+
+
+def with_numbers(rows: RepositoryQuerySet) -> RepositoryQuerySet:
+    """Each with what the frame of its pages counts (`registries.repository_numbers`)."""
+    numbers = registries.repository_numbers
+    return rows.annotate(**{f"number_of_{name}": make() for name, make in numbers.items()})
 
 
 def visible_lines(actor: Actor, keys: Sequence[int]) -> dict[int, Repository]:
@@ -83,7 +89,7 @@ def get_repository(
         ForbiddenError: it is visible, but the access or the token's scope is too small.
     """
     if follow or storage:
-        visible = visible_repositories(actor)
+        visible = with_numbers(visible_repositories(actor))
         visible = visible.with_storage() if storage else visible
         repository = (visible.known_as(repo) if follow else visible.named(repo)).first()
     else:

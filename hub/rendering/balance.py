@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
+
+from hub.rendering import players
 
 DEPTH_LIMIT = 300
 # The lengths of all open tags, added up at every tag: what could be opened again there.
@@ -39,11 +42,16 @@ _TAG = re.compile(
 )
 
 
+# What a player is written as, from its tag's name, its attributes and what stands inside of it.
+Player = Callable[[str, str, str], str]
+
+
 @dataclass
 class Balanced:
     """What has been written, and which tags are open."""
 
     allowed: frozenset[str]
+    player: Player
     parts: list[str] = field(default_factory=list)
     opened: list[tuple[str, int]] = field(default_factory=list)
     names: Counter[str] = field(default_factory=Counter)
@@ -98,9 +106,9 @@ class Balanced:
             self.is_refused = True
 
 
-def balanced(html: str, allowed: frozenset[str]) -> str | None:
+def balanced(html: str, allowed: frozenset[str], player: Player) -> str | None:
     """The same with the `allowed` tags only, each closed; None: it is too deep or too heavy."""
-    made = Balanced(allowed)
+    made = Balanced(allowed, player)
     at = 0
     while (found := html.find("<", at)) >= 0 and not made.is_refused:
         made.parts.append(html[at:found])
@@ -126,6 +134,10 @@ def _step(made: Balanced, html: str, at: int) -> int:
         return end.end() if end else len(html)
     if name not in made.allowed:
         return tag.end()
+    if name in players.TAGS:
+        content, end = players.end_of(name, html, tag.end()) if not is_end else ("", tag.end())
+        made.parts.append("" if is_end else made.player(name, attributes, content))
+        return end
     if is_end:
         made.close(name)
         return tag.end()

@@ -1,7 +1,7 @@
 """Markdown cards and comments as HTML: CommonMark with GitHub's tables and links, sanitised last.
 
-Beside them: footnotes, task lists, GitHub's alerts, formulas between dollar signs as MathML, and
-diagrams, whose source stands there as code until a script of ours draws it.
+Beside them: footnotes, task lists, GitHub's alerts, emoji by name, formulas between dollar signs as
+MathML, and diagrams, whose source stands there as code until a script of ours draws it.
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ from markdown_it.token import Token
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 from mdit_py_plugins.footnote import footnote_plugin
 
-from hub.rendering import formulas
+from hub.rendering import formulas, players
 from hub.rendering.alerts import ALERTS, mark_alerts
 from hub.rendering.autolinks import link_addresses
 from hub.rendering.balance import UNSEEN, balanced
 from hub.rendering.bounds import References, bounded_table, parse_inline, quote, shallow
 from hub.rendering.code import CLASSES, fence_html
 from hub.rendering.direction import MARK_CLASS
+from hub.rendering.emojis import name_emojis
 from hub.rendering.formulas import Formulas, formula_attribute
 from hub.rendering.mentions import NUMBERS, PEOPLE, link_mentions, names_in, plain_texts
 from hub.rendering.safe import SanitisedHtml
@@ -43,7 +44,7 @@ TAG_NAMES = (
     "samp section small source span strong sub summary sup table tbody td tfoot th thead tr tt u "
     "ul var"
 )
-TAGS = frozenset({*TAG_NAMES.split(), *formulas.TAGS})
+TAGS = frozenset({*TAG_NAMES.split(), *formulas.TAGS, *players.TAGS})
 ATTRIBUTES = {
     "*": {"id", "title", "lang", "dir", "align"},
     "a": {"href"},
@@ -53,7 +54,8 @@ ATTRIBUTES = {
     "ol": {"start"},
     "details": {"open"},
     "input": {"checked"},
-    "source": {"srcset", "media"},
+    "source": {"src", "srcset", "media"},
+    **players.ATTRIBUTES,
     **{tag: set(formulas.ATTRIBUTES) for tag in formulas.TAGS},
 }
 _PICTURES_FOR = re.compile(r"\(prefers-color-scheme:\s*(?:dark|light)\)")
@@ -157,7 +159,7 @@ def sanitised_html(html: str) -> SanitisedHtml:
 
 def _sanitised(html: str, targets: Targets, source: str) -> SanitisedHtml:
     """What is too deep or too heavy to be put together comes as its source."""
-    whole = balanced(html, TAGS)
+    whole = balanced(html, TAGS, partial(players.player, targets))
     clean = nh3.clean(
         f"<pre>{escape(source)}</pre>" if whole is None else whole,
         tags=set(TAGS),
@@ -175,6 +177,7 @@ def _sanitised(html: str, targets: Targets, source: str) -> SanitisedHtml:
         set_tag_attribute_values={
             "input": {"type": "checkbox", "disabled": ""},
             "img": {"loading": "lazy"},
+            **players.SHOWN,
             # What scrolls sideways on a phone scrolls by keyboard too.
             "pre": {"tabindex": "0"},
             "table": {"tabindex": "0"},
@@ -199,6 +202,7 @@ def _parser() -> MarkdownIt:
     parser.block.ruler.at("table", bounded_table, {"alt": interrupting})
     parser.core.ruler.push("mark_tasks", mark_tasks)
     parser.core.ruler.push("align_cells", _align_cells)
+    parser.core.ruler.push("name_emojis", name_emojis)
     parser.core.ruler.push("name_headings", _name_headings)
     parser.core.ruler.push("mark_alerts", mark_alerts)
     parser.core.ruler.push("link_addresses", link_addresses)
@@ -206,6 +210,7 @@ def _parser() -> MarkdownIt:
     for name in ("math_inline", "math_inline_double", "math_block", "math_block_label"):
         parser.add_render_rule(name, _formula)
     parser.add_render_rule("fence", _fence)
+    parser.add_render_rule("image", players.image)
     return parser
 
 
@@ -275,6 +280,9 @@ def _attribute(targets: Targets, tag: str, name: str, value: str) -> str | None:
     if name == "href":
         return targets.leads(value, is_image=False)
     if name == "src":
+        is_picture = tag == "img"
+        return targets.picture(value) if is_picture else players.source_of(targets, value)
+    if name == "poster":
         return targets.picture(value)
     if name == "srcset":  # one picture: a list of them could hide an address of another server
         first = value.replace(",", " ").split()

@@ -17,6 +17,7 @@ from pathlib import Path
 PR_SET_PDEATHSIG, PR_SET_NAME = 1, 15
 M_TRIM_THRESHOLD, M_ARENA_MAX = -1, -8
 FIRST_OF_OURS = 3  # after the standard streams
+COLLECTED_AFTER = (10_000, 20, 20)  # objects, then rounds of the younger generation
 
 # Loaded before any fork: between fork and exec nothing may be imported.
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -106,9 +107,13 @@ def free_early() -> None:
 
 
 def share() -> None:
-    """Call when all is loaded: the collector leaves alone, and so shared, what is there now."""
+    """Call when all is loaded: the collector leaves alone, and so shared, what is there now.
+
+    What comes is looked through more rarely: a page makes some ten thousand objects and drops them.
+    """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*COLLECTED_AFTER)
 
 
 def _status_of(end: SystemExit) -> int:

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
+from hub.actions.contents import head_of
 from hub.errors import TooLargeError
 from hub.formats.encodings import UTF_16
 from hub.gitstore import Entry
@@ -19,7 +20,6 @@ from hub.models import Repository
 from hub.policies import require_files
 from hub.rendering import SanitisedHtml, code_lines
 from hub.rendering.direction import has_marks
-from hub.web.contents import head_of
 from hub.web.places import file_url, place
 
 LIMIT_BYTES = 512 * 1024
@@ -29,11 +29,13 @@ LIMIT_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class BlameRow:
-    """One line; `blamed` where another commit begins."""
+    """One line; `blamed` where another commit begins. `path_url`: where it stood in that commit,
+    if in a file of another path."""
 
     html: SanitisedHtml
     blamed: BlamedLines | None
     commit_url: str = ""
+    path_url: str = ""
     before_url: str = ""
 
 
@@ -75,23 +77,31 @@ def _blamed(repository: Repository, oid: str, entry: Entry) -> dict[str, Any]:
     except TooLargeError:
         return {"refusal": _("The history of this file is too long to be told line by line.")}
     told = {"encoding": head.encoding, "has_marks": has_marks(text)}
-    return {"rows": _rows(repository, lines, runs)} | told
+    return {"rows": _rows(repository, entry.path, lines, runs)} | told
 
 
 def _rows(
-    repository: Repository, lines: list[SanitisedHtml], runs: list[BlamedLines]
+    repository: Repository, path: str, lines: list[SanitisedHtml], runs: list[BlamedLines]
 ) -> list[BlameRow]:
     first = {run.start: run for run in runs}
     rows: list[BlameRow] = []
-    present = ""
+    present = ("", "")
     for number, html in enumerate(lines, start=1):
         run = first.get(number)
-        if run is None or run.oid == present:
+        if run is None or (run.oid, run.path) == present:
             rows.append(BlameRow(html, None))
             continue
-        present = run.oid
-        before = (
-            file_url(repository, "blame", run.before, run.before_path) if run.before_path else ""
+        present = run.oid, run.path
+        is_moved = run.path not in ("", path)
+        rows.append(
+            BlameRow(
+                html,
+                run,
+                commit_url=f"/{repository.path}/commit/{run.oid}",
+                path_url=file_url(repository, "blob", run.oid, run.path) if is_moved else "",
+                before_url=file_url(repository, "blame", run.before, run.before_path)
+                if run.before_path
+                else "",
+            )
         )
-        rows.append(BlameRow(html, run, f"/{repository.path}/commit/{run.oid}", before))
     return rows

@@ -19,7 +19,7 @@ from hub.rendering import Document, Heading, SanitisedHtml, names_in, render_doc
 from hub.web.card_facts import card_facts
 
 # Part of a kept card's key: raise it when the same text is to be rendered otherwise.
-RENDERING = 3
+RENDERING = 5
 KEPT_SECONDS = 7 * 24 * 3600
 CONTENTS_FROM, CONTENTS_LEVELS, CONTENTS_LIMIT = 4, 3, 60
 

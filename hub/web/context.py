@@ -6,7 +6,6 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
-from django.utils.functional import SimpleLazyObject
 
 from hub.web.inbox import unread
 
@@ -21,7 +20,8 @@ def hub(request: HttpRequest) -> dict[str, Any]:
     return {
         "hub_version": settings.VERSION,
         "public_url": settings.PUBLIC_URL,
-        "unread": SimpleLazyObject(lambda: unread(request)),  # asked where it is shown
+        "own_picture": lambda: getattr(getattr(request, "user", None), "picture_id", None),
+        "unread": lambda: unread(request),  # asked where it is shown
         "top_page": request.path if request.path in TOP_PAGES else "",
         "searched": request.GET.get("q", "") if request.path == EXPLORE else "",
         "theme": theme if theme in THEMES else "auto",

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from hub.actions import editing
+from hub.actions.contents import head_of
 from hub.actions.editing import EDIT_LIMIT_BYTES, ChangedMeanwhileError
 from hub.errors import EntryNotFoundError, HubError, TooLargeError, UnauthenticatedError
 from hub.formats.card import parse_card
@@ -25,7 +26,6 @@ from hub.http.pages import frame, repository_page
 from hub.http.path_words import sentence_of
 from hub.models import Repository
 from hub.web.changing import CommitForm, Ground, done, ground_of, seen_oid
-from hub.web.contents import head_of
 
 MARKDOWN = (".md", ".markdown")
 LANGUAGES = {

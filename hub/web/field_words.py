@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 
-from django.utils.translation import get_language_info, gettext_lazy
+from django.utils.translation import get_language, get_language_info, gettext_lazy
 from django.utils.translation import gettext as _
+
+from hub.formats import languages
 
 # English readers know them by the names that cards use.
 TASKS = {
@@ -85,7 +87,7 @@ def language_name(code: str) -> str:
     try:
         name: str = get_language_info(code.lower())["name_translated"]
     except KeyError:
-        return code
+        return languages.names(get_language() or "en").get(code, code)
     return name
 
 

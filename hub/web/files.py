@@ -12,18 +12,19 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
+from hub.actions.contents import head_of
+from hub.actions.file_texts import FileTexts
 from hub.errors import EntryNotFoundError
 from hub.formats.card import parse_card
 from hub.gitstore import Entry, GitStore
 from hub.http.authentication import actor_of
 from hub.http.changes import changed_files
 from hub.http.mentions import render_card, render_message
-from hub.http.pages import frame, repository_page
+from hub.http.pages import frame, repository_page, with_players
 from hub.models import Repository
 from hub.policies import file_access, require_files
 from hub.rendering.direction import in_order
 from hub.web import viewers
-from hub.web.contents import head_of
 from hub.web.model_viewers import Place, viewed
 from hub.web.places import file_url, place
 from hub.web.scan_badges import Badge, badges
@@ -90,6 +91,7 @@ def listing(
 
 
 @repository_page()
+@with_players
 def folder(
     request: HttpRequest, repository: Repository, revision: str, path: str = ""
 ) -> HttpResponse:
@@ -149,6 +151,7 @@ def _readme(
 
 
 @repository_page()
+@with_players
 def file(request: HttpRequest, repository: Repository, revision: str, path: str) -> HttpResponse:
     """One file: rendered or highlighted text, tensors of a checkpoint, or its facts."""
     require_files(actor_of(request), repository)
@@ -242,10 +245,11 @@ def commit(request: HttpRequest, repository: Repository, oid: str) -> HttpRespon
     full = store.resolve(oid)
     info = store.commit_info(full)
     parent = info.parents[0] if info.parents else None
+    diffs = store.diff(parent, full, text_of=FileTexts(repository))
     context = frame(repository, "files") | {
         "commit": info,
         "body": render_message(info.body) if info.body else "",
-        "changes": changed_files(store.diff(parent, full), request.GET.get("file", "")),
+        "changes": changed_files(diffs, request.GET.get("file", "")),
         "parents": [
             (each, f"{repository.get_absolute_url()}/commit/{each}") for each in info.parents
         ],

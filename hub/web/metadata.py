@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django import forms
@@ -25,7 +26,9 @@ from hub.http.authentication import actor_of
 from hub.http.pages import frame, repository_page
 from hub.http.path_words import sentence_of
 from hub.models import Kind, Repository
+from hub.web.card_values import FAULTS, languages_offered, tasks_offered
 from hub.web.changing import CommitForm, Ground, done, ground_of, seen_oid
+from hub.web.field_words import size_name
 
 _TEXTS = {
     "pretty_name": gettext_lazy("Name to show"),
@@ -57,16 +60,20 @@ _KEYS = {
     ),
 }  # fmt: skip
 _OTHER_KEYS = ("license", "tags")
-_OFFERED = {
-    "license": sorted(LICENCES),
-    "language": list(card_choices.LANGUAGES),
-    "pipeline_tag": card_choices.TASKS,
-    "task_categories": card_choices.TASKS,
-    "library_name": card_choices.LIBRARIES,
-    "base_model_relation": ("finetune", "adapter", "quantized", "merge"),
-    "size_categories": card_choices.SIZES,
+# What fields suggest: values with their names in the reader's language.
+_OFFERED: dict[str, Callable[[], Iterable[tuple[str, str]]]] = {
+    "license": lambda: [(each, each) for each in sorted(LICENCES)],
+    "language": languages_offered,
+    "pipeline_tag": tasks_offered,
+    "task_categories": tasks_offered,
+    "library_name": lambda: [(each, each) for each in card_choices.LIBRARIES],
+    "base_model_relation": lambda: [
+        (each, each) for each in ("finetune", "adapter", "quantized", "merge")
+    ],
+    "size_categories": lambda: [(each, size_name(each)) for each in card_choices.SIZES],
 }
 FIELD_LENGTH = 4000
+FAULTS_TOLD = 5
 
 
 class MetadataForm(forms.Form):
@@ -81,22 +88,32 @@ class MetadataForm(forms.Form):
                 label=_LABELS[key], required=False, max_length=FIELD_LENGTH, initial=shown or ""
             )
             field.widget.attrs |= {"autocomplete": "off", "spellcheck": "false"}
-            if key in _OFFERED and key not in _LISTS:
+            if key in _OFFERED:
                 field.widget.attrs["list"] = f"offered-{key}"
             if key in _LISTS:
+                field.widget.attrs["data-several"] = ""
                 field.help_text = _("Several are separated by commas.")
             if shown is None:
                 field.disabled = True
                 field.help_text = _("It is no plain list: change it in the text of the card.")
+            elif warnings := _faults(key, _parts(key, shown)):
+                told = _("The card says so already, and it may stay.")
+                field.help_text = " ".join([field.help_text, *warnings, told]).strip()
             self.fields[key] = field
 
-    def offered(self) -> dict[str, Any]:
-        """What the fields of one value suggest."""
-        return {
-            key: values
-            for key, values in _OFFERED.items()
-            if key in self.keys and key not in _LISTS
-        }
+    def offered(self) -> dict[str, Iterable[tuple[str, str]]]:
+        """What the fields suggest."""
+        return {key: values() for key, values in _OFFERED.items() if key in self.keys}
+
+    def clean(self) -> dict[str, Any]:
+        """New values that nobody knows are refused; what the card has already may stay."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        for key in self.keys:
+            had = _parts(key, self.fields[key].initial)
+            new = [part for part in _parts(key, cleaned.get(key, "")) if part not in had]
+            for fault in [] if self.fields[key].disabled else _faults(key, new):
+                self.add_error(key, fault)
+        return cleaned
 
     def changed(self) -> tuple[dict[str, Any], list[str]]:
         """The keys that differ from the card, with their new values, and those to go."""
@@ -114,6 +131,12 @@ class MetadataForm(forms.Form):
             else:
                 values[key] = new[0]
         return values, gone
+
+
+def _faults(key: str, parts: list[str]) -> list[str]:
+    """What is wrong with values of a key, for the first few of them."""
+    look = FAULTS.get(key)
+    return [fault for part in parts if look and (fault := look(part))][:FAULTS_TOLD]
 
 
 def _parts(key: str, text: str) -> list[str]:

@@ -68,7 +68,8 @@ def ref_menu(
 ) -> RefMenu:
     """Branches, tags and open pull requests whose name holds `word`; the present one always."""
     refs = store.refs()
-    titles = dict(registries.open_pull_requests(repository))
+    has_pulls = any(ref.name.startswith(PULL) for ref in refs)
+    titles = dict(registries.open_pull_requests(repository)) if has_pulls else {}
 
     def link(ref: Ref) -> RefLink:
         is_pull = ref.name.startswith(PULL)

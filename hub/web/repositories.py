@@ -10,7 +10,7 @@ from django.shortcuts import render
 from hub.errors import RevisionNotFoundError
 from hub.extensions import registries
 from hub.http.authentication import actor_of
-from hub.http.pages import frame, repository_page
+from hub.http.pages import frame, repository_page, with_players
 from hub.models import Repository
 from hub.web.access import access_panel
 from hub.web.cards import card_at
@@ -23,6 +23,7 @@ VERSIONS_SHOWN = 8
 
 
 @repository_page()
+@with_players
 def repository_detail(request: HttpRequest, repository: Repository) -> HttpResponse:
     """Card, files at a glance, versions, snippets, panels of features; `revision`: not of now."""
     store = repository.store()

@@ -11,9 +11,11 @@ from urllib.parse import urlencode
 from django.http import QueryDict
 
 from hub.formats.tables.conditions import Query
+from hub.formats.tables.order import Sort
 from hub.formats.tables.rows import Column
 
 ROWS_A_PAGE = 25
+DESCENDING = "desc"
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class Asked:
     query: Query
     first: int
     row: int | None
+    sort: Sort | None = None
 
     @classmethod
     def of(cls, given: QueryDict) -> Asked:
@@ -69,7 +72,9 @@ class Asked:
         wanted = [c for c in conditions if c[2] or c[1] in ("null", "filled")]
         query = Query.of(given.get("q", "").strip(), wanted)
         row = number_of(given.get("row", ""))
-        return cls(query, number_of(given.get("from", "")) or 0, row)
+        by = given.get("sort", "")
+        sort = Sort(by, given.get("order") == DESCENDING) if by else None
+        return cls(query, number_of(given.get("from", "")) or 0, row, sort)
 
     def as_query(self, without: int | None = None) -> dict[str, Any]:
         """The query again as parts of an address, maybe without one condition."""
@@ -77,7 +82,14 @@ class Asked:
         # A condition without a value keeps its place by a dash.
         values = [c.value if c.operator not in ("null", "filled") else "-" for c in kept]
         told = {"c": [c.column for c in kept], "o": [c.operator for c in kept], "v": values}
-        return {"q": self.query.text, **told}
+        return {"q": self.query.text, **told, **sort_query(self.sort)}
+
+
+def sort_query(sort: Sort | None) -> dict[str, str]:
+    """An order as parts of an address."""
+    if sort is None:
+        return {}
+    return {"sort": sort.column, "order": DESCENDING if sort.is_descending else ""}
 
 
 @dataclass(frozen=True)

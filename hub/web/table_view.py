@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from hub.actions.table_order import is_sortable
 from hub.actions.table_pages import PlacedRow, RowPage, read_page, read_row
 from hub.actions.tables import Table, facts_of
 from hub.errors import EntryNotFoundError, HubError
@@ -18,8 +20,9 @@ from hub.formats.tables.errors import QueryError, TableError
 from hub.formats.tables.rows import NULL, Column
 from hub.models import TableFacts
 from hub.rendering.table_charts import bars
-from hub.web.table_asked import ROWS_A_PAGE, Asked, Place, Sofar, digest_of
+from hub.web.table_asked import ROWS_A_PAGE, Asked, Place, Sofar, digest_of, pairs, sort_query
 from hub.web.table_facts import COLUMNS_SHOWN, FAULTS, TYPES, facts_context
+from hub.web.table_sorting import asked_page, heading_sort, told_sorted
 
 WAIT_SECONDS = 2  # until a search asks again that has to wait for a worker's marks
 PAGE_CHARACTERS = 24_000
@@ -59,7 +62,7 @@ def table_context(request: HttpRequest, table: Table, place: Place) -> dict[str,
         asked = Asked.of(request.GET)
         if asked.row is not None:
             return told | _row_context(table, facts, asked, place)
-        page = read_page(table, facts, first=asked.first, length=ROWS_A_PAGE, query=asked.query)
+        page, unsorted = asked_page(table, facts, asked)
     except TableError as error:
         return _no_table(error) if error.fault == "empty" else told | _no_table(error)
     except QueryError as error:
@@ -68,7 +71,9 @@ def table_context(request: HttpRequest, table: Table, place: Place) -> dict[str,
         return told | {"problem": _("There is no such row, or it is not counted yet.")}
     except FormatError as error:
         return told | {"problem": str(error)}
-    shown = _page_context(table, facts, asked, page, place)
+    if unsorted:
+        asked = replace(asked, sort=None)
+    shown = _page_context(table, facts, asked, page, place) | {"unsorted": unsorted}
     if shown["is_counting"]:
         told["facts"] = facts_context(facts, place, is_awaited=True)
     return told | shown
@@ -122,11 +127,16 @@ def _page_context(
     limit = PAGE_CHARACTERS // max(1, len(columns) * max(1, len(page.rows)))
     limit = max(CELL_LEAST, min(CELL_MOST, limit))
     statistics = {each["name"]: each for each in facts.columns} if facts.is_done else {}
-    query = asked.as_query()
+    query, may_sort = asked.as_query(), is_sortable(table, facts)
     return {
         "query": asked.query,
-        "hidden": [*place.fixed.items()],
-        "columns": [_heading(each, statistics.get(clean(each.name))) for each in columns],
+        "hidden": [*place.fixed.items(), *pairs(sort_query(asked.sort))],
+        "columns": [
+            _heading(each, statistics.get(clean(each.name)))
+            | (heading_sort(each, asked, place) if may_sort else {})
+            for each in columns
+        ],
+        "is_too_large_to_sort": not may_sort,
         "all_columns": [clean(name) for name in page.columns][:200],
         "more_columns": max(0, len(page.columns) - COLUMNS_SHOWN),
         "operators": [(key, WORDS[key]) for key in OPERATORS],
@@ -134,7 +144,7 @@ def _page_context(
         "rows": [_shown(each, columns, place, limit) for each in page.rows],
         "first": asked.first,
         "cols": digest_of(columns),
-        "told": _told(facts, asked, page, sofar),
+        "told": told_sorted(page, asked.sort) if asked.sort else _told(facts, asked, page, sofar),
         "is_counting": bool(page.rows) and not asked.query and _total(facts, page) is None,
         "search": _search(table, facts, asked, page, place, sofar),
         "is_unfinished": page.is_unfinished,
@@ -148,9 +158,9 @@ def _page_context(
 
 def _previous(asked: Asked, place: Place) -> str:
     """The page before; one that is searched has only its beginning."""
-    if not asked.first or asked.query:
+    if not asked.first or (asked.query and not asked.sort):
         return ""
-    return place.link(from_=max(0, asked.first - ROWS_A_PAGE) or None)
+    return place.link(**asked.as_query(), from_=max(0, asked.first - ROWS_A_PAGE) or None)
 
 
 def _search(

@@ -18,7 +18,7 @@ from hub.formats.tables.pictures import LIMIT_BYTES, media_type
 from hub.formats.tables.splits import Split
 from hub.gitstore import Entry
 from hub.http.authentication import actor_of
-from hub.http.pages import frame, repository_page
+from hub.http.pages import frame, repository_page, with_players
 from hub.jobs.table_files import TablePart
 from hub.models import Kind, Repository
 from hub.policies import require_files
@@ -39,6 +39,7 @@ def viewer_tab(repository: Repository) -> list[Tab]:
 
 @require_safe
 @repository_page()
+@with_players
 def viewer(request: HttpRequest, repository: Repository) -> HttpResponse:
     """The rows of one split."""
     require_files(actor_of(request), repository)

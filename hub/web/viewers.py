@@ -9,17 +9,17 @@ from urllib.parse import quote
 from django.core.paginator import Paginator
 from django.utils.translation import gettext as _
 
+from hub.actions.contents import Head, head_of
 from hub.errors import EntryNotFoundError, HubError
 from hub.formats.bounded_json import load_json
 from hub.formats.images import HEAD_BYTES, picture_size
 from hub.gitstore import Entry
-from hub.http.media import AUDIO, DRAWING_SUFFIX, IMAGES, VIDEO
 from hub.models import Repository
 from hub.rendering import SanitisedHtml, code_lines
 from hub.rendering.direction import has_marks
 from hub.rendering.hexdump import hex_lines
+from hub.rendering.media import AUDIO, DRAWING_SUFFIX, IMAGES, VIDEO
 from hub.rendering.notebook import render_notebook
-from hub.web.contents import Head, head_of
 
 TEXT_LIMIT_BYTES = 1024 * 1024
 LINES_A_PAGE = 2000

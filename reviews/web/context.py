@@ -7,6 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
+from hub.actions.file_texts import FileTexts
 from hub.errors import RevisionNotFoundError
 from hub.extensions import Change, RequirementState, Tab, registries
 from hub.gitstore import FileDiff
@@ -113,6 +114,6 @@ def diffs_of(row: Discussion, change: Change) -> list[FileDiff]:
     store = row.repository.store()
     try:
         start = store.merge_base(change.base_oid, change.head_oid) or change.base_oid
-        return store.diff(start, change.head_oid)
+        return store.diff(start, change.head_oid, text_of=FileTexts(row.repository))
     except RevisionNotFoundError:
         return []

@@ -1,11 +1,12 @@
-// Draws the diagrams of a card, each in a frame that has neither our origin nor any network. The
-// library is fetched once, when the first diagram comes near; the source stays under it.
-const place = document.querySelector("[data-diagrams]");
+// Draws the diagrams of cards and comments, each in a frame that has neither our origin nor any
+// network. The library is fetched once, when the first diagram comes near; the source stays under
+// it. What they are drawn with, and the words, stand at the tag that loads this script.
+const told = document.querySelector("script[data-diagrams]").dataset;
 const dark = matchMedia("(prefers-color-scheme: dark)");
 let library;
 
 function code() {
-  library ??= fetch(place.dataset.diagramLibrary).then((answer) => {
+  library ??= fetch(told.library).then((answer) => {
     if (!answer.ok) throw new Error(`status ${answer.status}`);
     return answer.text();
   });
@@ -30,10 +31,10 @@ async function draw(block) {
   const source = block.textContent;
   const frame = document.createElement("iframe");
   frame.className = "diagram-frame";
-  frame.title = place.dataset.diagramTitle;
+  frame.title = told.name;
   frame.setAttribute("sandbox", "allow-scripts");
   const loaded = new Promise((resolve) => frame.addEventListener("load", resolve, { once: true }));
-  frame.src = place.dataset.diagrams;
+  frame.src = told.diagrams;
   block.before(frame);
   const show = async () => ask(frame, { code: await code(), source, dark: isDark() });
   try {
@@ -43,7 +44,7 @@ async function draw(block) {
     frame.remove(); // It is no diagram that can be drawn: the source says what it says.
     const said = document.createElement("p");
     said.className = "diagram-failed";
-    said.textContent = place.dataset.diagramFailed;
+    said.textContent = told.failed;
     block.before(said);
     block.classList.add("is-source");
     return;
@@ -51,7 +52,7 @@ async function draw(block) {
   const details = document.createElement("details");
   details.className = "diagram-source";
   const summary = document.createElement("summary");
-  summary.textContent = place.dataset.diagramSource;
+  summary.textContent = told.source;
   block.before(details);
   details.append(summary, block);
   frame.classList.add("is-drawn");
@@ -61,8 +62,8 @@ async function draw(block) {
 }
 
 const near = new IntersectionObserver(
-  (seen) => {
-    for (const { target, isIntersecting } of seen) {
+  (entries) => {
+    for (const { target, isIntersecting } of entries) {
       if (!isIntersecting) continue;
       near.unobserve(target);
       draw(target);
@@ -70,4 +71,15 @@ const near = new IntersectionObserver(
   },
   { rootMargin: "400px" },
 );
-for (const block of place?.querySelectorAll("pre.diagram") ?? []) near.observe(block);
+
+const seen = new WeakSet();
+function watch(part) {
+  for (const block of part.querySelectorAll(".prose pre.diagram")) {
+    if (seen.has(block)) continue;
+    seen.add(block);
+    near.observe(block);
+  }
+}
+watch(document);
+// A preview, or a part of the page that was asked for anew.
+document.addEventListener("htmx:load", ({ detail }) => watch(detail.elt));

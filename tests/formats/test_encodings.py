@@ -7,7 +7,7 @@ import random
 import pytest
 
 from hub.formats import encodings
-from hub.formats.encodings import decoded
+from hub.formats.encodings import decoded, decoded_alike
 
 CHINESE = "你好，世界。这个文件说明模型的许可证与使用方法。\n"
 TAIWANESE = "繁體中文的說明文件，請參閱授權條款。\n"
@@ -31,6 +31,7 @@ CODE = "x = 1  # a note\n" * 5000
         (f"{CODE}# {CHINESE}", "gbk", "GB18030"),
         (CHINESE * 10_000, "gbk", "GB18030"),
         (TAIWANESE, "big5", "Big5"),
+        ("標籤,文本\n一號,垃圾簡訊與廣告\n", "big5", "Big5"),
         (JAPANESE, "shift_jis", "Shift JIS"),
         (JAPANESE, "euc_jp", "EUC-JP"),
         (KOREAN, "euc_kr", "EUC-KR"),
@@ -87,3 +88,19 @@ def test_only_a_sample_is_guessed_from(monkeypatch):
     for text in (CHINESE * 10_000, "中" * 300_000, "a" * 600_000 + CHINESE * 2000):
         assert decoded(text.encode("gbk")) is not None
     assert len(seen) == 3 and max(seen) <= encodings.SAMPLE_BYTES
+
+
+def test_versions_of_a_file_are_read_alike():
+    few, many = "Prix : 5 €\n".encode("cp1252"), RUSSIAN.encode("cp1251")
+    assert [each.encoding for each in decoded_alike([many, many]) or []] == ["Windows-1251"] * 2
+    assert [each.encoding for each in decoded_alike([few, b"plain"]) or []] == [
+        "Windows-1252",
+        "UTF-8",
+    ]
+    found = decoded_alike([CHINESE.encode("utf-16"), CHINESE.encode("gbk"), CHINESE.encode()])
+    assert [each.encoding for each in found or []] == ["UTF-16", "GB18030", "UTF-8"]
+    assert {each.text for each in found or []} == {CHINESE}
+    assert decoded_alike([CHINESE.encode("gbk"), bytes(range(256))]) is None
+    # The letters of one alone would say Cyrillic.
+    short, long = "Prénom\n".encode("latin-1"), FRENCH.encode("latin-1")
+    assert len({each.encoding for each in decoded_alike([short, long]) or []}) == 1

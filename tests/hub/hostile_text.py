@@ -40,6 +40,16 @@ MORE = [
     "$\\href{javascript:alert(1)}{x}\\text{<img src=x onerror=alert(1)>}$",
     "```math\n\\text{</mtext><script>alert(1)</script>}\n```",
     "```mermaid\nclick A href \"javascript:alert(1)\"\n<script>alert(1)</script>\n```",
+    "```mermaid\n%%{init: {'securityLevel': 'loose', 'htmlLabels': true}}%%\ngraph LR\n"
+    "  A[\"<img src=x onerror='parent.postMessage(1)'>\"] --> B\n"
+    "  click A call alert()\n  click B \"//evil.example\" _top\n```",
+    "<pre class='diagram' data-diagrams='//evil.example' data-library='//evil.example/x.js'>"
+    "<code>graph LR; A-->B</code></pre><iframe class=diagram-frame src=//evil.example></iframe>",
+    "<video src=//evil.example/x.mp4 poster=javascript:alert(1) autoplay onplay=alert(1)></video>",
+    "<video autoplay onerror=alert(1) src=x.mp4 poster='//evil.example/p.png'><source "
+    "src='javascript:alert(1)//.mp4'><track src=//evil.example/t.vtt><script>alert(1)</script>",
+    "<audio src='x.mp3' autoplay onloadstart=alert(1) src='//evil.example/x.mp3'/>",
+    "![\" onerror=alert(1) x=](x.mp4 '\" autoplay onplay=alert(1)') ![x](//evil.example/x.mp3)",
     "> [!NOTE]\n> <svg><animate onbegin=alert(1) attributeName=x></svg>",
     "<picture><source srcset='//evil.example/a 1x, x 2x' onerror=alert(1)><img src=x></picture>",
     "<math><mtext><table><mglyph><style><!--</style><img title=\"--&gt;&lt;img src=1 "
@@ -127,6 +137,8 @@ def _value(field: models.Field[Any, Any], turn: int) -> str:
 URLS = {"href", "src", "action", "formaction", "poster", "data", "ping", "background", "cite"}
 ACTING = {"iframe", "object", "embed", "base", "applet", "frame", "frameset", "foreignobject",
           "animate", "set", "annotation-xml", "mglyph", "portal", "style"}  # fmt: skip
+# Attributes that say where our scripts fetch from.
+LOADING = ("hx-", "data-hx-", "data-diagrams", "data-library", "data-source", "data-worker")
 OWN_LINKS = {"preload", "stylesheet", "icon"}
 
 
@@ -168,7 +180,9 @@ def _of_element(name: str, element: Any) -> Iterator[str]:
 def _of_attribute(name: str, attribute: str, value: str) -> Iterator[str]:
     if attribute.startswith(("on", "hx-on", "data-hx-on")) or attribute == "style":
         yield f"has {attribute}={value[:80]!r}"
-    if attribute.startswith(("hx-", "data-hx-")) and FOREIGN in value:
+    if attribute == "autoplay":
+        yield "plays by itself"
+    if attribute.startswith(LOADING) and FOREIGN in value:
         yield f"has {attribute}={value[:80]!r}"
     if attribute in ("srcset", "srcdoc") and not re.fullmatch(r"/[^/\\,\s][^,\s]*", value):
         yield f"has {attribute}={value[:80]!r}"

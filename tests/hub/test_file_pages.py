@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save
 
-from hub.gitstore import AddPointer
+from hub.gitstore import AddFile, AddPointer, DeleteFile
 from hub.jobs import scans
 from hub.models import FileScan, Repository, Visibility
 from hub.web import viewers
@@ -24,6 +24,7 @@ from tests.factories import TESTER, commit_files, make_repository, make_user
 from tests.hub.wire import body_of, stored
 
 pytestmark = pytest.mark.django_db
+OLD_PATH = "旧/old.txt"
 NASTY = '<img src=x onerror="alert(1)">'
 PNG = (
     b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
@@ -280,6 +281,35 @@ class TestBlame:
         assert html.count("blame-start") == 2 and "What stood here before" in html
         again = page(client, repository, "blame/main/a.txt")  # from what was kept
         assert again.count("blame-start") == 2
+
+    def test_a_renamed_file_keeps_its_authors_and_leads_to_its_older_path(self, client):
+        text = b"".join(b"a line of its own, number %d\n" % n for n in range(12))
+        repository = make_repository()
+        first = commit_files(repository, {OLD_PATH: text}, message="Write it")
+        store = repository.store()
+        moved = store.commit(
+            ref="refs/heads/main", parent=first, message="Move it", author=TESTER, expect=first,
+            operations=[DeleteFile(OLD_PATH), AddFile("new.txt", text + b"one more\n")],
+        )  # fmt: skip
+        html = page(client, repository, "blame/main/new.txt")
+        assert html.count("blame-start") == 2
+        assert f"/{repository.path}/commit/{first}" in html and "Write it" in html
+        assert f"/{repository.path}/blob/{first}/{quote(OLD_PATH)}" in html
+        assert f"It stood in {OLD_PATH}" in html
+        assert f"/{repository.path}/commit/{moved}" in html
+        assert f"/blame/{first}/{quote(OLD_PATH)}" in html
+
+    def test_lines_moved_out_of_another_file_keep_their_authors(self, client):
+        text = b"".join(b"def function_%d(value): return value + %d\n" % (n, n) for n in range(20))
+        repository = make_repository()
+        first = commit_files(repository, {"all.py": text}, message="Write it")
+        half = len(text) // 2
+        half = text.rfind(b"\n", 0, half) + 1
+        parts = {"all.py": text[:half], "rest.py": b"import math\n" + text[half:]}
+        commit_files(repository, parts, message="Part it")
+        html = page(client, repository, "blame/main/rest.py")
+        assert f"/{repository.path}/blob/{first}/all.py" in html and "Part it" in html
+        assert html.count("blame-start") == 2
 
     @pytest.mark.parametrize(
         ("path", "why"), [("bytes.dat", "binary"), ("empty.txt", "An empty file")]

@@ -141,3 +141,18 @@ def test_a_kept_card_is_that_of_its_own_text(client, model):
     page_of(client, model)
     commit_files(model, {"README.md": b"# Changed\n"})
     assert "Changed" in page_of(client, model)
+
+
+@pytest.mark.parametrize(
+    ("address", "plays"),
+    [("", True), ("/tree/main", True), ("/blob/main/README.md", True), ("/discussions", False)],
+)
+def test_only_pages_that_show_files_may_play_them(client, address, plays):
+    card = b"<video src=a.mp4></video>\n\n![x](b.mp3)"
+    repository = make_repository(files={"README.md": card})
+    answer = client.get(f"{repository.get_absolute_url()}{address}")
+    assert answer.status_code == 200
+    assert ("media-src 'self'" in answer["Content-Security-Policy"]) == plays
+    page = answer.content.decode()
+    assert page.count("</video>") == page.count("</audio>") == plays
+    assert f"{repository.get_absolute_url()}/resolve/main/a.mp4" in page or not plays

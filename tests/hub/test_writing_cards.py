@@ -172,3 +172,50 @@ def test_a_name_is_looked_up_while_it_is_typed(client_for):
     assert "cannot be a name" in said("a--b")
     other = make_repository(visibility=Visibility.PRIVATE)
     assert "already" not in said(other.name, other.namespace.slug)
+
+
+class TestKnownValues:
+    """Tasks and languages that others search by."""
+
+    @pytest.mark.parametrize(
+        ("fields", "said"),
+        [
+            ({"pipeline_tag": "text-genration"}, "Did you mean text-generation?"),
+            ({"pipeline_tag": "Text Generation"}, "Did you mean text-generation?"),
+            ({"pipeline_tag": "brewing"}, "choose one of the list"),
+            ({"language": "en, chinese"}, "Did you mean zh?"),
+            ({"language": "中文"}, "Did you mean zh?"),
+            ({"language": "Deutsch"}, "Did you mean de?"),
+            ({"language": "qqq"}, "no ISO 639 code of a language, such as en"),
+            ({"language": "<b>"}, "“&lt;b&gt;” is no ISO 639 code"),
+        ],
+    )
+    def test_a_new_value_that_nobody_knows_is_refused(self, client, repository, fields, said):
+        before = head(repository)
+        page = send(client, repository, **fields)
+        assert page.status_code == 422 and said in page.text
+        assert head(repository) == before
+
+    def test_known_ones_are_taken(self, client, repository):
+        assert send(client, repository, language="en, zh-Hans, yue, aaa").status_code == 302
+        assert send(client, repository, pipeline_tag="text2text-generation").status_code == 302
+        assert b"text2text-generation" in readme(repository)
+
+    def test_what_the_card_has_already_is_told_and_may_stay(self, client, repository):
+        card = b"---\nlanguage: [klingonish, en]\npipeline_tag: brewing\nlicense: mit\n---\n"
+        commit_files(repository, {"README.md": card})
+        page = client.get(f"/{repository.path}/metadata/main").text
+        assert page.count("The card says so already, and it may stay.") == 2
+        had = {"language": "klingonish, en", "pipeline_tag": "brewing"}
+        assert send(client, repository, **had, license="apache-2.0").status_code == 302
+        assert b"klingonish" in readme(repository) and b"apache-2.0" in readme(repository)
+        more = had | {"language": "klingonish, en, vulcan"}
+        page = send(client, repository, **more, license="apache-2.0")
+        assert page.status_code == 422 and "“vulcan” is no ISO 639 code" in page.text
+
+    def test_they_are_offered_with_names_in_the_language_of_readers(self, client, repository):
+        client.cookies["language"] = "zh-hans"
+        page = client.get(f"/{repository.path}/metadata/main").text
+        assert '<option value="cy">威尔士语</option>' in page
+        assert '<option value="text-generation">' in page
+        assert 'list="offered-language"' in page and "data-several" in page

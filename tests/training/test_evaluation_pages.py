@@ -115,12 +115,12 @@ class TestTheForm:
         lab = make_lab({1}, {2})
         client = client_for(lab.owner)
         client.get(f"{lab.url}/evaluate")
-        with django_assert_num_queries(13):
+        with django_assert_num_queries(11):
             client.get(f"{lab.url}/evaluate")
         for name in ("a", "b", "c"):
             make_lab(namespace=None, data={"name": name})
         client.get(f"{lab.url}/evaluate")
-        with django_assert_num_queries(13):
+        with django_assert_num_queries(11):
             client.get(f"{lab.url}/evaluate")
 
 

@@ -6,7 +6,7 @@ pyarrow is imported here alone and late: processes that show no such table never
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from itertools import islice
@@ -119,6 +119,20 @@ class Parquet:
                 yield before, batch
             before += batch.num_rows
 
+    def values(self, name: str) -> Iterator[Any]:
+        for index in range(self._metadata.num_row_groups):
+            for _begin, batch in self._batches(index, 0, 0, [name]):
+                yield from self._decoder.values(batch, name)
+
+    def records_at(self, numbers: Sequence[int], marks: tuple[Mark, ...] = ()) -> Iterator[Record]:
+        before = 0
+        for index in range(self._metadata.num_row_groups):
+            count = self._metadata.row_group(index).num_rows
+            wanted = {number for number in numbers if before <= number < before + count}
+            if wanted:
+                yield from _picked(self._batches(index, before, min(wanted)), wanted)
+            before += count
+
     def row(self, record: Record) -> Row:
         return self._decoder.row(record)
 
@@ -161,6 +175,26 @@ class Arrow:
                     yield Record(before + batch.num_rows - 1, 0, PASSED)
                 else:
                     yield from _records(batch, before, first)
+            before += batch.num_rows
+
+    def values(self, name: str) -> Iterator[Any]:
+        for _begin, batch in self._placed():
+            yield from self._decoder.values(batch, name)
+
+    def records_at(self, numbers: Sequence[int], marks: tuple[Mark, ...] = ()) -> Iterator[Record]:
+        for begin, batch in self._placed():
+            wanted = {number for number in numbers if begin <= number < begin + batch.num_rows}
+            yield from _picked(iter([(begin, batch)]), wanted)
+
+    def _placed(self) -> Iterator[tuple[int, Any]]:
+        """Every batch with the row that it begins at."""
+        self._source.seek(0)
+        with _refused():
+            opened = self._open(self._source)
+        before = 0
+        for batch in self._batches(opened):
+            self._budget.require()
+            yield before, batch
             before += batch.num_rows
 
     def _batches(self, opened: Any) -> Iterator[Any]:
@@ -320,6 +354,11 @@ class Decoder:
         self._special = [
             (column.name, way) for column in columns if (way := _way_of(column)) is not None
         ]
+
+    def values(self, batch: Any, name: str) -> list[Any]:
+        """The values of one column of a batch."""
+        column = next(each for each in self._columns if each.name == name)
+        return self._values(column, batch.column(batch.schema.get_field_index(name)))
 
     def sieve(self, query: Query) -> ColumnSieve:
         """What passes over rows that `query` cannot mean."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from math import isfinite
 from typing import Any
 
@@ -23,6 +23,7 @@ from hub.formats.tables.rows import (
     Record,
     Row,
     common_type,
+    records_one_by_one,
 )
 from hub.formats.tables.sieve import LineSieve, could_say
 
@@ -101,6 +102,19 @@ class Separated:
             for column, cell in zip(self.columns, cells, strict=False)
         }
         return Row(record.number, values, "too_many" if len(cells) > len(self.columns) else "")
+
+    def values(self, name: str) -> Iterator[Any]:
+        at, kind = next(
+            ((at, each.type) for at, each in enumerate(self.columns) if each.name == name),
+            (len(self.columns), TEXT),
+        )
+        for record in self.records():
+            cells = self._cells(record)
+            is_there = not isinstance(cells, str) and at < len(cells)
+            yield _typed(cells[at], kind) if is_there else None
+
+    def records_at(self, numbers: Sequence[int], marks: tuple[Mark, ...] = ()) -> Iterator[Record]:
+        return records_one_by_one(self, numbers, marks)
 
     def _cells(self, record: Record) -> list[str] | str:
         """The values of a record, or what is wrong with it."""

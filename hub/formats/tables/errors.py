@@ -27,5 +27,13 @@ class QueryError(FormatError):
         self.fault, self.condition = fault, condition
 
 
+class SortError(FormatError):
+    """Rows that are not sorted. `fault` is "too_large", "too_slow", "no_column" or "no_order"."""
+
+    def __init__(self, fault: str, message: str) -> None:
+        super().__init__(message)
+        self.fault = fault
+
+
 class BudgetSpentError(Exception):
     """The time that one request may spend on looking is used up."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, Any
 
 from hub.formats.tables.conditions import Query
@@ -17,7 +17,9 @@ from hub.formats.tables.rows import (
     Record,
     Row,
     common_type,
+    records_one_by_one,
     type_of,
+    values_by_row,
 )
 from hub.formats.tables.sieve import LineSieve
 
@@ -52,6 +54,12 @@ class JsonLines:
 
     def row(self, record: Record) -> Row:
         return json_row(record)
+
+    def values(self, name: str) -> Iterator[Any]:
+        return values_by_row(self, name)
+
+    def records_at(self, numbers: Sequence[int], marks: tuple[Mark, ...] = ()) -> Iterator[Record]:
+        return records_one_by_one(self, numbers, marks)
 
 
 def json_row(record: Record) -> Row:
@@ -111,6 +119,12 @@ class JsonDocument:
 
     def row(self, record: Record) -> Row:
         return as_row(record.number, record.content)
+
+    def values(self, name: str) -> Iterator[Any]:
+        return values_by_row(self, name)
+
+    def records_at(self, numbers: Sequence[int], marks: tuple[Mark, ...] = ()) -> Iterator[Record]:
+        return records_one_by_one(self, numbers, marks)
 
 
 def _rows_in(found: Any) -> list[Any]:

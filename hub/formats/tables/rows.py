@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from hub.formats.tables.errors import BudgetSpentError
@@ -92,6 +93,12 @@ class Reader(Protocol):
     def row(self, record: Record) -> Row:
         """Decode one."""
 
+    def values(self, name: str) -> Iterator[Any]:
+        """The values of one column, None where a row has none: one for each row."""
+
+    def records_at(self, numbers: Sequence[int], marks: tuple[Mark, ...] = ()) -> Iterator[Record]:
+        """The records of these rows, which ascend."""
+
 
 @dataclass
 class Budget:
@@ -142,6 +149,25 @@ def common_type(types: set[str]) -> str:
     if len(types) == 1:
         return next(iter(types))
     return FLOAT if types == {INT, FLOAT} else MIXED
+
+
+def values_by_row(reader: Reader, name: str) -> Iterator[Any]:
+    """`Reader.values` of a format that decodes whole rows only."""
+    return (reader.row(record).values.get(name) for record in reader.records())
+
+
+def records_one_by_one(
+    reader: Reader, numbers: Sequence[int], marks: tuple[Mark, ...]
+) -> Iterator[Record]:
+    """`Reader.records_at` of a format that goes to any row from the nearest mark."""
+    if marks:
+        for number in numbers:
+            yield from islice(reader.records(number, marks), 1)
+    elif numbers:
+        wanted = set(numbers)
+        for record in islice(reader.records(), numbers[-1] + 1):
+            if record.number in wanted:
+                yield record
 
 
 def nearest(first: int, marks: tuple[Mark, ...]) -> Mark:
