@@ -20,6 +20,7 @@ def hub(request: HttpRequest) -> dict[str, Any]:
     return {
         "hub_version": settings.VERSION,
         "public_url": settings.PUBLIC_URL,
+        "own_picture": lambda: getattr(getattr(request, "user", None), "picture_id", None),
         "unread": lambda: unread(request),  # asked where it is shown
         "top_page": request.path if request.path in TOP_PAGES else "",
         "searched": request.GET.get("q", "") if request.path == EXPLORE else "",

@@ -56,19 +56,18 @@ def upload(
     ground, folder = ground_of(request, repository, revision), path.strip("/")
     form = CommitForm(ground, request.POST or None, title=_("Upload files"))
     form.fields["parent"].required = False
-    replaced: Sequence[str] = []
+    would_replace: WouldReplaceError | None = None
     if request.method == "POST" and form.is_valid():
         try:
             return _commit(request, ground, folder, form)
         except UnauthenticatedError:
             raise
         except WouldReplaceError as error:
-            replaced = error.paths
-            form.add_error(None, sentence_of(error))
+            would_replace = error
         except HubError as error:
             form.add_error(None, sentence_of(error))
     context = frame(repository, "files") | ground.context(folder) | _addresses(ground, folder)
-    context |= {"form": form, "files_limit": FILES_LIMIT, "replaced": replaced}
+    context |= {"form": form, "files_limit": FILES_LIMIT, "would_replace": would_replace}
     status = 422 if request.method == "POST" else 200
     return render(request, "hub/upload.html", context, status=status)
 
