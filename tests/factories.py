@@ -66,6 +66,14 @@ def _template() -> Path:
     return path
 
 
+def lay_template(repository: Repository) -> None:
+    """Give `repository` the template's commits, in place of those it may have."""
+    path = repository.store().path
+    shutil.rmtree(path, ignore_errors=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(_template(), path)
+
+
 def make_repository(
     namespace: Namespace | None = None, *, files: dict[str, bytes] | None = None, **overrides: Any
 ) -> Repository:
@@ -73,9 +81,7 @@ def make_repository(
     namespace = namespace or make_organization()
     values = {"kind": Kind.MODEL, "name": f"repo{next(_numbers)}"} | overrides
     repository = Repository.objects.create(namespace=namespace, **values)
-    store = repository.store()
-    store.path.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(_template(), store.path)
+    lay_template(repository)
     if files:
         commit_files(repository, files)
     repository.head_oid = repository.store().resolve("main")

@@ -44,8 +44,8 @@ def metrics(*names: str) -> list[Row]:
     return [{"name": name} for name in names]
 
 
-def tasks(items: int) -> dict[str, Task]:
-    """Five kinds of task and few-shot examples, Chinese and English."""
+def tasks(items: int, longest: int) -> dict[str, Task]:
+    """Five kinds of task and few-shot examples, Chinese and English; one text of `longest`."""
     spam = rows_of("sms_spam/test.jsonl", 0, items + 20)
     plays = (EXAMPLES / "datasets" / "tinyshakespeare" / "test.txt").read_text()
     texts = plays.split("\n\n")[:items]
@@ -75,7 +75,7 @@ def tasks(items: int) -> dict[str, Task]:
             {"output_type": "loglikelihood_rolling", "doc_to_text": "",
              "doc_to_target": "{{text}}",
              "metrics": metrics("bits_per_byte", "byte_perplexity", "word_perplexity")},
-            [{"text": text} for text in [*texts, plays[:4_000]]],
+            [{"text": text} for text in [*texts, plays[:longest]]],
         ),
         "endings": Task(
             {"output_type": "loglikelihood", "doc_to_text": "{{text[:30]}}",
@@ -156,7 +156,7 @@ def answers(
 
 @pytest.mark.timeout(1800)  # on a busy machine its start-up alone takes minutes
 def test_the_tiny_model_gets_the_harness_s_numbers(tmp_path):
-    ours, theirs = answers(tmp_path, TINY, tasks(items=20), threads=1)
+    ours, theirs = answers(tmp_path, TINY, tasks(items=20, longest=4_000), threads=1)
     assert ours.keys() == theirs.samples.keys()
     require_equal(ours, theirs)
 
@@ -173,6 +173,7 @@ def test_a_real_model_gets_the_harness_s_numbers(tmp_path):
 
     cache = cache_folder()
     model = make_model(cache / "smollm2-135m-instruct", cache=cache / "wheels")
-    ours, theirs = answers(tmp_path, model, tasks(items=6), threads=2, dtype="float64")
+    asked = tasks(items=3, longest=1_000)
+    ours, theirs = answers(tmp_path, model, asked, threads=2, dtype="float64")
     assert ours.keys() == theirs.samples.keys()
     require_equal(ours, theirs)
