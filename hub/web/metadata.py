@@ -97,7 +97,7 @@ class MetadataForm(forms.Form):
                 field.help_text = _("It is no plain list: change it in the text of the card.")
             elif warnings := _faults(key, _parts(key, shown)):
                 told = _("The card says so already, and it may stay.")
-                field.help_text = " ".join([field.help_text, *warnings, told]).strip()
+                field.help_text = " ".join([str(field.help_text), *warnings, told]).strip()
             self.fields[key] = field
 
     def offered(self) -> dict[str, Iterable[tuple[str, str]]]:
