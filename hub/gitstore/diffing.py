@@ -165,18 +165,12 @@ def _with_lines(shown: FileDiff, patch: pygit2.Patch | None) -> FileDiff:
     return replace(shown, hunks=[_hunk(hunk) for hunk in patch.hunks])
 
 
-def _content(repository: pygit2.Repository, oid: str) -> bytes:
-    blob = repository[oid]
-    assert isinstance(blob, pygit2.Blob)  # noqa: S101 entries of files are
-    return blob.data
-
-
 def _as_texts(repository: pygit2.Repository, shown: FileDiff, text_of: TextOf) -> FileDiff | None:
     """The change between what both sides say; None where git's own comparison does, or none can."""
     sides = [each for each in (shown.old, shown.new) if each is not None]
     if len({each.oid for each in sides}) < len(sides):
         return None
-    contents = [None if each.lfs else _content(repository, each.oid) for each in sides]
+    contents = [None if each.lfs else _bytes(repository, each.oid) for each in sides]
     if all(content is not None and _is_utf_8(content) for content in contents):
         return None
     told = text_of(list(zip(sides, contents, strict=True)))
@@ -189,6 +183,11 @@ def _as_texts(repository: pygit2.Repository, shown: FileDiff, text_of: TextOf) -
     patch = pygit2.Patch.create_from(old, new, old_as_path=shown.path, new_as_path=shown.path)
     is_usual = names == [UTF_8]
     return replace(_with_lines(shown, patch), encoding="" if is_usual else " → ".join(names))
+
+
+def _bytes(repository: pygit2.Repository, oid: str) -> bytes:
+    blob = repository[oid]
+    return blob.data if isinstance(blob, pygit2.Blob) else b""
 
 
 def _is_utf_8(content: bytes) -> bool:

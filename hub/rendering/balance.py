@@ -135,9 +135,7 @@ def _step(made: Balanced, html: str, at: int) -> int:
     if name not in made.allowed:
         return tag.end()
     if name in players.TAGS:
-        content, end = players.end_of(name, html, tag.end()) if not is_end else ("", tag.end())
-        made.parts.append("" if is_end else made.player(name, attributes, content))
-        return end
+        return _player(made, name, attributes, html, tag.end()) if not is_end else tag.end()
     if is_end:
         made.close(name)
         return tag.end()
@@ -145,6 +143,13 @@ def _step(made: Balanced, html: str, at: int) -> int:
     if is_alone and name.startswith("m"):  # MathML: there it means an empty element
         made.close(name)
     return tag.end()
+
+
+def _player(made: Balanced, name: str, attributes: str, html: str, at: int) -> int:
+    """Write a player whose tag ends at `at`; where it ends itself."""
+    content, end = players.end_of(name, html, at)
+    made.parts.append(made.player(name, attributes, content))
+    return end
 
 
 def _behind(html: str, mark: str, start: int) -> int:
