@@ -6,12 +6,14 @@ pages by name. Exit status 1 when a page is wider than its window or the browser
 
 from __future__ import annotations
 
+import secrets
 import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
@@ -173,6 +175,23 @@ def member_pages(story: LittleStory) -> dict[str, str]:
     }
 
 
+def operator_pages(story: LittleStory) -> dict[str, str]:
+    """Pages as whoever runs the hub sees them: name and path."""
+    return {
+        "operator": "/-/admin",
+        "operator-people": "/-/admin/people",
+        "operator-people-found": "/-/admin/people?q=own",
+        "operator-person": f"/-/admin/people/{story.owner.name}",
+        "operator-audit": "/-/admin/audit",
+    }
+
+
+def operator_of(story: LittleStory) -> Person:
+    password = secrets.token_urlsafe()
+    story.server.manage("ensure_user", "operator", "--admin", f"--password={password}")
+    return Person("operator", password, "")
+
+
 def sign_in(context: BrowserContext, person: Person) -> None:
     page = context.new_page()
     page.goto("/-/sign-in")
@@ -212,19 +231,24 @@ def settle(page: Page) -> None:
 def photograph(browser: Browser, story: LittleStory, words: list[str]) -> Iterator[str]:
     """Every page in every view; what is wrong, line by line."""
     FOLDER.mkdir(exist_ok=True)
-    cookies = None
+    readers = [
+        (None, anonymous_pages(story)),
+        (story.owner, member_pages(story)),
+        (operator_of(story), operator_pages(story)),
+    ]
+    sessions: dict[str, list[Any]] = {}
     for view in VIEWS:
-        visitor, member = view.open(browser, story.server.url), view.open(browser, story.server.url)
-        if cookies is None:
-            sign_in(member, story.owner)
-            cookies = [c for c in member.cookies() if c["name"].startswith("session")]
-        else:
-            member.add_cookies(cookies)  # type: ignore[arg-type]
-        yield from take(visitor, _chosen(anonymous_pages(story), words), view)
-        yield from take(member, _chosen(member_pages(story), words), view)
+        for person, pages in readers:
+            context = view.open(browser, story.server.url)
+            if person is not None and person.name not in sessions:
+                sign_in(context, person)
+                of_session = [c for c in context.cookies() if c["name"].startswith("session")]
+                sessions[person.name] = of_session
+            elif person is not None:
+                context.add_cookies(sessions[person.name])
+            yield from take(context, _chosen(pages, words), view)
+            context.close()
         story.console.say(f"{view} done")
-        visitor.close()
-        member.close()
 
 
 def _chosen(pages: dict[str, str], words: list[str]) -> dict[str, str]:
