@@ -308,6 +308,8 @@ class Registries:
     find_change: Callable[[Any, int], Change | None] = lambda repository, number: None
     # (repository) -> number and title of each undecided pull request, the newest first
     open_pull_requests: Callable[[Any], list[tuple[int, str]]] = lambda repository: []
+    # action of the audit trail -> how its subject reads (a pattern with names), and the sentence
+    audit_sentences: dict[str, tuple[str, Any]] = field(default_factory=dict)
     # (repository, oids) -> the pull request whose merge made each of these commits
     merged_by: Callable[[Any, Iterable[str]], dict[str, int]] = lambda repository, oids: {}
     # (repository, number, by, text): say something there, within the caller's transaction

@@ -28,6 +28,7 @@ from reviews.jobs.threads import FOLDER, NOTABLE, THREADS
 from reviews.models import Comment, Discussion, DiscussionStatus, QueueEntry
 from reviews.policies import may_push
 from reviews.tasks import ring_queues
+from reviews.web.audit_words import AUDIT_SENTENCES
 from reviews.web.full_weights import PANEL
 from reviews.web.model_merge_pages import lineage_actions
 from reviews.web.own import own_pull_requests
@@ -53,6 +54,7 @@ def connect() -> None:
     registries.count_discussions = count_discussions
     registries.own_pull_requests = own_pull_requests
     registries.notable |= NOTABLE
+    registries.audit_sentences |= AUDIT_SENTENCES
     registries.threads[FOLDER] = THREADS
     registries.integrity_checks.append(merged_stand)
     registries.repository_tabs.append(community_tab)

@@ -188,8 +188,8 @@ def operator_pages(story: LittleStory) -> dict[str, str]:
 
 def operator_of(story: LittleStory) -> Person:
     password = secrets.token_urlsafe()
-    story.server.manage("ensure_user", "operator", "--admin", f"--password={password}")
-    return Person("operator", password, "")
+    story.server.manage("ensure_user", "keeper", "--admin", f"--password={password}")
+    return Person("keeper", password, "")
 
 
 def sign_in(context: BrowserContext, person: Person) -> None:

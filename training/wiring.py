@@ -25,6 +25,7 @@ from training.jobs.hiding import hide_by_rule
 from training.jobs.threads import FOLDER, NOTABLE, THREADS
 from training.models import Run
 from training.tasks import ring_for_hidden
+from training.web.audit_words import AUDIT_SENTENCES
 from training.web.benchmarks_tab import benchmarks_tab
 from training.web.blind import BLIND_TAB
 from training.web.card_panel import CARD_PANEL
@@ -54,6 +55,7 @@ def connect() -> None:
     registries.quick_look = quick_look
     registries.own_runs = own_runs
     registries.notable |= NOTABLE
+    registries.audit_sentences |= AUDIT_SENTENCES
     registries.threads[FOLDER] = THREADS
     registries.taught_with.append(taught_with)
     registries.score_choices = score_choices

@@ -9,6 +9,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from hub.extensions import registries
 from hub.models import AuditEntry
 from hub.models.namespaces import Access
 
@@ -30,12 +31,19 @@ _REFS = (
 def sentence(row: AuditEntry) -> str:
     """What `row` tells after the name of who did it; empty for what is told on no page."""
     subject, say = _SAID.get(row.action, (None, None))
+    if words := registries.audit_sentences.get(row.action):
+        subject, say = re.compile(words[0]), _plain(words[1])
     found = subject.fullmatch(row.subject) if subject else None
     return say(row, found.groupdict()) if found and say else ""
 
 
 def _plain(words: Any) -> Say:
     return lambda row, named: str(words) % named
+
+
+def _ending_in(words: Any) -> Say:
+    """A token by its name and its last signs."""
+    return lambda row, named: f"{str(words) % named} (…{row.new or row.old})"
 
 
 def _role(name: str) -> str:
@@ -194,4 +202,37 @@ _SAID: dict[str, tuple[re.Pattern[str], Say]] = {
     ),
     "organization.delete": (_REPOSITORY, _plain(gettext_lazy("deleted the organisation %(name)s"))),
     "person.close": (_REPOSITORY, _plain(gettext_lazy("closed the account %(name)s"))),
+    "repository.duplicate": (
+        _TO_ANOTHER,
+        _plain(gettext_lazy("duplicated %(name)s as %(target)s")),
+    ),
+    "token.create": (
+        _PERSON,
+        _ending_in(gettext_lazy("made the access token “%(person)s” of %(name)s")),
+    ),
+    "token.revoke": (
+        _PERSON,
+        _ending_in(gettext_lazy("revoked the access token “%(person)s” of %(name)s")),
+    ),
+    "device.approved": (
+        _PERSON,
+        _plain(gettext_lazy("let the device “%(person)s” in as %(name)s")),
+    ),
+    "device.denied": (_PERSON, _plain(gettext_lazy("refused a device as %(name)s"))),
+    "device.reuse": (
+        _PERSON,
+        _plain(gettext_lazy("ended the sign-in “%(person)s” of %(name)s: its key was used twice")),
+    ),
+    "webhook.create": (_PERSON, _plain(gettext_lazy("made a webhook to %(person)s"))),
+    "webhook.update": (_PERSON, _plain(gettext_lazy("changed a webhook to %(person)s"))),
+    "webhook.delete": (_PERSON, _plain(gettext_lazy("deleted a webhook to %(person)s"))),
+    "collection.create": (_REPOSITORY, _plain(gettext_lazy("created the collection %(name)s"))),
+    "collection.delete": (_REPOSITORY, _plain(gettext_lazy("deleted the collection %(name)s"))),
+    "collection.visibility": (
+        _REPOSITORY,
+        _of_value(
+            {"public": gettext_lazy("made the collection %(name)s public")},
+            gettext_lazy("made the collection %(name)s private"),
+        ),
+    ),
 }
