@@ -164,9 +164,12 @@ class Explorer:
         return Found(total, None, hits.order_by(order, "-pk"), counts.about, scores=scores)
 
     def _ranked(
-        self, rows: SearchEntryQuerySet, hits: SearchEntryQuerySet, ranked: int = RANKED
+        self, rows: SearchEntryQuerySet, hits: SearchEntryQuerySet | None, ranked: int = RANKED
     ) -> tuple[int, ...]:
-        """The name itself, names that begin so, words of names, of tags, of cards; each by heat."""
+        """The name itself, names that begin so, words of names, of tags, of cards; each by heat.
+
+        Without `hits` (what answers by any word of its card) names and tags alone.
+        """
         text = self.wish.query.casefold()
         weights = {"named": search_words.NAME, "tagged": search_words.NAME + search_words.ABOUT}
         heads = {
@@ -179,6 +182,7 @@ class Explorer:
         hottest, *others = (
             some.annotate(**heads).order_by("-heat").values_list(*columns)[:most]
             for some, most in ((begins, NAMED), (tagged, ranked), (hits, ranked))
+            if some is not None
         )
         looked_at = tuple(hottest.union(*others, all=True))
         if "/" in text:
@@ -216,12 +220,11 @@ class Explorer:
         return []
 
     def first(self, most: int) -> list[int]:
-        """The best few, without a count; what is spelt nearly so where nothing else is there."""
-        rows, asked = self._but_words(), search_words.question(self.wish.query)
-        if not asked:
+        """The best few by name or tag, without a count; where nothing is, those spelt nearly so."""
+        rows = self._but_words()
+        if not search_words.question(self.wish.query):
             return []
-        hits = rows.answering(asked)
-        return list(self._ranked(rows, hits, NAMED)[:most]) or self._near(rows)[:most]
+        return list(self._ranked(rows, None, NAMED)[:most]) or self._near(rows)[:most]
 
     def rows_of(self, keys: Iterable[int]) -> list[Repository]:
         """The repositories `keys`, in their order, as the one who asks may see them now."""
