@@ -359,11 +359,10 @@ def test_a_flip_to_private_closes_every_door_at_once(api_for, client_for):
     }
     more = {"revision": "main", "path": "config.json", "number": 1, "branch": "main"}
     more |= {"key": "benchmarks", "oid": repository.store().resolve("main"), "event": "1"}
-    more |= {"status": "pending", "pk": 1, "trial": 1}
+    more |= {"status": "pending", "pk": 1, "trial": 1, "user": owner.username}
     update_settings(repository, actor(owner), visibility="private")
     asked, doors = 0, (api_for(stranger), client_for(stranger))
-    for name, pattern in named_patterns(get_resolver()):
-        wanted = set(pattern.pattern.converters)
+    for name, pattern, wanted in named_patterns(get_resolver()):
         if not {"namespace", "name"} <= wanted or pattern.name is None:
             continue
         address = reverse(

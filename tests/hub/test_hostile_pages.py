@@ -14,11 +14,11 @@ import pytest
 from django.test import Client
 
 from hub.gitstore import AddFile, Author
-from hub.models import Kind, Repository, Visibility, Webhook
+from hub.models import Kind, Repository, User, Visibility, Webhook
 from tests.factories import make_repository, make_user
 from tests.hub.hostile_text import DEEP, SHORT, attacks, corpus, faults, poison, short
 from tests.hub.test_role_matrix import address_of, make_world
-from tests.role_matrix import TABLE
+from tests.role_matrix import TABLE, Need
 
 pytestmark = pytest.mark.django_db
 # The first letters of what is no page; webhooks, which are their owner's alone, have a test of
@@ -105,8 +105,10 @@ def test_nothing_that_people_wrote_acts_on_a_page(name):
     attack(world.repository)
     assert poison(turn=len(name)) >= 5
     Repository.objects.filter(pk=world.repository.pk).update(card_data=FACTS, tags=SHORT)
-    client = Client(raise_request_exception=True)
-    client.force_login(world.people["admin"])
+    client, reader = Client(raise_request_exception=True), world.people["admin"]
+    if route.need is Need.OPERATOR:
+        User.objects.filter(pk=reader.pk).update(is_staff=True)
+    client.force_login(reader)
     answer = client.get(address_of(name, route.address(world)), dict(route.query))
     assert answer.status_code in (200, 302)
     if answer.streaming or not answer.headers["Content-Type"].startswith("text/html"):

@@ -47,14 +47,18 @@ TOKENS = (
 )
 
 
-def named_patterns(resolver: URLResolver, namespace: str = "") -> Iterator[tuple[str, URLPattern]]:
+def named_patterns(
+    resolver: URLResolver, namespace: str = "", above: frozenset[str] = frozenset()
+) -> Iterator[tuple[str, URLPattern, frozenset[str]]]:
+    """Name, pattern, and the values that its whole address takes."""
     for pattern in resolver.url_patterns:
+        taken = above | set(pattern.pattern.converters)
         if isinstance(pattern, URLResolver):
             inner = f"{pattern.namespace}:" if pattern.namespace else namespace
-            yield from named_patterns(pattern, inner)
+            yield from named_patterns(pattern, inner, taken)
         else:
             # A route without a name goes by its pattern; it needs a row all the same.
-            yield f"{namespace}{pattern.name or pattern.pattern}", pattern
+            yield f"{namespace}{pattern.name or pattern.pattern}", pattern, taken
 
 
 def methods_of(view: Any) -> set[str]:
@@ -74,7 +78,7 @@ def methods_of(view: Any) -> set[str]:
 def all_routes() -> set[tuple[str, str]]:
     return {
         (name, method)
-        for name, pattern in named_patterns(get_resolver())
+        for name, pattern, _taken in named_patterns(get_resolver())
         for method in methods_of(pattern.callback)
     }
 

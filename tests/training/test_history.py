@@ -210,13 +210,13 @@ class TestTheTab:
             raise AssertionError("a process was started")
 
         monkeypatch.setattr(subprocess, "Popen", starts)
-        with django_assert_num_queries(8):
+        with django_assert_num_queries(6):
             client.get(f"{lab.url}/benchmarks")
         for number in (1, 4):
             with monkeypatch.context() as patched:
                 patched.undo()
                 lab.store(lab.oids[number])
-        with django_assert_num_queries(8):
+        with django_assert_num_queries(6):
             client.get(f"{lab.url}/benchmarks")
 
     def test_a_page_of_many_versions_stays_small(self, client_for):
