@@ -77,7 +77,7 @@ def _p50_in_turn(sides: dict[str | None, str], holds: str) -> dict[str | None, f
     meet the same load. What is asked twice beforehand must hold a text: no page of an error."""
     reader = requests.Session()
     # The hub compresses for whoever can read that; the others never do.
-    reader.headers |= {"Accept": "text/html", "Accept-Encoding": "identity"}
+    reader.headers.update({"Accept": "text/html", "Accept-Encoding": "identity"})
     for address in [*sides.values()] * 2:
         answer = reader.get(address, timeout=60)
         answer.raise_for_status()
