@@ -48,6 +48,10 @@ class WorkLine:
     lost: int
     failed: int
 
+    @property
+    def tells(self) -> bool:
+        return any((self.waiting, self.running, self.lost, self.failed))
+
 
 @dataclass(frozen=True)
 class Failure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
@@ -13,6 +14,8 @@ LENGTH = 200
 READ_CHARACTERS = 16 * 1024
 _SPACES = frozenset(("softbreak", "hardbreak"))
 _SAID = frozenset(("text", "code_inline", "math_inline"))
+# What stands between these is no text of the card.
+_UNSEEN = re.compile(r"<(?P<end>/?)(script|style|template|title)\b", re.IGNORECASE)
 _CLOSING = 40  # a word that begins in the last so many characters is left out, not cut
 
 
@@ -53,11 +56,15 @@ def _said(children: Sequence[Token]) -> str:
 
 
 def _text(children: Iterable[Token]) -> str:
-    return "".join(
-        " " if child.type in _SPACES else child.content
-        for child in children
-        if child.type in _SAID or child.type in _SPACES
-    )
+    found, unseen = [], False
+    for child in children:
+        if child.type == "html_inline" and (tag := _UNSEEN.match(child.content)):
+            unseen = not tag["end"]
+        elif child.type in _SPACES:
+            found.append(" ")
+        elif child.type in _SAID and not unseen:
+            found.append(child.content)
+    return "".join(found)
 
 
 def _cut(text: str) -> str:

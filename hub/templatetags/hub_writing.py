@@ -44,5 +44,6 @@ def writing_buttons(context: Context, place: str) -> dict[str, Any]:
         "urls": urls,
         "path": path,
         "has_card": has_card,
-        "is_text": bool(context.get("has_blame")),
+        # The editor writes UTF-8 alone.
+        "is_text": bool(context.get("has_blame")) and not context.get("encoding"),
     }

@@ -46,7 +46,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "amounts": operating_facts.amounts(),
         "parts": [(PARTS[name], state == "ok") for name, state in states.items()],
         "workers": parts.workers_answering(),
-        "work": operating_facts.work_lines(),
+        "work": [line for line in operating_facts.work_lines() if line.tells],
         "failures": operating_facts.failures(),
         "largest": operating_facts.largest_namespaces(),
         "sign_up": SIGN_UP[settings.SIGN_UP],

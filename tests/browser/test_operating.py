@@ -44,6 +44,7 @@ def test_the_operator_has_a_picture_and_helps_somebody_in(open_window, hub_serve
     page.get_by_role("link", name="finch").click()
     page.get_by_role("button", name="Make a link").click()
     expect(page.locator("#password-link")).to_contain_text(re.compile(r"/-/password/\w+/"))
+    page.get_by_label("Yes, keep finch out").check()
     page.get_by_role("button", name="Deactivate").click()
     page.get_by_text("finch is deactivated and signed out everywhere.").wait_for()
     found = {}

@@ -128,7 +128,7 @@ class TestOverview:
         make_repository(make_organization("acme"))
         page = client_for(make_operator()).get("/-/admin")
         assert page.status_code == 200
-        for said in ("Free disk space", "invite_person", "Kinds of work not listed"):
+        for said in ("Free disk space", "invite_person", "Nothing waits, runs or failed"):
             assert said in page.text
 
     def test_work_is_counted_by_how_it_goes(self, client_for):

@@ -46,3 +46,9 @@ def test_prose_is_all_that_a_card_says():
     card += "```\ne\n```\n<p>f</p>\n\n- [g](h)"
     assert prose(card).split() == ["Name", "A", "b", "c", "d", "g"]
     assert len(prose("many words " * 9000)) <= READ_CHARACTERS
+
+
+def test_what_stands_in_a_script_is_no_text_of_a_card():
+    card = "Good <b>model</b>. <script>alert(2)</script> Small <style>p { top: 0 }</style>one."
+    assert summary(card).split() == ["Good", "model.", "Small", "one."]
+    assert "alert" not in prose(card)
