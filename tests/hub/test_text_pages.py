@@ -90,6 +90,7 @@ class TestEncodings:
             html = answer.content.decode()
             assert f"It is written in {named}" in html and "<textarea" not in html
         assert repository.store().resolve("main") == before
+        assert "/edit/" not in page(client, repository, f"blob/main/{path}")
 
 
 class TestMarksOfDirection:
