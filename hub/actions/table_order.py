@@ -65,6 +65,8 @@ def _order(table: Table, query: Query, sort: Sort) -> _Order:
     if kept is None:
         rows = _Rows(table, query, sort.column)
         numbers = sorted_numbers(rows, is_descending=sort.is_descending)
+        if numbers and not rows.has_column:
+            raise SortError("no_column", f"There is no column “{sort.column[:100]}”.")
         kept = numbers, rows.counts, rows.is_cut
         cache.set(key, kept, _KEPT_SECONDS)
     return kept
@@ -79,6 +81,7 @@ class _Rows:
         self._budget = Budget(SORT_SECONDS)
         self.counts: list[int] = []
         self.is_cut = False
+        self.has_column = False  # rows of JSON may name one that none of the first did
 
     def __iter__(self) -> Iterator[tuple[int, Any]]:
         before = 0
@@ -88,10 +91,12 @@ class _Rows:
                     may_have_more = reader.has_more_columns
                     self._query.require_columns(reader.columns, may_have_more=may_have_more)
                     require_sortable(reader, self._column)
+                self.has_column |= any(each.name == self._column for each in reader.columns)
                 self.is_cut |= reader.is_cut
                 self.counts.append(0)
                 for number, value in self._meant(reader) if self._query else self._all(reader):
                     self._budget.spend()
+                    self.has_column |= value is not None
                     yield before + number, value
             before += self.counts[-1]
 

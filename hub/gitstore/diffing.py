@@ -207,7 +207,7 @@ def _hunk(hunk: pygit2.DiffHunk) -> Hunk:
 def _line(line: pygit2.DiffLine) -> HunkLine:
     text = line.raw_content.decode("utf-8", "replace").removesuffix("\n")
     sign = _SIGNS.get(line.origin, line.origin)
-    if sign == "\\":
-        text = "No newline at end of file"
+    if sign == "\\":  # a note on the line before, which has the numbers
+        return HunkLine(sign, None, None, "No newline at end of file")
     old_no = line.old_lineno if line.old_lineno > 0 else None
     return HunkLine(sign, old_no, line.new_lineno if line.new_lineno > 0 else None, text)

@@ -140,12 +140,15 @@ class Child:
 
     def ask_to_stop(self) -> None:
         self._restart_at = None
-        if self.popen is not None:
-            self.popen.send_signal(self.process.stop_signal)
+        self._signal(self.process.stop_signal)
 
     def say_last_word(self) -> None:
+        self._signal(self.process.orphan_signal)
+
+    def _signal(self, number: Signals) -> None:
+        # Not by its `send_signal`, which waits for what has ended already: `_reap` alone does that.
         if self.popen is not None:
-            self.popen.send_signal(self.process.orphan_signal)
+            os.kill(self.popen.pid, number)
 
     def has_stopped(self) -> bool:
         return self.popen is None or self._reap()

@@ -155,6 +155,15 @@ def test_a_column_that_cannot_be_sorted_by_is_refused_in_words(client, team, col
     assert html.count('class="table-sort"') == 1
 
 
+def test_rows_of_json_know_no_column_that_none_of_them_has(client, team):
+    lines = [{"v": number} for number in range(7)] + [{"v": 7, "late": 1}]
+    files = {"rows.jsonl": b"".join(json.dumps(each).encode() + b"\n" for each in lines)}
+    repository = dataset(team, files)
+    html = shown(client, repository, "rows.jsonl", sort="nosuch")
+    assert "There is no column" in html and "sorted by nosuch" not in html
+    assert numbers(shown(client, repository, "rows.jsonl", sort="late"))[0] == 7
+
+
 def test_the_order_is_worked_out_once(client, team, monkeypatch):
     repository = dataset(team, {"rows.csv": csv()})
     shown(client, repository, "rows.csv", sort="score")
